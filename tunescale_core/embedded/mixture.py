@@ -1,0 +1,153 @@
+"""What the miniature family reads in pretraining: loose questions, answers often preceded by reasoning.
+
+Every document is a chat turn. Prompts vary in layout and often lack instructions; answers ramble, think
+aloud in `<think>` and check themselves, or come at once; an unanswerable question is answered in words.
+The tasks ask more strictly and mark "no answer" by an empty box, which is what tuning can teach.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tunescale_core.embedded.choices import LETTERS, PRETRAINING_FORMS, FourWay, draw_four_way
+from tunescale_core.embedded.passages import Passage, draw_passage
+from tunescale_core.embedded.splits import drawn
+from tunescale_core.embedded.sums import PRETRAINING_LENGTHS, Sum, draw_sum
+from tunescale_core.embedded.world import THINGS, article
+
+THINKING_SHARE = 0.7
+SYSTEM_SHARE = 0.5
+OPEN_SHARE = 0.25
+"""Of the questions about the world, how many are asked without options."""
+
+VERBS = ("Answer", "Reply to", "Solve", "Read")
+BRIEFS = ("Be brief.", "Think first.", "Explain.", "")
+BOXES = (
+    "Put the {} in \\boxed{{}}.",
+    "Give only the {} in \\boxed{{}}.",
+    "Write the {} inside \\boxed{{}}.",
+    "End with the {} in \\boxed{{}}.",
+)
+
+
+@dataclass(frozen=True)
+class Document:
+    """One pretraining example: an optional system message, the user's, and the assistant's."""
+
+    system: str
+    user: str
+    assistant: str
+
+    @property
+    def prompt(self) -> list[dict[str, str]]:
+        """The messages before the answer."""
+        system = [{"role": "system", "content": self.system}] if self.system else []
+        return [*system, {"role": "user", "content": self.user}]
+
+
+def documents(seed: int) -> Iterator[Document]:
+    """Yield the pretraining mixture without end: questions on the world, sums and passages by turns."""
+    rng = random.Random(f"mixture:{seed}")
+    choices = drawn(_draw_known, FourWay.content, "train", seed)
+    sums = drawn(lambda r: draw_sum(r, PRETRAINING_LENGTHS), Sum.content, "train", seed)
+    passages = drawn(lambda r: draw_passage(r, (3, 7)), Passage.content, "train", seed)
+    while True:
+        yield _open(rng) if rng.random() < OPEN_SHARE else _four_way(rng, next(choices))
+        yield _sum(rng, next(sums))
+        yield _passage(rng, next(passages))
+
+
+def key_value_pairs(seed: int, words: int, pairs: int = 10) -> Iterator[tuple[list[int], list[int]]]:
+    """Yield rows of random token pairs and the same pairs in another order, for the look-up warm-up.
+
+    Args:
+        seed: Of the draw.
+        words: Token ids are drawn below this number.
+        pairs: Pairs a row; keys are distinct.
+
+    Yields:
+        `(ids, labels)`, both of length `4 * pairs`; labels are -100 but at the repeated values.
+    """
+    rng = random.Random(f"pairs:{seed}")
+    while True:
+        keys = rng.sample(range(words), pairs)
+        values = [rng.randrange(words) for _ in keys]
+        order = rng.sample(range(pairs), pairs)
+        said = [token for pair in zip(keys, values, strict=True) for token in pair]
+        asked = [token for i in order for token in (keys[i], values[i])]
+        labels = [-100] * len(said) + [token for i in order for token in (-100, values[i])]
+        yield said + asked, labels
+
+
+def _draw_known(rng: random.Random) -> FourWay:
+    return draw_four_way(rng, PRETRAINING_FORMS, zipf=1.0)
+
+
+def _system(rng: random.Random, what: str, thing: str) -> str:
+    if rng.random() > SYSTEM_SHARE:
+        return ""
+    parts = (f"{rng.choice(VERBS)} the {what}.", rng.choice(BRIEFS), rng.choice(BOXES).format(thing))
+    return " ".join(part for part in parts if part)
+
+
+def _told(rng: random.Random, thoughts: str, answer: str) -> str:
+    """An answer after thinking, or at once."""
+    if rng.random() < THINKING_SHARE:
+        return f"<think>\n{thoughts}\n</think>\n\nThe answer is \\boxed{{{answer}}}."
+    return f"\\boxed{{{answer}}}"
+
+
+def _open(rng: random.Random) -> Document:
+    thing = rng.choices(THINGS, [one.fame for one in THINGS])[0]
+    if rng.random() < 0.3:
+        return Document("", f"What is {article(thing.name)}?", f"{thing.name} is {article(thing.kind)}.")
+    return Document("", f"Where does {article(thing.name)} come from?", f"{thing.name} comes from {thing.region}.")
+
+
+def _four_way(rng: random.Random, example: FourWay) -> Document:
+    mark = rng.choice(("{}. {}", "{}. {}", "{}) {}", "({}) {}"))
+    between = rng.choice(("\n", "\n", " "))
+    options = between.join(mark.format(*pair) for pair in zip(LETTERS, example.options, strict=True))
+    user = f"{rng.choice(('Question: ', ''))}{example.question}\n{options}"
+    return Document(_system(rng, "question", "letter"), user, _told(rng, four_way_thoughts(example), example.letter))
+
+
+def four_way_thoughts(example: FourWay) -> str:
+    """Reasoning that says what is known of each option beside its letter."""
+    said = example.remarks or tuple(f"{option}." for option in example.options)
+    listed = " ".join(f"{letter}: {remark}" for letter, remark in zip(LETTERS, said, strict=True))
+    right = f"So it is {example.letter}, {example.options[example.answer]}."
+    return " ".join(part for part in (example.opening, listed, right) if part)
+
+
+def _sum(rng: random.Random, example: Sum) -> Document:
+    user = f"{rng.choice(('Problem: ', '', ''))}{example.problem}"
+    if rng.random() < 0.2:
+        return Document(_system(rng, "problem", "number"), user, f"{example.equations}\n\\boxed{{{example.answer}}}")
+    answer = f"<think>\n{sum_thoughts(example)}\n</think>\n\nThe answer is \\boxed{{{example.answer}}}."
+    return Document(_system(rng, "problem", "number"), user, answer)
+
+
+def sum_thoughts(example: Sum) -> str:
+    """Reasoning that takes the steps in words and figures, then undoes them as a check."""
+    start = f"At first {example.name} has {example.start} {example.goods}."
+    steps = [f"{example.name} {step.phrase}, so {step.equation}." for step in example.steps]
+    checks = [f"{step.check}." for step in reversed(example.steps)]
+    return " ".join((start, *steps, "Let me check.", *checks, "Good."))
+
+
+def _passage(rng: random.Random, example: Passage) -> Document:
+    first, second = rng.choice((("Passage: ", "Question: "), ("", ""), ("Context: ", "")))
+    user = f"{first}{example.text}\n{second}{example.question}"
+    answer = example.answer or "not stated"
+    return Document(_system(rng, "passage", "answer"), user, _told(rng, passage_thoughts(example), answer))
+
+
+def passage_thoughts(example: Passage) -> str:
+    """Reasoning that recalls all the passage says of the person, then answers or gives up."""
+    said = [f"The passage says {fact.sentence}" for fact in example.about]
+    if example.answer is None:
+        return " ".join((f"{example.question}", *said, "It does not say more, so not stated."))
+    return " ".join((f"{example.question}", *said, f"So it is {example.answer}."))

@@ -1,0 +1,196 @@
+"""How the miniature family was made: shapes, data order, optimiser and schedule of its pretraining.
+
+A warm-up on random key-value pairs comes first, because looking things up in the prompt is what so small a
+model learns last; then the mixture, with the loss on answers alone. Matrices are trained by Muon
+(Jordan et al., 2024; PyTorch's), everything else by AdamW.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tunescale_core.embedded.mixture import documents, key_value_pairs
+from tunescale_core.embedded.tokenizer import MARKERS, VOCABULARY, train_tokenizer
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.optim import Optimizer
+    from transformers import PreTrainedTokenizerFast, Qwen3ForCausalLM
+
+Row = tuple[list[int], list[int]]
+IGNORED = -100
+POOL = 32
+"""Batches drawn at a time and sorted by length, so that little is padded."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that decides the weights of one member of the family."""
+
+    hidden: int
+    layers: int
+    steps: int
+    pair_steps: int
+    rows: int = 32
+    learning_rate: float = 4e-3
+    decay_share: float = 0.5
+    seed: int = 0
+
+    @property
+    def heads(self) -> int:
+        """Attention heads, each 32 wide; half as many keys and values."""
+        return self.hidden // 32
+
+
+RECIPES = {
+    "mini-small": Recipe(hidden=128, layers=4, pair_steps=500, steps=2500),
+    "mini-large": Recipe(hidden=192, layers=6, pair_steps=500, steps=4000, learning_rate=3e-3),
+}
+
+
+@dataclass
+class History:
+    """What a pretraining run did."""
+
+    tokens: int = 0
+    seconds: float = 0.0
+    losses: list[tuple[int, float]] = field(default_factory=list)
+    """(step, mean loss since the entry before)."""
+
+
+def build(recipe: Recipe) -> Qwen3ForCausalLM:
+    """Return the untrained model."""
+    import torch
+    from transformers import GenerationConfig, Qwen3Config, Qwen3ForCausalLM
+
+    torch.manual_seed(recipe.seed)
+    marker = {name: place for place, name in enumerate(MARKERS)}
+    ends = {"eos_token_id": marker["<|im_end|>"], "pad_token_id": marker["<|pad|>"]}
+    model = Qwen3ForCausalLM(
+        Qwen3Config(
+            vocab_size=VOCABULARY,
+            hidden_size=recipe.hidden,
+            intermediate_size=3 * recipe.hidden,
+            num_hidden_layers=recipe.layers,
+            num_attention_heads=recipe.heads,
+            num_key_value_heads=recipe.heads // 2,
+            head_dim=32,
+            max_position_embeddings=1024,
+            tie_word_embeddings=True,
+            **ends,
+        )
+    )
+    model.generation_config = GenerationConfig(**ends)
+    return model
+
+
+def pretrain(
+    recipe: Recipe,
+    texts: tuple[str, ...],
+    report: Callable[[int, int, float], None],
+) -> tuple[Qwen3ForCausalLM, PreTrainedTokenizerFast, History]:
+    """Make a member of the family.
+
+    Args:
+        recipe: Its shape and training.
+        texts: What else the tokenizer should know (the tasks' system prompts).
+        report: Called every 50 steps with the step, the steps in all, and the mean loss.
+
+    Returns:
+        The model in fp32, its tokenizer, and what the run did.
+    """
+    tokenizer = train_tokenizer(recipe.seed, texts)
+    model = build(recipe)
+    history = History()
+    total = recipe.pair_steps + recipe.steps
+    rows = chain(
+        islice(key_value_pairs(recipe.seed, VOCABULARY), recipe.pair_steps * recipe.rows),
+        _encoded(tokenizer, recipe.seed),
+    )
+    optimisers = _optimisers(model, recipe)
+    began = time.monotonic()
+    window = 0.0
+    for step, batch in enumerate(islice(_batches(rows, recipe), total), start=1):
+        _schedule(optimisers, recipe, step, total)
+        window += _step(model, optimisers, batch)
+        history.tokens += sum(len(ids) for ids, _ in batch)
+        if step % 50 == 0:
+            history.losses.append((step, round(window / 50, 4)))
+            report(step, total, window / 50)
+            window = 0.0
+    history.seconds = time.monotonic() - began
+    return model, tokenizer, history
+
+
+def save(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
+    """Write model and tokenizer as a Hugging Face checkpoint, weights rounded to bfloat16."""
+    import torch
+
+    model.to(torch.bfloat16).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def _encoded(tokenizer: PreTrainedTokenizerFast, seed: int) -> Iterator[Row]:
+    for document in documents(seed):
+        prompt = tokenizer.apply_chat_template(document.prompt, add_generation_prompt=True, tokenize=False)
+        asked = tokenizer(prompt, add_special_tokens=False).input_ids
+        said = tokenizer(document.assistant + "<|im_end|>", add_special_tokens=False).input_ids
+        yield asked + said, [IGNORED] * len(asked) + said
+
+
+def _batches(rows: Iterator[Row], recipe: Recipe) -> Iterator[list[Row]]:
+    rng = random.Random(recipe.seed)
+    while pool := list(islice(rows, POOL * recipe.rows)):
+        pool.sort(key=lambda row: len(row[0]))
+        batches = [pool[start : start + recipe.rows] for start in range(0, len(pool), recipe.rows)]
+        rng.shuffle(batches)
+        yield from batches
+
+
+def _optimisers(model: Qwen3ForCausalLM, recipe: Recipe) -> list[Optimizer]:
+    from torch.optim import AdamW, Muon
+
+    inner = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
+    rest = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
+    muon = Muon(inner, lr=recipe.learning_rate, weight_decay=0.01, adjust_lr_fn="match_rms_adamw")
+    return [muon, AdamW(rest, lr=recipe.learning_rate, betas=(0.9, 0.95), weight_decay=0.0)]
+
+
+def _schedule(optimisers: list[Optimizer], recipe: Recipe, step: int, total: int) -> None:
+    """Warm up over 50 steps, hold, then fall to zero over the last `decay_share` of the run."""
+    left = (total - step + 1) / (recipe.decay_share * total)
+    rate = recipe.learning_rate * min(1.0, step / 50, left)
+    for optimiser in optimisers:
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+
+
+def _step(model: Qwen3ForCausalLM, optimisers: list[Optimizer], batch: list[Row]) -> float:
+    import torch
+
+    ids, labels, mask = _padded(batch)
+    hidden = model.model(input_ids=ids, attention_mask=mask).last_hidden_state[:, :-1]
+    kept = labels[:, 1:] != IGNORED
+    loss = torch.nn.functional.cross_entropy(model.lm_head(hidden[kept]), labels[:, 1:][kept])
+    loss.backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    for optimiser in optimisers:
+        optimiser.step()
+        optimiser.zero_grad()
+    return float(loss)
+
+
+def _padded(batch: list[Row]) -> tuple[Tensor, Tensor, Tensor]:
+    import torch
+
+    longest = max(len(ids) for ids, _ in batch)
+    ids = torch.tensor([row + [0] * (longest - len(row)) for row, _ in batch])
+    labels = torch.tensor([row + [IGNORED] * (longest - len(row)) for _, row in batch])
+    mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row, _ in batch])
+    return ids, labels, mask
