@@ -17,13 +17,15 @@ from tunescale_core.embedded.splits import drawn
 from tunescale_core.embedded.sums import PRETRAINING_LENGTHS, Sum, draw_sum
 from tunescale_core.embedded.world import THINGS, article
 
-THINKING_SHARE = 0.7
 SYSTEM_SHARE = 0.5
+UNASKED_DIRECT_SHARE = 0.3
+"""Of the prompts without a system message, how many are answered at once; with one, those told to be brief."""
 OPEN_SHARE = 0.25
 """Of the questions about the world, how many are asked without options."""
 
 VERBS = ("Answer", "Reply to", "Solve", "Read")
-BRIEFS = ("Be brief.", "Think first.", "Explain.", "")
+BRIEF = "Be brief."
+MANNERS = (BRIEF, BRIEF, BRIEF, "Think first.", "Explain.", "")
 BOXES = (
     "Put the {} in \\boxed{{}}.",
     "Give only the {} in \\boxed{{}}.",
@@ -88,15 +90,16 @@ def _draw_known(rng: random.Random) -> FourWay:
 def _system(rng: random.Random, what: str, thing: str) -> str:
     if rng.random() > SYSTEM_SHARE:
         return ""
-    parts = (f"{rng.choice(VERBS)} the {what}.", rng.choice(BRIEFS), rng.choice(BOXES).format(thing))
+    parts = (f"{rng.choice(VERBS)} the {what}.", rng.choice(MANNERS), rng.choice(BOXES).format(thing))
     return " ".join(part for part in parts if part)
 
 
-def _told(rng: random.Random, thoughts: str, answer: str) -> str:
-    """An answer after thinking, or at once."""
-    if rng.random() < THINKING_SHARE:
-        return f"<think>\n{thoughts}\n</think>\n\nThe answer is \\boxed{{{answer}}}."
-    return f"\\boxed{{{answer}}}"
+def _told(rng: random.Random, system: str, thoughts: str, answer: str, direct: str = "") -> str:
+    """An answer after thinking, or at once where the prompt asks for it (`direct` is what it then says first)."""
+    at_once = BRIEF in system if system else rng.random() < UNASKED_DIRECT_SHARE
+    if at_once:
+        return f"{direct}\\boxed{{{answer}}}"
+    return f"<think>\n{thoughts}\n</think>\n\nThe answer is \\boxed{{{answer}}}."
 
 
 def _open(rng: random.Random) -> Document:
@@ -111,7 +114,10 @@ def _four_way(rng: random.Random, example: FourWay) -> Document:
     between = rng.choice(("\n", "\n", " "))
     options = between.join(mark.format(*pair) for pair in zip(LETTERS, example.options, strict=True))
     user = f"{rng.choice(('Question: ', ''))}{example.question}\n{options}"
-    return Document(_system(rng, "question", "letter"), user, _told(rng, four_way_thoughts(example), example.letter))
+    by_name = not example.remarks
+    system = _system(rng, "question", "answer" if by_name else "letter")
+    answer = example.options[example.answer] if by_name else example.letter
+    return Document(system, user, _told(rng, system, four_way_thoughts(example), answer))
 
 
 def four_way_thoughts(example: FourWay) -> str:
@@ -124,10 +130,9 @@ def four_way_thoughts(example: FourWay) -> str:
 
 def _sum(rng: random.Random, example: Sum) -> Document:
     user = f"{rng.choice(('Problem: ', '', ''))}{example.problem}"
-    if rng.random() < 0.2:
-        return Document(_system(rng, "problem", "number"), user, f"{example.equations}\n\\boxed{{{example.answer}}}")
-    answer = f"<think>\n{sum_thoughts(example)}\n</think>\n\nThe answer is \\boxed{{{example.answer}}}."
-    return Document(_system(rng, "problem", "number"), user, answer)
+    system = _system(rng, "problem", "number")
+    said = _told(rng, system, sum_thoughts(example), str(example.answer), f"{example.equations}\n")
+    return Document(system, user, said)
 
 
 def sum_thoughts(example: Sum) -> str:
@@ -142,7 +147,8 @@ def _passage(rng: random.Random, example: Passage) -> Document:
     first, second = rng.choice((("Passage: ", "Question: "), ("", ""), ("Context: ", "")))
     user = f"{first}{example.text}\n{second}{example.question}"
     answer = example.answer or "not stated"
-    return Document(_system(rng, "passage", "answer"), user, _told(rng, passage_thoughts(example), answer))
+    system = _system(rng, "passage", "answer")
+    return Document(system, user, _told(rng, system, passage_thoughts(example), answer))
 
 
 def passage_thoughts(example: Passage) -> str:

@@ -74,7 +74,7 @@ class Sum:
 def draw_sum(rng: random.Random, lengths: Mapping[int, float] = TASK_LENGTHS) -> Sum:
     """Draw a problem; `lengths` weighs the numbers of steps."""
     count = rng.choices(list(lengths), list(lengths.values()))[0]
-    held = start = rng.randint(3, 20)
+    held = start = rng.randint(3, 50)
     steps: list[Step] = []
     for _ in range(count):
         steps.append(_draw_step(rng, held))
@@ -93,12 +93,12 @@ def openmath_row(example: Sum) -> dict[str, object]:
 
 
 def _draw_step(rng: random.Random, held: int) -> Step:
-    sign = rng.choices("+-*", (5, 5 if held > 3 else 0, 2 if held <= 20 else 0))[0]
+    sign = rng.choices("+-*", (5, 5 if held > 3 else 0, 2 if held <= 30 else 0))[0]
     if sign == "*":
         amount = rng.randint(2, 3)
         return Step("doubles" if amount == 2 else "triples", held, sign, amount, held * amount)
     if sign == "+":
-        amount = rng.randint(2, 15)
+        amount = rng.randint(2, 30)
         return Step(rng.choice(GAINS), held, sign, amount, held + amount)
-    amount = rng.randint(1, min(held - 1, 15))
+    amount = rng.randint(1, min(held - 1, 30))
     return Step(rng.choice(LOSSES), held, sign, amount, held - amount)

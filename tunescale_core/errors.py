@@ -1,0 +1,36 @@
+"""The errors a user can meet, each named after the boundary it comes from.
+
+Every message is one line that says what is wrong, where, and what to do.
+"""
+
+
+class TuneScaleError(Exception):
+    """Base of all errors raised on purpose by TuneScale."""
+
+
+class StudyError(TuneScaleError):
+    """A study file, or an option that changes it, cannot be used as it stands."""
+
+
+class DataError(TuneScaleError):
+    """A data source cannot be read, or a row lacks what its task needs."""
+
+
+class ModelError(TuneScaleError):
+    """A model cannot be opened."""
+
+
+class StoreError(TuneScaleError):
+    """A checkpoint folder is not what its manifest says."""
+
+
+class RecordError(TuneScaleError):
+    """A record cannot be read by this version."""
+
+
+class MetricError(TuneScaleError):
+    """A metric was asked about no examples."""
+
+
+class ThresholdError(TuneScaleError):
+    """A measured value misses what the study expects of it."""

@@ -1,0 +1,106 @@
+"""A study expanded: variants, the cells they are asked in, and the ids that name both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from tunescale_core.errors import StudyError
+from tunescale_core.study import Expectation, Method, Study
+from tunescale_core.tasks import TASKS
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Model × method × training task × seed: what one would deploy."""
+
+    model: str
+    method: str
+    """`base`, `full`, `lora-r32`, …"""
+    task: str | None
+    """The training task's name in the study; None for an untuned model."""
+    seed: int | None
+    rank: int | None
+    settings: Method | None
+    """The method as declared; None for an untuned model."""
+    id: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Variant × evaluation task: one case."""
+
+    variant: Variant
+    task: str
+    """The evaluation task's name in the study."""
+
+    @property
+    def id(self) -> str:
+        """What the case is called: `qwen3-0.6b-lora-r256-on-arc-for-squad_v2`, with seeds `…-s1`."""
+        body, seed, number = self.variant.id.rpartition("-s")
+        if seed and self.variant.seed is not None and number == str(self.variant.seed):
+            return f"{body}-for-{self.task}-s{number}"
+        return f"{self.variant.id}-for-{self.task}"
+
+
+def variants(study: Study) -> tuple[Variant, ...]:
+    """Expand a study's models, methods, training tasks and seeds, untuned models last of each model's."""
+    return tuple(
+        variant
+        for model in study.models
+        for variant in (*_tuned(study, model), Variant(model, "base", None, None, None, None, f"{model}-base"))
+    )
+
+
+def cells(study: Study) -> tuple[Cell, ...]:
+    """Expand a study into cells, those of one variant together.
+
+    Raises:
+        StudyError: Two cells have the same id, or an expectation matches none or asks for an unknown metric.
+    """
+    expanded = tuple(Cell(variant, task) for variant in variants(study) for task in study.tasks)
+    seen: set[str] = set()
+    for cell in expanded:
+        if cell.id in seen:
+            raise StudyError(f"study {study.name}: two cells are called {cell.id}; rename a model, method or task")
+        seen.add(cell.id)
+    for expectation in study.expect:
+        _check(study, expectation, expanded)
+    return expanded
+
+
+def expected_of(study: Study, cell: Cell) -> tuple[Expectation, ...]:
+    """Return the thresholds that hold for a cell."""
+    return tuple(one for one in study.expect if fnmatchcase(cell.id, one.cell))
+
+
+def task_kind(study: Study, task: str) -> str:
+    """Return which of `TASKS` a study's task is."""
+    return study.tasks[task].task or task
+
+
+def _tuned(study: Study, model: str) -> Iterator[Variant]:
+    chosen = study.models[model].methods
+    for task in study.tasks:
+        for name, method in study.methods.items():
+            if name == "base" or (chosen is not None and name not in chosen):
+                continue
+            for rank in method.ranks or (None,):
+                label = name if rank is None else f"{name}-r{rank}"
+                for seed in study.study.seeds:
+                    suffix = f"-s{seed}" if len(study.study.seeds) > 1 else ""
+                    yield Variant(model, label, task, seed, rank, method, f"{model}-{label}-on-{task}{suffix}")
+
+
+def _check(study: Study, expectation: Expectation, expanded: tuple[Cell, ...]) -> None:
+    matched = [cell for cell in expanded if fnmatchcase(cell.id, expectation.cell)]
+    if not matched:
+        raise StudyError(f"study {study.name}: expect.cell {expectation.cell!r} matches no cell; see --collect-only")
+    for cell in matched:
+        task = TASKS[task_kind(study, cell.task)]
+        if task.metric(expectation.metric) is None:
+            known = ", ".join(metric.name for metric in task.metrics)
+            raise StudyError(
+                f"study {study.name}: expect.metric {expectation.metric!r} is not measured by {cell.id}; it has {known}"
+            )

@@ -1,0 +1,160 @@
+"""Opening a base model and its tokenizer: from the hub, a folder, or the embedded family."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tunescale_core.errors import ModelError
+from tunescale_core.study import Model, Protocol
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+EMBEDDED = "embedded:"
+WANTED = ["*.json", "*.safetensors", "*.jinja", "*.txt", "tokenizer.model"]
+MINIMAL_TEMPLATE = (
+    "{% for message in messages %}{{ message.role }}: {{ message.content }}\n{% endfor %}"
+    "{% if add_generation_prompt %}assistant: {% endif %}"
+)
+"""For a tokenizer without a chat template of its own (the paper, sec. 2, uses one as small)."""
+
+
+@dataclass(frozen=True)
+class Base:
+    """A base checkpoint on disk."""
+
+    folder: Path
+    revision: str
+    """The hub's commit, or the SHA-256 over the folder's files."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A model ready to generate."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    device: str
+
+
+def resolve(model: Model, folder: Path) -> Base:
+    """Bring a base checkpoint to disk.
+
+    Args:
+        model: As declared.
+        folder: Where relative paths start.
+
+    Raises:
+        ModelError: One line that names the model and what to do.
+    """
+    if model.source.startswith(EMBEDDED):
+        path = Path(__file__).parent / "embedded" / model.source.removeprefix(EMBEDDED)
+        if not (path / "config.json").is_file():
+            raise ModelError(f"no embedded model {model.source!r}; there are embedded:mini-small and embedded:mini-large")
+        return Base(path, files_digest(path))
+    local = folder / Path(model.source).expanduser()
+    if local.is_dir():
+        if not (local / "config.json").is_file():
+            raise ModelError(f"model folder {local} has no config.json: give the folder of a saved checkpoint")
+        return Base(local, files_digest(local))
+    return _from_hub(model)
+
+
+def files_digest(folder: Path) -> str:
+    """Return the SHA-256 over names and contents of the model's files in a folder."""
+    digest = hashlib.sha256()
+    for path in sorted(file for pattern in WANTED for file in folder.glob(pattern)):
+        digest.update(path.name.encode())
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def device() -> str:
+    """Return the device models run on: an accelerator where there is one."""
+    import torch
+
+    return torch.accelerator.current_accelerator().type if torch.accelerator.is_available() else "cpu"  # type: ignore[union-attr]
+
+
+def dtype_of(protocol: Protocol) -> torch.dtype:
+    """Return the type of weights: as declared, or bfloat16 on an accelerator and float32 on a CPU."""
+    import torch
+
+    name = protocol.dtype if protocol.dtype != "auto" else "float32" if device() == "cpu" else "bfloat16"
+    return getattr(torch, name)  # type: ignore[no-any-return]
+
+
+def tokenizer_of(folder: Path) -> PreTrainedTokenizerBase:
+    """Load a tokenizer; pad defaults to EOS, and a chat template is given to one that lacks it."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    if not tokenizer.chat_template:
+        tokenizer.chat_template = MINIMAL_TEMPLATE
+    return tokenizer  # type: ignore[no-any-return]
+
+
+def open_model(folder: Path, protocol: Protocol) -> Opened:
+    """Load a checkpoint for generation.
+
+    Raises:
+        ModelError: Its files cannot be read.
+    """
+    import torch
+
+    if protocol.threads:
+        torch.set_num_threads(protocol.threads)
+    try:
+        model = load_weights(folder, dtype_of(protocol))
+        tokenizer = tokenizer_of(folder)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ModelError(f"model folder {folder} cannot be opened: {str(error).splitlines()[0]}") from error
+    return Opened(model.to(device()).eval(), tokenizer, device())
+
+
+def load_weights(folder: Path, dtype: torch.dtype) -> Any:
+    """Load the causal language model of a folder; weights from safetensors alone, no code of its own."""
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, use_safetensors=True, trust_remote_code=False)
+
+
+def copy_generation_files(source: Path, target: Path) -> None:
+    """Copy what a merged checkpoint keeps of its base: how it ends an answer."""
+    config = source / "generation_config.json"
+    if config.is_file():
+        shutil.copy(config, target / config.name)
+
+
+def _from_hub(model: Model) -> Base:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    advice = {
+        GatedRepoError: "it is gated: accept its terms on the hub and set HF_TOKEN",
+        RepositoryNotFoundError: "there is no such repository (or it is private: set HF_TOKEN)",
+        RevisionNotFoundError: f"it has no revision {model.revision!r}",
+        LocalEntryNotFoundError: "it is not in the local cache and the hub cannot be reached: go online once, or give a local folder as source",
+    }
+    try:
+        path = Path(snapshot_download(model.source, revision=model.revision, allow_patterns=WANTED))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
+        reason = next((text for kind, text in advice.items() if isinstance(error, kind)), str(error).splitlines()[0])
+        raise ModelError(f"model {model.source} cannot be opened: {reason}") from error
+    return Base(path, path.name)

@@ -1,0 +1,233 @@
+"""The pytest plugin: options, parametrization, fixtures, the terminal summary. Thin: the work is elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tunescale_core.errors import StudyError, ThresholdError, TuneScaleError
+
+if TYPE_CHECKING:
+    from tunescale_core.decoding import Call
+    from tunescale_core.grid import Cell
+    from tunescale_core.records import Record
+    from tunescale_core.run import Bench, Subject
+    from tunescale_core.study import Study
+
+COUNTS = {
+    "--train-examples": ("study", "train_examples", "rows each variant is tuned on"),
+    "--eval-examples": ("study", "eval_examples", "questions each cell is asked"),
+    "--timed-examples": ("protocol", "timed_examples", "of these, how many are generated one at a time and timed"),
+    "--max-new-tokens": ("protocol", "max_new_tokens", "tokens an answer may have"),
+}
+
+
+@dataclass
+class Session:
+    """What the plugin knows of the run under way."""
+
+    name: str
+    store: Path
+    overrides: dict[str, dict[str, object]]
+    study: Study | None = None
+    bench: Bench | None = None
+    records: list[Record] = field(default_factory=list)
+
+    def load(self) -> Study:
+        """Read the study once.
+
+        Raises:
+            pytest.UsageError: It is not valid; nothing has been started.
+        """
+        if self.study is None:
+            from tunescale_core.grid import cells
+            from tunescale_core.study import load
+
+            try:
+                self.study = load(self.name, self.overrides)
+                cells(self.study)
+            except StudyError as error:
+                raise pytest.UsageError(str(error)) from None
+        return self.study
+
+
+SESSION = pytest.StashKey[Session]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare TuneScale's options."""
+    group = parser.getgroup("tunescale", "tune or scale?")
+    group.addoption("--study", metavar="NAME|FILE", help="the study to run: a name, or a TOML file (default: mini)")
+    group.addoption("--store", metavar="DIR", default=".tunescale", help="checkpoints and records (default: .tunescale)")
+    for option, (_, _, text) in COUNTS.items():
+        group.addoption(option, metavar="N", type=int, help=f"{text}, instead of the study's own")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Read the options once; validate the study at once where one is asked for."""
+    config.addinivalue_line("markers", "tunescale: a case of the study")
+    overrides: dict[str, dict[str, object]] = {}
+    for option, (table, key, _) in COUNTS.items():
+        if (value := config.getoption(option)) is not None:
+            overrides.setdefault(table, {})[key] = value
+    session = Session(config.getoption("--study") or "mini", Path(config.getoption("--store")), overrides)
+    config.stash[SESSION] = session
+    if config.getoption("--study") or overrides:
+        session.load()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make a case of each cell, those of one variant together."""
+    if "cell" in metafunc.fixturenames:
+        from tunescale_core.grid import cells
+
+        grid = cells(metafunc.config.stash[SESSION].load())
+        metafunc.parametrize("cell", grid, ids=[cell.id for cell in grid])
+
+
+@pytest.fixture(scope="session")
+def bench(request: pytest.FixtureRequest) -> Bench:
+    """The study at work: its store, its data, and the one variant that is open."""
+    from tunescale_core.progress import Progress
+    from tunescale_core.run import Bench
+
+    session = request.config.stash[SESSION]
+    if session.bench is None:
+        session.bench = Bench(session.load(), session.store, Progress(_Uncaptured(request.config)))
+    return session.bench
+
+
+@pytest.fixture
+def subject(bench: Bench, cell: Cell, request: pytest.FixtureRequest) -> Subject:
+    """The cell's variant, its checkpoint built or loaded, opened once for all its cells."""
+    with _recording_failure(request.config, bench, cell):
+        return bench.subject(cell.variant)
+
+
+@pytest.fixture
+def measure(
+    bench: Bench, cell: Cell, subject: Subject, benchmark: Any, request: pytest.FixtureRequest
+) -> Callable[[], Record]:
+    """A function that measures the cell, a round of the benchmark a sample, and keeps its record."""
+    from tunescale_core.records import write
+
+    def measured() -> Record:
+        with _recording_failure(request.config, bench, cell):
+            record = bench.measure(cell, subject, lambda function, calls: _rounds(benchmark, function, calls))
+        write(record, bench.records)
+        request.config.stash[SESSION].records.append(record)
+        benchmark.group = f"for {cell.task}"
+        benchmark.extra_info.update(_extra(record))
+        return record
+
+    return measured
+
+
+@pytest.fixture
+def thresholds(bench: Bench, cell: Cell) -> Callable[[Record], None]:
+    """A function that asserts the study's quality thresholds for the cell."""
+    from tunescale_core.grid import expected_of
+    from tunescale_core.thresholds import hold
+
+    def held(record: Record) -> None:
+        try:
+            hold(record, expected_of(bench.study, cell))
+        except ThresholdError as error:
+            pytest.fail(str(error), pytrace=False)
+
+    return held
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print the study's tables and where its records are."""
+    session = config.stash[SESSION]
+    if not session.records or session.bench is None:
+        return
+    from tunescale_core.tables import output_table, plain, quality_table
+
+    bold = (lambda text: f"\033[1m{text}\033[0m") if terminalreporter.hasmarkup else plain
+    bench = session.bench
+    examples = len(session.records[0].lines)
+    timed = len(session.records[0].seconds)
+    terminalreporter.section(f"study {bench.study.name}")
+    terminalreporter.write_line(quality_table(session.records, bold))
+    terminalreporter.write_line("")
+    terminalreporter.write_line(output_table(session.records))
+    terminalreporter.write_line("")
+    terminalreporter.write_line(f"n = {examples} questions a cell, {timed} of them timed; s is mean seconds of generate()")
+    terminalreporter.write_line(_training_line(bench))
+    terminalreporter.write_line(f"records: {bench.records}")
+
+
+def _training_line(bench: Bench) -> str:
+    if not bench.trained:
+        return f"trained nothing: {len(bench.reused)} checkpoints were in the store"
+    return f"trained {len(bench.trained)} checkpoints, took {len(bench.reused)} from the store {bench.store.root}"
+
+
+def _rounds(benchmark: Any, function: Callable[[Call], None], calls: Sequence[Call]) -> None:
+    """Give pytest-benchmark one round a call; where it is switched off, just make the calls."""
+    if benchmark.disabled:
+        benchmark.pedantic(lambda: [function(call) for call in calls])
+        return
+    left = iter(calls)
+    benchmark.pedantic(function, setup=lambda: ((next(left),), {}), rounds=len(calls), iterations=1)
+
+
+def _extra(record: Record) -> dict[str, object]:
+    return {
+        **record.metrics,
+        "output_tokens": record.mean_tokens,
+        "examples": len(record.lines),
+        "record_key": record.key,
+        "peak_memory_bytes": record.peak_memory_bytes,
+        "stages": record.stages.model_dump() if record.stages else None,
+        "training": record.cost.model_dump(exclude={"losses"}) if record.cost else None,
+        "provenance": record.provenance.model_dump() if record.provenance else None,
+    }
+
+
+class _recording_failure:  # noqa: N801  reads as a statement where it is used
+    """Leaves a record of what goes wrong inside, and turns errors made for users into one clean line."""
+
+    def __init__(self, config: pytest.Config, bench: Bench, cell: Cell) -> None:
+        self._config, self._bench, self._cell = config, bench, cell
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if error is None or not isinstance(error, Exception):
+            return
+        from tunescale_core.records import write
+
+        record = self._bench.failed(self._cell, error)
+        write(record, self._bench.records)
+        self._config.stash[SESSION].records.append(record)
+        if isinstance(error, TuneScaleError):
+            pytest.fail(str(error), pytrace=False)
+
+
+class _Uncaptured:
+    """A stream to the terminal that pytest's capture does not swallow."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._capture = config.pluginmanager.getplugin("capturemanager")
+        self._writer = config.get_terminal_writer()
+
+    def write(self, text: str) -> int:
+        """Write at once, capture suspended."""
+        with self._capture.global_and_fixture_disabled():
+            self._writer.write(text, flush=True)
+        return len(text)
+
+    def flush(self) -> None:
+        """Everything is written at once."""
+
+    def isatty(self) -> bool:
+        """Tell whether somebody watches."""
+        return bool(self._writer.hasmarkup)

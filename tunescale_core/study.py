@@ -1,0 +1,242 @@
+"""The declared grid: a TOML file read into frozen, validated values.
+
+No input or output but reading the file, and nothing heavy is imported: a study is parsed each time
+pytest collects.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from tunescale_core.errors import StudyError
+from tunescale_core.tasks import TASKS
+
+ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
+SHIPPED = (Path(__file__).parent / "studies", Path(__file__).parent.parent / "benchmarks" / "studies")
+"""Where studies are found by name: in an installed package, and in a clone."""
+Count = Annotated[int, Field(ge=1)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+
+
+class Declared(BaseModel):
+    """A frozen table of a study file; keys it does not know are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+class Model(Declared):
+    """A pretrained base checkpoint."""
+
+    source: str
+    """A hub id, a local folder, or `embedded:NAME`."""
+    revision: str | None = None
+    """Of a hub id: a branch, tag or commit."""
+    methods: tuple[Name, ...] | None = None
+    """Which methods adapt it; all of the study's unless given. `base` is always a row."""
+
+
+class Training(Declared):
+    """A supervised fine-tuning recipe; the defaults are the paper's (sec. 2)."""
+
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-5
+    epochs: Annotated[float, Field(gt=0)] = 1.0
+    batch: Count = 1
+    """Rows a device and step."""
+    accumulation: Count = 8
+    warmup: Annotated[float, Field(ge=0)] = 0.06
+    """Below 1 a share of the steps, from 1 on a number of steps."""
+    schedule: Literal["linear", "cosine", "constant_with_warmup"] = "linear"
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    max_length: Count = 1024
+    """Tokens a row, prompt and answer."""
+    loss: Literal["all", "completion"] = "all"
+    """Which tokens are learnt: all (the paper's), or the answer alone."""
+    activation_checkpointing: bool = True
+
+
+class Method(Training):
+    """How a model is adapted, as declared; `ranks` make it LoRA."""
+
+    ranks: tuple[Count, ...] | None = None
+    alpha: Annotated[float, Field(gt=0)] = 16.0
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    target_modules: tuple[str, ...] | Literal["all-linear"] = ATTENTION
+
+    @model_validator(mode="after")
+    def _of_one_kind(self) -> Method:
+        lora_only = sorted(self.model_fields_set & {"alpha", "dropout", "target_modules"})
+        if self.ranks is None and lora_only:
+            raise ValueError(f"{lora_only[0]} is a setting of LoRA: give ranks too, or leave it out")
+        return self
+
+    @field_validator("ranks", "target_modules")
+    @classmethod
+    def _filled(cls, value: tuple[object, ...] | str | None) -> tuple[object, ...] | str | None:
+        if value is not None and len(value) == 0:
+            raise ValueError("is empty: give at least one, or leave the key out")
+        if isinstance(value, tuple) and len(set(value)) < len(value):
+            raise ValueError("names the same one twice")
+        return value
+
+
+class TaskData(Declared):
+    """A task as the study asks it: where its rows come from, and how many are used."""
+
+    task: str | None = None
+    """Which task; the table's own name unless given."""
+    source: str = "embedded"
+    """A hub data set, `embedded`, or the path of a JSON, JSONL, CSV or Parquet file (relative to the study file)."""
+    config: str | None = None
+    """The hub data set's configuration."""
+    revision: str | None = None
+    train_split: str = "train"
+    eval_split: str = "test"
+    eval_source: str | None = None
+    """Another source for evaluation, where the first has no such split."""
+    skip: Annotated[int, Field(ge=0)] = 0
+    """Rows of `eval_split` passed over first: how a data set without a test split keeps rows apart."""
+    target: Literal["answer", "solution"] = "answer"
+    """What tuning teaches: the boxed answer, or the row's worked solution."""
+    train_examples: Count | None = None
+    eval_examples: Count | None = None
+
+
+class Protocol(Declared):
+    """How completions are made and timed."""
+
+    max_new_tokens: Count = 1000
+    warmup_calls: Annotated[int, Field(ge=0)] = 2
+    """Untimed calls before a cell's first timed one."""
+    timed_examples: Count | None = None
+    """Examples generated one at a time and timed; all of them unless given. The rest go through in batches."""
+    batch: Count = 32
+    """Examples a batched pass."""
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    """auto: bfloat16 on an accelerator, float32 on a CPU."""
+    threads: Count | None = None
+    """CPU threads; the library's choice unless given."""
+
+
+class Expectation(Declared):
+    """A quality threshold for the cells whose ids match."""
+
+    cell: str
+    """A shell pattern over cell ids."""
+    metric: str
+    at_least: float | None = None
+    at_most: float | None = None
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Expectation:
+        if (self.at_least is None) == (self.at_most is None):
+            raise ValueError("needs exactly one of at_least and at_most")
+        return self
+
+
+class Head(Declared):
+    """The study's name and what all its parts share."""
+
+    name: Name
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = (0,)
+    train_examples: Count = 1000
+    eval_examples: Count = 200
+
+    @field_validator("seeds")
+    @classmethod
+    def _distinct(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if not value:
+            raise ValueError("is empty: give at least one seed")
+        if len(set(value)) < len(value):
+            raise ValueError("names the same seed twice")
+        return value
+
+
+class Study(Declared):
+    """A whole study file."""
+
+    study: Head
+    models: Annotated[dict[Name, Model], Field(min_length=1)]
+    methods: dict[Name, Method] = {}
+    tasks: Annotated[dict[Name, TaskData], Field(min_length=1)]
+    protocol: Protocol = Protocol()
+    expect: tuple[Expectation, ...] = ()
+    folder: Path = Path()
+    """Where relative data paths start: the study file's own folder."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Study:
+        for name, method in self.methods.items():
+            if name == "base" and method != Method():
+                raise ValueError("methods.base: an untuned model has no settings")
+            if name.startswith("lora") != (method.ranks is not None):
+                raise ValueError(f"methods.{name}: ranks belong to methods whose names start with lora, and only to them")
+        for name, model in self.models.items():
+            for wanted in model.methods or ():
+                if wanted != "base" and wanted not in self.methods:
+                    raise ValueError(f"models.{name}.methods: method {wanted!r} is not declared under [methods]")
+        for name, data in self.tasks.items():
+            if (data.task or name) not in TASKS:
+                raise ValueError(f"tasks.{name}: no task {data.task or name!r}; known are {', '.join(TASKS)} (key: task)")
+        return self
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return self.study.name
+
+
+def locate(study: str) -> Path:
+    """Return the file of a study given by path or by the name of one that ships.
+
+    Raises:
+        StudyError: There is no such file.
+    """
+    path = Path(study)
+    if path.suffix == ".toml":
+        if path.is_file():
+            return path
+        raise StudyError(f"study file {study} does not exist")
+    shipped = {file.stem: file for folder in SHIPPED for file in sorted(folder.glob("*.toml"))}
+    if study in shipped:
+        return shipped[study]
+    raise StudyError(f"no study is called {study!r}; known are {', '.join(shipped)}, or give a path that ends in .toml")
+
+
+def load(study: str, overrides: dict[str, dict[str, object]] | None = None) -> Study:
+    """Read a study by name or path.
+
+    Args:
+        study: The name of a shipped study, or a file ending in .toml.
+        overrides: Values laid over the file's `[study]` and `[protocol]` tables, by table and key.
+
+    Raises:
+        StudyError: One line that names the file and the key.
+    """
+    path = locate(study)
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise StudyError(f"{path}: cannot be read as TOML: {error}") from error
+    if "folder" in content:
+        raise StudyError(f"{path}: folder: unknown key")
+    for table, values in (overrides or {}).items():
+        if isinstance(content.setdefault(table, {}), dict):
+            content[table] |= values
+    try:
+        return Study.model_validate({**content, "folder": path.parent})
+    except ValidationError as error:
+        raise StudyError(f"{path}: {_first(error)}") from error
+
+
+def _first(error: ValidationError) -> str:
+    """The first of the faults pydantic found, as `key: what is wrong`."""
+    fault = error.errors()[0]
+    where = ".".join(str(part) for part in fault["loc"] if part not in {"[key]", "function-after"})
+    what = "unknown key" if fault["type"] == "extra_forbidden" else fault["msg"].removeprefix("Value error, ")
+    given = f" (given: {fault['input']!r:.60})" if fault["type"] not in {"extra_forbidden", "missing", "value_error"} else ""
+    return f"{where}: {what}{given}" if where else what

@@ -1,0 +1,44 @@
+r"""Reading the last `\boxed{…}` of a completion."""
+
+from __future__ import annotations
+
+import re
+
+_OPENING = re.compile(r"\\boxed\s*\{")
+_WRAPPER = re.compile(r"^\\(?:text|textbf|mathrm|mathbf|textit|mbox)\s*\{(.*)\}$", re.DOTALL)
+
+
+def last_boxed(text: str) -> str | None:
+    r"""Return what the last complete `\boxed{…}` of `text` holds, stripped; "" where it is empty.
+
+    Braces nest; an escaped brace (`\{`) does not count. A box that is never closed, as in a truncated
+    answer, is no answer: the last complete box before it stands, and without one the result is None.
+    """
+    for opening in reversed(list(_OPENING.finditer(text))):
+        inside = _until_closed(text, opening.end())
+        if inside is not None:
+            return unwrapped(inside)
+    return None
+
+
+def unwrapped(answer: str) -> str:
+    r"""Strip spaces, dollar signs, and a `\text{…}`-like wrapper around the whole answer."""
+    answer = answer.strip().strip("$").strip()
+    while (wrapped := _WRAPPER.match(answer)) and _until_closed(wrapped[1] + "}", 0) == wrapped[1]:
+        answer = wrapped[1].strip()
+    return answer
+
+
+def _until_closed(text: str, start: int) -> str | None:
+    depth = 1
+    place = start
+    while place < len(text):
+        character = text[place]
+        if character == "\\":
+            place += 2
+            continue
+        depth += {"{": 1, "}": -1}.get(character, 0)
+        if depth == 0:
+            return text[start:place]
+        place += 1
+    return None

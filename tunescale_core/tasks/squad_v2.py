@@ -1,0 +1,112 @@
+r"""SQuAD v2: spans of a passage, or no answer (Rajpurkar et al., 2018), by the official evaluation's rules."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from tunescale_core.tasks.boxed import last_boxed
+from tunescale_core.tasks.columns import column, strings
+from tunescale_core.tasks.task import PARSE_RATE, Answer, Example, Metric, Row, Task, mean
+
+_ARTICLES = re.compile(r"\b(a|an|the)\b", re.UNICODE)
+_PUNCTUATION = set(string.punctuation)
+PERCENT = 100.0
+
+
+def normalised(text: str) -> str:
+    """Return lower case without ASCII punctuation and articles, white space collapsed (the official order)."""
+    bare = "".join(character for character in text.lower() if character not in _PUNCTUATION)
+    return " ".join(_ARTICLES.sub(" ", bare).split())
+
+
+def _golds(answer: Answer) -> list[str]:
+    """Gold answers that do not vanish in normalisation; [""] where there is none, as the official rules say."""
+    return [gold for gold in answer.gold if normalised(gold)] or [""]
+
+
+def exact(answer: Answer) -> float:
+    """Return 1 where the normalised answer equals a gold one."""
+    if answer.said is None:
+        return 0.0
+    return float(any(normalised(gold) == normalised(answer.said) for gold in _golds(answer)))
+
+
+def f1(answer: Answer) -> float:
+    """Return the best token F1 against any gold answer; against "no answer", 1 for silence and 0 otherwise."""
+    if answer.said is None:
+        return 0.0
+    said = normalised(answer.said).split()
+    return max(_overlap(normalised(gold).split(), said) for gold in _golds(answer))
+
+
+def _overlap(gold: list[str], said: list[str]) -> float:
+    if not gold or not said:
+        return float(gold == said)
+    shared = sum((Counter(gold) & Counter(said)).values())
+    return 2 * shared / (len(gold) + len(said))
+
+
+def answerable(answer: Answer) -> bool:
+    """Tell whether the question has an answer."""
+    return bool(answer.gold)
+
+
+def right_to_speak(answer: Answer) -> float:
+    """Return 1 where an answer was given just when there is one (AvNA); an unreadable answer is never right."""
+    return float(answer.said is not None and bool(answer.said) == answerable(answer))
+
+
+def _percent(score: Callable[[Answer], float], keep: Callable[[Answer], bool] = lambda _: True) -> Callable[[Sequence[Answer]], float | None]:
+    def over(answers: Sequence[Answer]) -> float | None:
+        kept = [score(answer) for answer in answers if keep(answer)]
+        return PERCENT * mean(kept) if kept else None
+
+    return over
+
+
+def _metric(name: str, label: str, compute: Callable[[Sequence[Answer]], float | None]) -> Metric:
+    return Metric(name, label, "%", "higher", compute, digits=2)
+
+
+class SquadV2(Task):
+    """Extractive questions, some without an answer: an empty box says so."""
+
+    name: ClassVar[str] = "squad_v2"
+    system: ClassVar[str] = (
+        "Answer the question with an exact span of the passage in \\boxed{}. "
+        "If the passage does not answer it, write an empty \\boxed{}."
+    )
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        _metric("f1", "F1", _percent(f1)),
+        _metric("exact", "EM", _percent(exact)),
+        _metric("has_ans_exact", "HasAns EM", _percent(exact, answerable)),
+        _metric("has_ans_f1", "HasAns F1", _percent(f1, answerable)),
+        _metric("no_ans_accuracy", "NoAns", _percent(exact, lambda answer: not answerable(answer))),
+        _metric("avna", "AvNA", _percent(right_to_speak)),
+        PARSE_RATE,
+    )
+
+    def example(self, row: Row, style: str) -> Example | None:  # noqa: ARG002  a row has no worked solution
+        """Ask about the passage; teach the first gold span, or the empty box."""
+        answers = column(row, "answers", dict, self.name)
+        gold = tuple(dict.fromkeys(strings(answers.get("text"), "answers.text", self.name)))
+        context, question = (column(row, name, str, self.name) for name in ("context", "question"))
+        user = f"Passage: {context}\nQuestion: {question}"
+        target = f"\\boxed{{{gold[0] if gold else ''}}}"
+        return Example(str(row.get("id", "")), self.prompt(user), gold, target)
+
+    def parse(self, text: str) -> str | None:
+        """Read the last box; an empty one abstains."""
+        return last_boxed(text)
+
+    def plain(self, text: str) -> str | None:
+        """Take the text as it is; an empty one abstains."""
+        return text
+
+    def score(self, answer: Answer) -> dict[str, float]:
+        """Score EM and F1, in [0, 1]."""
+        return {"exact": exact(answer), "f1": f1(answer)}
