@@ -139,7 +139,9 @@ class Store:
         except (ValidationError, ValueError, AttributeError) as error:
             raise StoreError(f"{path} cannot be read; delete the folder to build it again") from error
         if manifest.key != key:
-            raise StoreError(f"{path} names another checkpoint ({manifest.key[:12]}); delete the folder to build it again")
+            raise StoreError(
+                f"{path} names another checkpoint ({manifest.key[:12]}); delete the folder to build it again"
+            )
         return Checkpoint(folder, manifest, built=False)
 
     def _build(self, key: str, build: Callable[[Path], Manifest]) -> Checkpoint:

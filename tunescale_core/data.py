@@ -99,7 +99,7 @@ def read_file(path: Path) -> Iterator[dict[str, Any]]:
         raise DataError(f"data file {path} does not exist")
     try:
         if path.suffix == ".parquet":
-            import pyarrow.parquet as parquet
+            from pyarrow import parquet
 
             return iter(parquet.read_table(path).to_pylist())
         if path.suffix == ".csv":

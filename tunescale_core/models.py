@@ -55,7 +55,9 @@ def resolve(model: Model, folder: Path) -> Base:
     if model.source.startswith(EMBEDDED):
         path = Path(__file__).parent / "embedded" / model.source.removeprefix(EMBEDDED)
         if not (path / "config.json").is_file():
-            raise ModelError(f"no embedded model {model.source!r}; there are embedded:mini-small and embedded:mini-large")
+            raise ModelError(
+                f"no embedded model {model.source!r}; there are embedded:mini-small and embedded:mini-large"
+            )
         return Base(path, files_digest(path))
     local = folder / Path(model.source).expanduser()
     if local.is_dir():
@@ -79,7 +81,7 @@ def device() -> str:
     """Return the device models run on: an accelerator where there is one."""
     import torch
 
-    return torch.accelerator.current_accelerator().type if torch.accelerator.is_available() else "cpu"  # type: ignore[union-attr]
+    return torch.accelerator.current_accelerator().type if torch.accelerator.is_available() else "cpu"
 
 
 def dtype_of(protocol: Protocol) -> torch.dtype:

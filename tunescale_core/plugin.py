@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import io
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +64,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare TuneScale's options."""
     group = parser.getgroup("tunescale", "tune or scale?")
     group.addoption("--study", metavar="NAME|FILE", help="the study to run: a name, or a TOML file (default: mini)")
-    group.addoption("--store", metavar="DIR", default=".tunescale", help="checkpoints and records (default: .tunescale)")
+    group.addoption(
+        "--store", metavar="DIR", default=".tunescale", help="checkpoints and records (default: .tunescale)"
+    )
     for option, (_, _, text) in COUNTS.items():
         group.addoption(option, metavar="N", type=int, help=f"{text}, instead of the study's own")
 
@@ -117,7 +121,7 @@ def measure(
 
     def measured() -> Record:
         with _recording_failure(request.config, bench, cell):
-            record = bench.measure(cell, subject, lambda function, calls: _rounds(benchmark, function, calls))
+            record = bench.measure(cell, subject, partial(_rounds, benchmark))
         write(record, bench.records)
         request.config.stash[SESSION].records.append(record)
         benchmark.group = f"for {cell.task}"
@@ -158,7 +162,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     terminalreporter.write_line("")
     terminalreporter.write_line(output_table(session.records))
     terminalreporter.write_line("")
-    terminalreporter.write_line(f"n = {examples} questions a cell, {timed} of them timed; s is mean seconds of generate()")
+    terminalreporter.write_line(
+        f"n = {examples} questions a cell, {timed} of them timed; s is mean seconds of generate()"
+    )
     terminalreporter.write_line(_training_line(bench))
     terminalreporter.write_line(f"records: {bench.records}")
 
@@ -169,13 +175,12 @@ def _training_line(bench: Bench) -> str:
     return f"trained {len(bench.trained)} checkpoints, took {len(bench.reused)} from the store {bench.store.root}"
 
 
-def _rounds(benchmark: Any, function: Callable[[Call], None], calls: Sequence[Call]) -> None:
+def _rounds(benchmark: Any, function: Callable[[Call], None], calls: Iterator[Call], number: int) -> None:
     """Give pytest-benchmark one round a call; where it is switched off, just make the calls."""
     if benchmark.disabled:
         benchmark.pedantic(lambda: [function(call) for call in calls])
         return
-    left = iter(calls)
-    benchmark.pedantic(function, setup=lambda: ((next(left),), {}), rounds=len(calls), iterations=1)
+    benchmark.pedantic(function, setup=lambda: ((next(calls),), {}), rounds=number, iterations=1)
 
 
 def _extra(record: Record) -> dict[str, object]:
@@ -212,10 +217,11 @@ class _recording_failure:  # noqa: N801  reads as a statement where it is used
             pytest.fail(str(error), pytrace=False)
 
 
-class _Uncaptured:
+class _Uncaptured(io.TextIOBase):
     """A stream to the terminal that pytest's capture does not swallow."""
 
     def __init__(self, config: pytest.Config) -> None:
+        super().__init__()
         self._capture = config.pluginmanager.getplugin("capturemanager")
         self._writer = config.get_terminal_writer()
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol, TextIO
+from io import TextIOBase
+from typing import Protocol
 
 
 class Bar(Protocol):
@@ -17,7 +18,7 @@ class Bar(Protocol):
 class Progress:
     """Bars with the time left, written to a stream; to nowhere without one."""
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    def __init__(self, stream: TextIOBase | None = None) -> None:
         self._stream = stream
 
     @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,18 +23,24 @@ from tunescale_core.decoding import Call, Completion, Decoder
 from tunescale_core.grid import Cell, Variant, task_kind
 from tunescale_core.memory import PeakMemory
 from tunescale_core.models import Base, device, open_model, resolve
-from tunescale_core.progress import Progress
+from tunescale_core.progress import Bar, Progress
 from tunescale_core.provenance import provenance
 from tunescale_core.records import Line, Record, Stages
 from tunescale_core.study import Study
 from tunescale_core.tasks import TASKS, Answer, Example
 from tunescale_core.training import tune
 
-Rounds = Callable[[Callable[[Call], None], Sequence[Call]], None]
-"""Runs a function once on each prepared call, timing as it likes (pytest-benchmark's rounds)."""
+Rounds = Callable[[Callable[[Call], None], Iterator[Call], int], None]
+"""Runs a function once on each of so many prepared calls, timing as it likes (pytest-benchmark's rounds)."""
 
 
-def untimed(function: Callable[[Call], None], calls: Sequence[Call]) -> None:
+def _counted(calls: Sequence[Call], bar: Bar) -> Iterator[Call]:
+    for call in calls:
+        yield call
+        bar.update()
+
+
+def untimed(function: Callable[[Call], None], calls: Iterator[Call], _: int) -> None:
     """Run the calls one after another, with no clock but the record's own."""
     for call in calls:
         function(call)
@@ -87,7 +93,7 @@ class Bench:
             for call in calls[: self.study.protocol.warmup_calls]:
                 subject.decoder.run(Call(call.inputs))
             with self.progress.bar(f"timing {cell.id}", len(calls)) as bar:
-                rounds(lambda call: (subject.decoder.run(call), bar.update())[0], calls)
+                rounds(subject.decoder.run, _counted(calls, bar), len(calls))
             timed = time.perf_counter()
             rest = self._batched(cell, subject, examples.rows[len(single) :])
         generated = time.perf_counter()
@@ -170,9 +176,7 @@ class Bench:
                 bar.update()
         return [found[place] for place in range(len(examples))]
 
-    def _scored(
-        self, cell: Cell, examples: Sequence[Example], completions: Sequence[Completion]
-    ) -> tuple[Line, ...]:
+    def _scored(self, cell: Cell, examples: Sequence[Example], completions: Sequence[Completion]) -> tuple[Line, ...]:
         task = TASKS[task_kind(self.study, cell.task)]
         lines = []
         for example, completion in zip(examples, completions, strict=True):

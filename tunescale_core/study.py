@@ -174,14 +174,18 @@ class Study(Declared):
             if name == "base" and method != Method():
                 raise ValueError("methods.base: an untuned model has no settings")
             if name.startswith("lora") != (method.ranks is not None):
-                raise ValueError(f"methods.{name}: ranks belong to methods whose names start with lora, and only to them")
+                raise ValueError(
+                    f"methods.{name}: ranks belong to methods whose names start with lora, and only to them"
+                )
         for name, model in self.models.items():
             for wanted in model.methods or ():
                 if wanted != "base" and wanted not in self.methods:
                     raise ValueError(f"models.{name}.methods: method {wanted!r} is not declared under [methods]")
         for name, data in self.tasks.items():
             if (data.task or name) not in TASKS:
-                raise ValueError(f"tasks.{name}: no task {data.task or name!r}; known are {', '.join(TASKS)} (key: task)")
+                raise ValueError(
+                    f"tasks.{name}: no task {data.task or name!r}; known are {', '.join(TASKS)} (key: task)"
+                )
         return self
 
     @property
@@ -238,5 +242,9 @@ def _first(error: ValidationError) -> str:
     fault = error.errors()[0]
     where = ".".join(str(part) for part in fault["loc"] if part not in {"[key]", "function-after"})
     what = "unknown key" if fault["type"] == "extra_forbidden" else fault["msg"].removeprefix("Value error, ")
-    given = f" (given: {fault['input']!r:.60})" if fault["type"] not in {"extra_forbidden", "missing", "value_error"} else ""
+    given = (
+        f" (given: {fault['input']!r:.60})"
+        if fault["type"] not in {"extra_forbidden", "missing", "value_error"}
+        else ""
+    )
     return f"{where}: {what}{given}" if where else what

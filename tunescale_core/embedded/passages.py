@@ -7,13 +7,39 @@ import random
 from dataclasses import dataclass
 
 PEOPLE = ("Mara", "Odo", "Pia", "Rolf", "Tess", "Ugo", "Vera", "Wim", "Zoe", "Abel", "Cora", "Dirk", "Elsa", "Finn")
+
+
+def _values(listed: str) -> tuple[str, ...]:
+    return tuple(listed.split(", "))
+
+
 RELATIONS: dict[str, tuple[str, str, tuple[str, ...]]] = {
-    "work": ("works at", "Where does {} work?", ("the mill", "the bank", "the farm", "the port", "the inn", "the mine", "the school", "the forge")),
-    "home": ("lives in", "Where does {} live?", ("the tower", "the cabin", "the castle", "the village", "the harbour", "the old fort", "the lodge", "the abbey")),
-    "pet": ("keeps", "What does {} keep?", ("a goat", "a parrot", "a black cat", "a pony", "two geese", "a hound", "a ferret", "a tortoise")),
-    "music": ("plays", "What does {} play?", ("the flute", "the harp", "the drum", "the fiddle", "the horn", "the lute", "the bass", "the organ")),
-    "wish": ("wants", "What does {} want?", ("a new coat", "a map", "a lamp", "a clock", "a red hat", "a key", "a bell", "a mirror")),
-}  # fmt: skip
+    "work": (
+        "works at",
+        "Where does {} work?",
+        _values("the mill, the bank, the farm, the port, the inn, the mine, the school, the forge"),
+    ),
+    "home": (
+        "lives in",
+        "Where does {} live?",
+        _values("the tower, the cabin, the castle, the village, the harbour, the old fort, the lodge, the abbey"),
+    ),
+    "pet": (
+        "keeps",
+        "What does {} keep?",
+        _values("a goat, a parrot, a black cat, a pony, two geese, a hound, a ferret, a tortoise"),
+    ),
+    "music": (
+        "plays",
+        "What does {} play?",
+        _values("the flute, the harp, the drum, the fiddle, the horn, the lute, the bass, the organ"),
+    ),
+    "wish": (
+        "wants",
+        "What does {} want?",
+        _values("a new coat, a map, a lamp, a clock, a red hat, a key, a bell, a mirror"),
+    ),
+}
 UNANSWERABLE_SHARE = 1 / 3
 
 

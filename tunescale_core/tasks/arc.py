@@ -60,7 +60,9 @@ class Arc(Task):
         labels = strings(choices.get("label"), "choices.label", self.name)
         key = column(row, "answerKey", str, self.name)
         if len(texts) != len(labels) or key not in labels:
-            raise DataError(f"a row for task {self.name} has answerKey {key!r} but labels {labels} for {len(texts)} texts")
+            raise DataError(
+                f"a row for task {self.name} has answerKey {key!r} but labels {labels} for {len(texts)} texts"
+            )
         if len(texts) != len(LETTERS):
             return None
         options = "\n".join(f"{letter}. {text}" for letter, text in zip(LETTERS, texts, strict=True))

@@ -31,9 +31,10 @@ def strings(values: object, name: str, task: str) -> list[str]:
         DataError: It is not a sequence of text.
     """
     try:
-        listed = list(values)  # type: ignore[call-overload]
+        listed: list[str] = list(values)  # type: ignore[call-overload]
     except TypeError:
-        listed = [None]
+        listed = []
+        values = ""
     if isinstance(values, str) or not all(isinstance(value, str) for value in listed):
         raise DataError(f"column {name!r} of a row for task {task} is not a list of text")
     return listed

@@ -60,7 +60,9 @@ def right_to_speak(answer: Answer) -> float:
     return float(answer.said is not None and bool(answer.said) == answerable(answer))
 
 
-def _percent(score: Callable[[Answer], float], keep: Callable[[Answer], bool] = lambda _: True) -> Callable[[Sequence[Answer]], float | None]:
+def _percent(
+    score: Callable[[Answer], float], keep: Callable[[Answer], bool] = lambda _: True
+) -> Callable[[Sequence[Answer]], float | None]:
     def over(answers: Sequence[Answer]) -> float | None:
         kept = [score(answer) for answer in answers if keep(answer)]
         return PERCENT * mean(kept) if kept else None
