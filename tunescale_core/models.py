@@ -81,7 +81,8 @@ def device() -> str:
     """Return the device models run on: an accelerator where there is one."""
     import torch
 
-    return torch.accelerator.current_accelerator().type if torch.accelerator.is_available() else "cpu"
+    accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    return accelerator.type if accelerator else "cpu"
 
 
 def dtype_of(protocol: Protocol) -> torch.dtype:
@@ -89,7 +90,8 @@ def dtype_of(protocol: Protocol) -> torch.dtype:
     import torch
 
     name = protocol.dtype if protocol.dtype != "auto" else "float32" if device() == "cpu" else "bfloat16"
-    return getattr(torch, name)  # type: ignore[no-any-return]
+    found: torch.dtype = getattr(torch, name)
+    return found
 
 
 def tokenizer_of(folder: Path) -> PreTrainedTokenizerBase:
@@ -101,7 +103,7 @@ def tokenizer_of(folder: Path) -> PreTrainedTokenizerBase:
         tokenizer.pad_token = tokenizer.eos_token
     if not tokenizer.chat_template:
         tokenizer.chat_template = MINIMAL_TEMPLATE
-    return tokenizer  # type: ignore[no-any-return]
+    return tokenizer
 
 
 def open_model(folder: Path, protocol: Protocol) -> Opened:
@@ -152,7 +154,10 @@ def _from_hub(model: Model) -> Base:
         GatedRepoError: "it is gated: accept its terms on the hub and set HF_TOKEN",
         RepositoryNotFoundError: "there is no such repository (or it is private: set HF_TOKEN)",
         RevisionNotFoundError: f"it has no revision {model.revision!r}",
-        LocalEntryNotFoundError: "it is not in the local cache and the hub cannot be reached: go online once, or give a local folder as source",
+        LocalEntryNotFoundError: (
+            "it is not in the local cache and the hub cannot be reached: go online once, "
+            "or give a local folder as source"
+        ),
     }
     try:
         path = Path(snapshot_download(model.source, revision=model.revision, allow_patterns=WANTED))

@@ -11,6 +11,7 @@ from tunescale_core.records import Record
 from tunescale_core.tasks import TASKS, Metric
 
 Bold = Callable[[str], str]
+Best = Callable[[Sequence[float]], float]
 MISSING = "–"
 Entry = tuple[str, str, str, str, int | None]
 """One row of a table: training task, model, method, rank and seed."""
@@ -88,15 +89,15 @@ def _quality_cells(records: Sequence[Record], rows: list[list[Record]], bold: Bo
         cells = [next((record for record in row if record.task == task), None) for row in rows]
         quality = [cell.metrics.get(metric.name) if cell else None for cell in cells]
         latency = [cell.mean_latency if cell else None for cell in cells]
-        _append(table, quality, metric.digits, metric.better == "higher", bold)
-        _append(table, latency, 4, False, bold)
+        _append(table, quality, metric.digits, max if metric.better == "higher" else min, bold)
+        _append(table, latency, 4, min, bold)
     return table
 
 
-def _append(table: list[list[str]], values: list[float | None], digits: int, higher: bool, bold: Bold) -> None:  # noqa: FBT001
+def _append(table: list[list[str]], values: list[float | None], digits: int, best_of: Best, bold: Bold) -> None:
     shown = [MISSING if value is None else f"{value:.{digits}f}" for value in values]
     known = [value for value in values if value is not None]
-    best = None if not known else f"{(max if higher else min)(known):.{digits}f}"
+    best = None if not known else f"{best_of(known):.{digits}f}"
     for line, text in zip(table, shown, strict=True):
         line.append(bold(text) if text == best else text)
 
