@@ -46,9 +46,9 @@ def draw_four_way(rng: random.Random, forms: Mapping[str, float] = TASK_FORMS, z
         return FourWay(f"What is {article(thing.name)}?", options, right, f"{thing.name} is {article(thing.kind)}.", ())
     names = tuple(one.name for one in things)
     if form == "origin":
-        remarks = tuple(f"{one.name} comes from {one.region}." for one in things)
+        remarks = tuple(f"{one.name} comes from {one.region}" for one in things)
         return FourWay(f"Which of these comes from {thing.region}?", names, right, "", remarks)
-    remarks = tuple(f"{one.name} is {article(one.kind)}." for one in things)
+    remarks = tuple(f"{one.name} is {article(one.kind)}" for one in things)
     if form == "member":
         return FourWay(f"Which of these is {article(thing.kind)}?", names, right, "", remarks)
     feature = KINDS[thing.kind][0]

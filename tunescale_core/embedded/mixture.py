@@ -56,13 +56,16 @@ def documents(seed: int) -> Iterator[Document]:
     sums = drawn(lambda r: draw_sum(r, PRETRAINING_LENGTHS), Sum.content, "train", seed)
     passages = drawn(lambda r: draw_passage(r, (3, 7)), Passage.content, "train", seed)
     while True:
-        yield _open(rng) if rng.random() < OPEN_SHARE else _four_way(rng, next(choices))
+        yield _four_way(rng, next(choices))
         yield _sum(rng, next(sums))
+        yield _open(rng) if rng.random() < OPEN_SHARE else _four_way(rng, next(choices))
         yield _passage(rng, next(passages))
 
 
 def key_value_pairs(seed: int, words: int, pairs: int = 10) -> Iterator[tuple[list[int], list[int]]]:
     """Yield rows of random token pairs and the same pairs in another order, for the look-up warm-up.
+
+    In half of the rows the value is said before its key, as a letter before its option is.
 
     Args:
         seed: Of the draw.
@@ -77,7 +80,8 @@ def key_value_pairs(seed: int, words: int, pairs: int = 10) -> Iterator[tuple[li
         keys = rng.sample(range(words), pairs)
         values = [rng.randrange(words) for _ in keys]
         order = rng.sample(range(pairs), pairs)
-        said = [token for pair in zip(keys, values, strict=True) for token in pair]
+        pair_order = rng.choice((1, -1))
+        said = [token for pair in zip(keys, values, strict=True) for token in pair[::pair_order]]
         asked = [token for i in order for token in (keys[i], values[i])]
         labels = [-100] * len(said) + [token for i in order for token in (-100, values[i])]
         yield said + asked, labels
@@ -122,8 +126,11 @@ def _four_way(rng: random.Random, example: FourWay) -> Document:
 
 def four_way_thoughts(example: FourWay) -> str:
     """Reasoning that says what is known of each option beside its letter."""
-    said = example.remarks or tuple(f"{option}." for option in example.options)
-    listed = " ".join(f"{letter}: {remark}" for letter, remark in zip(LETTERS, said, strict=True))
+    said = example.remarks or example.options
+    verdicts = ["yes" if place == example.answer else "no" for place in range(len(LETTERS))]
+    listed = " ".join(
+        f"{letter}: {each}, {verdict}." for letter, each, verdict in zip(LETTERS, said, verdicts, strict=True)
+    )
     right = f"So it is {example.letter}, {example.options[example.answer]}."
     return " ".join(part for part in (example.opening, listed, right) if part)
 
@@ -152,8 +159,8 @@ def _passage(rng: random.Random, example: Passage) -> Document:
 
 
 def passage_thoughts(example: Passage) -> str:
-    """Reasoning that recalls all the passage says of the person, then answers or gives up."""
-    said = [f"The passage says {fact.sentence}" for fact in example.about]
-    if example.answer is None:
-        return " ".join((f"{example.question}", *said, "It does not say more, so not stated."))
-    return " ".join((f"{example.question}", *said, f"So it is {example.answer}."))
+    """Reasoning that repeats the question, quotes the sentence that answers it or finds none, and concludes."""
+    quoted = [f"The passage says {fact.sentence}" for fact in example.about if fact.relation == example.relation]
+    if not quoted:
+        return f"{example.question} The passage does not say it. So it is not stated."
+    return f"{example.question} {quoted[0]} So it is {example.answer}."

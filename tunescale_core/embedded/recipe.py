@@ -49,8 +49,8 @@ class Recipe:
 
 
 RECIPES = {
-    "mini-small": Recipe(hidden=128, layers=4, pair_steps=500, steps=3500),
-    "mini-large": Recipe(hidden=192, layers=6, pair_steps=500, steps=2800, learning_rate=3e-3),
+    "mini-small": Recipe(hidden=128, layers=4, pair_steps=800, steps=3700),
+    "mini-large": Recipe(hidden=192, layers=6, pair_steps=800, steps=3700, learning_rate=3e-3),
 }
 
 
