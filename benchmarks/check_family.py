@@ -85,11 +85,12 @@ def ranks_change(records: dict[str, Record]) -> Iterator[Claim]:
 
 def transfer(records: dict[str, Record]) -> Iterator[Claim]:
     """Tuning on one task moves another."""
-    moved = []
-    for trained in QUALITY:
-        for asked in QUALITY.keys() - {trained}:
-            if gain(records, f"mini-small-full-on-{trained}", "mini-small-base", asked).excludes_zero:
-                moved.append(f"{trained}→{asked}")
+    pairs = [(trained, asked) for trained in QUALITY for asked in QUALITY if asked != trained]
+    moved = [
+        f"{trained}→{asked}"
+        for trained, asked in pairs
+        if gain(records, f"mini-small-full-on-{trained}", "mini-small-base", asked).excludes_zero
+    ]
     yield "tuning on one task moves the others", ", ".join(sorted(moved)), bool(moved)
 
 
