@@ -23,7 +23,7 @@ MANIFEST = "manifest.json"
 class TrainingCost(BaseModel):
     """What a fine-tuning run took and did."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     seconds: float
     """Wall clock of the optimisation alone: loading and saving are not in it."""
@@ -40,7 +40,7 @@ class TrainingCost(BaseModel):
 class Manifest(BaseModel):
     """What a checkpoint is and what it took; its presence means that the folder is whole."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     schema_version: int
     key: str
@@ -142,6 +142,8 @@ class Store:
             raise StoreError(
                 f"{path} names another checkpoint ({manifest.key[:12]}); delete the folder to build it again"
             )
+        if not (folder / "model").is_dir():
+            raise StoreError(f"{folder} has a manifest but no model; delete the folder to build it again")
         return Checkpoint(folder, manifest, built=False)
 
     def _build(self, key: str, build: Callable[[Path], Manifest]) -> Checkpoint:
@@ -153,6 +155,7 @@ class Store:
             (aside / MANIFEST).write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
             if folder.exists():  # without a manifest it is debris, never a checkpoint
                 shutil.rmtree(folder)
+            aside.chmod(0o755)  # a store may be shared: others may read
             aside.rename(folder)
         finally:
             shutil.rmtree(aside, ignore_errors=True)

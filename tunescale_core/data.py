@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from tunescale_core.embedded.choices import FourWay, arc_row, draw_four_way
 from tunescale_core.embedded.passages import Passage, draw_passage, squad_row
-from tunescale_core.embedded.splits import Split, drawn
+from tunescale_core.embedded.splits import SHARES, Split, drawn
 from tunescale_core.embedded.sums import Sum, draw_sum, openmath_row
 from tunescale_core.errors import DataError
 from tunescale_core.grid import task_kind
@@ -38,7 +38,7 @@ def load_examples(study: Study, task: str, purpose: Purpose, seed: int = 0) -> E
     """Load the examples that a study trains or evaluates a task on.
 
     Raises:
-        DataError: The source cannot be read, lacks columns, or holds too few usable rows.
+        DataError: The source cannot be read, lacks columns, or holds no usable row.
     """
     data = study.tasks[task]
     number = getattr(data, f"{purpose}_examples") or getattr(study.study, f"{purpose}_examples")
@@ -58,7 +58,7 @@ def load_examples(study: Study, task: str, purpose: Purpose, seed: int = 0) -> E
 
 
 def rows_of(data: TaskData, kind: str, purpose: Purpose, folder: Path, seed: int = 0) -> Iterable[dict[str, Any]]:
-    """Yield a source's rows, for training in an order drawn by `seed`.
+    """Yield a source's rows, the embedded ones drawn by `seed`.
 
     Raises:
         DataError: The source cannot be read.
@@ -67,7 +67,9 @@ def rows_of(data: TaskData, kind: str, purpose: Purpose, folder: Path, seed: int
     split = data.train_split if purpose == "train" else data.eval_split
     skip = data.skip if purpose == "eval" else 0
     if source == "embedded":
-        return embedded_rows(kind, {"train": "train", "test": "test", "dev": "dev"}.get(split, "train"), seed)  # type: ignore[arg-type]
+        if split not in SHARES:
+            raise DataError(f"the embedded source has no split {split!r}; it has {', '.join(sorted(set(SHARES)))}")
+        return islice(embedded_rows(kind, split, seed), skip, None)
     if Path(source).suffix in FORMATS:
         return islice(read_file(folder / source), skip, None)
     return islice(_hub_rows(data, source, split), skip, None)
@@ -105,10 +107,12 @@ def read_file(path: Path) -> Iterator[dict[str, Any]]:
         if path.suffix == ".csv":
             import pandas as pd
 
-            return iter(pd.read_csv(path).to_dict("records"))
+            return iter(pd.read_csv(path, dtype=str, keep_default_na=False).to_dict("records"))
         return _json_rows(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise DataError(f"data file {path} cannot be read as {path.suffix[1:]}: {error}") from error
+    except (ValueError, OSError, KeyError, TypeError) as error:
+        raise DataError(
+            f"data file {path} cannot be read as {path.suffix[1:]}: {type(error).__name__}: {error}"
+        ) from error
 
 
 def fingerprint(examples: Iterable[Example]) -> str:

@@ -64,6 +64,9 @@ class Decoder:
             eos_token_id=ends,
             pad_token_id=opened.tokenizer.pad_token_id,
         )
+        added = opened.tokenizer.added_tokens_decoder.values()
+        special = {token.content for token in added if token.special} | set(opened.tokenizer.all_special_tokens)
+        self._markers = special - {"<think>", "</think>"}
         # `generate` fills what a configuration leaves unset from the model's own, sampling included.
         opened.model.generation_config = self.config
         self._synchronise: Callable[[], None] = (
@@ -142,7 +145,7 @@ class Decoder:
     def _decode(self, ids: list[int]) -> str:
         """Decode, keeping thought markers that a tokenizer counts among its special tokens."""
         text = str(self.opened.tokenizer.decode(ids, skip_special_tokens=False))
-        for token in set(self.opened.tokenizer.all_special_tokens) - {"<think>", "</think>"}:
+        for token in self._markers:
             text = text.replace(token, "")
         return text
 

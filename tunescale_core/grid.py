@@ -24,7 +24,15 @@ class Variant:
     rank: int | None
     settings: Method | None
     """The method as declared; None for an untuned model."""
-    id: str
+    stem: str
+    """The id without its seed."""
+    suffix: str = ""
+    """`-s1` where the study has several seeds."""
+
+    @property
+    def id(self) -> str:
+        """What the variant is called: `qwen3-0.6b-lora-r256-on-arc-s1`."""
+        return f"{self.stem}{self.suffix}"
 
 
 @dataclass(frozen=True)
@@ -38,10 +46,7 @@ class Cell:
     @property
     def id(self) -> str:
         """What the case is called: `qwen3-0.6b-lora-r256-on-arc-for-squad_v2`, with seeds `…-s1`."""
-        body, seed, number = self.variant.id.rpartition("-s")
-        if seed and self.variant.seed is not None and number == str(self.variant.seed):
-            return f"{body}-for-{self.task}-s{number}"
-        return f"{self.variant.id}-for-{self.task}"
+        return f"{self.variant.stem}-for-{self.task}{self.variant.suffix}"
 
 
 def variants(study: Study) -> tuple[Variant, ...]:
@@ -90,7 +95,7 @@ def _tuned(study: Study, model: str) -> Iterator[Variant]:
                 label = name if rank is None else f"{name}-r{rank}"
                 for seed in study.study.seeds:
                     suffix = f"-s{seed}" if len(study.study.seeds) > 1 else ""
-                    yield Variant(model, label, task, seed, rank, method, f"{model}-{label}-on-{task}{suffix}")
+                    yield Variant(model, label, task, seed, rank, method, f"{model}-{label}-on-{task}", suffix)
 
 
 def _check(study: Study, expectation: Expectation, expanded: tuple[Cell, ...]) -> None:

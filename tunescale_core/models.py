@@ -113,13 +113,14 @@ def open_model(folder: Path, protocol: Protocol) -> Opened:
         ModelError: Its files cannot be read.
     """
     import torch
+    from safetensors import SafetensorError
 
     if protocol.threads:
         torch.set_num_threads(protocol.threads)
     try:
         model = load_weights(folder, dtype_of(protocol))
         tokenizer = tokenizer_of(folder)
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise ModelError(f"model folder {folder} cannot be opened: {str(error).splitlines()[0]}") from error
     return Opened(model.to(device()).eval(), tokenizer, device())
 

@@ -155,8 +155,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
     bold = (lambda text: f"\033[1m{text}\033[0m") if terminalreporter.hasmarkup else plain
     bench = session.bench
-    examples = len(session.records[0].lines)
-    timed = len(session.records[0].seconds)
+    examples = max(len(record.lines) for record in session.records)
+    timed = max(len(record.seconds) for record in session.records)
     terminalreporter.section(f"study {bench.study.name}")
     terminalreporter.write_line(quality_table(session.records, bold))
     terminalreporter.write_line("")

@@ -19,7 +19,7 @@ SCHEMA_VERSION = 1
 class Frozen(BaseModel):
     """A frozen part of a record; unknown keys are errors."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
 
 class Line(Frozen):
@@ -102,6 +102,7 @@ def write(record: Record, folder: Path) -> Path:
     handle, aside = tempfile.mkstemp(dir=folder, prefix=".record-")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(record.model_dump_json(indent=1))
+    Path(aside).chmod(0o644)  # a store may be shared: others may read
     Path(aside).replace(target)
     return target
 

@@ -47,6 +47,9 @@ def paired_difference(metric: Metric, new: Sequence[Answer], old: Sequence[Answe
             return float("nan")
         return values[0] - values[1]
 
+    value = difference(range(len(new)))
+    if np.isnan(value):
+        raise MetricError(f"{metric.name} is undefined for these answers, so is its difference")
     found = bootstrap(
         (np.arange(len(new)),),
         difference,
@@ -56,7 +59,4 @@ def paired_difference(metric: Metric, new: Sequence[Answer], old: Sequence[Answe
         method="percentile",
         rng=np.random.default_rng(seed),
     ).confidence_interval
-    value = difference(range(len(new)))
-    if np.isnan([value, found.low, found.high]).any():
-        raise MetricError(f"{metric.name} is undefined for these answers, so is its difference")
     return Interval(value, float(found.low), float(found.high))

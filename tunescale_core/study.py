@@ -231,6 +231,10 @@ def load(study: str, overrides: dict[str, dict[str, object]] | None = None) -> S
     for table, values in (overrides or {}).items():
         if isinstance(content.setdefault(table, {}), dict):
             content[table] |= values
+    for data in content["tasks"].values() if isinstance(content.get("tasks"), dict) else ():
+        for key in (overrides or {}).get("study", {}):
+            if isinstance(data, dict):
+                data.pop(key, None)  # an option is stronger than a task's own number
     try:
         return Study.model_validate({**content, "folder": path.parent})
     except ValidationError as error:

@@ -56,7 +56,8 @@ def _blocks(
 ) -> str:
     """Lay rows out in blocks, a block a training task and untuned models last."""
     lines: list[list[str]] = []
-    ordered = sorted(records, key=lambda r: (r.trained_on is None, _tasks(records).index(r.trained_on or r.task)))
+    trainings = list(dict.fromkeys([*_tasks(records), *(record.trained_on for record in records)]))
+    ordered = sorted(records, key=lambda r: (r.trained_on is None, trainings.index(r.trained_on)))
     for trained, block in groupby(ordered, key=lambda record: record.trained_on):
         rows = _rows(list(block))
         title = f"trained on {trained}" if trained else "untuned"

@@ -183,7 +183,7 @@ def _step(model: Qwen3ForCausalLM, optimisers: list[Optimizer], batch: list[Row]
     for optimiser in optimisers:
         optimiser.step()
         optimiser.zero_grad()
-    return float(loss)
+    return float(loss.detach())
 
 
 def _padded(batch: list[Row]) -> tuple[Tensor, Tensor, Tensor]:

@@ -19,7 +19,7 @@ def confusion(answers: Sequence[Answer]) -> list[list[int]]:
     """Return counts by (gold, said), both in A to D; the fifth column counts all other answers."""
     table = [[0] * (len(LETTERS) + 1) for _ in LETTERS]
     for answer in answers:
-        said = LETTERS.find(answer.said) if answer.said else -1
+        said = LETTERS.index(answer.said) if answer.said in set(LETTERS) else -1
         table[LETTERS.index(answer.gold[0])][said] += 1
     return table
 

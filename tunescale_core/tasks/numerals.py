@@ -12,6 +12,8 @@ _SEPARATOR = re.compile(r"(?<=\d)(?:,|\{,\})(?=\d{3}(?!\d))")
 _TIMES_POWER = re.compile(r"\s*(?:\\times|\\cdot|×|\*)\s*10\s*\^\s*\{?\s*([+-]?\d{1,4})\s*\}?")
 _MIXED = re.compile(r"^([+-]?)(\d+)\s+(\d+)\s*/\s*(\d+)$")
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,4})?")
+_WORDS = re.compile(r"(?:\s*[A-Za-z]{2,}[A-Za-z .]*)?\s*")
+"""A unit or a noun after a number; a single letter or an operator would make it a term."""
 LONGEST = 200
 """Characters; a longer answer is prose, not a number."""
 
@@ -52,12 +54,10 @@ def _quotient(text: str) -> float | None:
 
 
 def _single(text: str) -> float | None:
-    """The number that `text` starts with, where at most a word (a unit) follows."""
+    """The number that `text` starts with, where at most words (a unit) follow."""
     text = text.strip()
     found = _NUMBER.match(text)
-    if found is None or re.search(r"\d|[,;]", text[found.end() :]):
+    if found is None or not _WORDS.fullmatch(text[found.end() :]):
         return None
-    try:
-        return float(found[0])
-    except OverflowError:
-        return None
+    value = float(found[0])
+    return value if math.isfinite(value) else None

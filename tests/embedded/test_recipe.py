@@ -1,0 +1,145 @@
+"""The recipe: shapes, repeatable pretraining, the schedule, and what is saved."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from tunescale_core.embedded.recipe import IGNORED, RECIPES, History, Recipe, _encoded, _padded, build, pretrain, save
+from tunescale_core.embedded.tokenizer import MARKERS, TURN_END, VOCABULARY, train_tokenizer
+from tunescale_core.tasks import TASKS
+
+# torch warns once a process that `_step` makes a number of a loss it can still differentiate.
+
+TINY = Recipe(hidden=64, layers=1, pair_steps=1, steps=2, rows=4)
+Made = tuple[Any, Any, History]
+
+
+def made(recipe: Recipe) -> Made:
+    return pretrain(recipe, (), lambda *_: None)
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Made:
+    """Return one tiny pretraining run."""
+    return made(TINY)
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tiny: Made) -> Any:
+    """Return the tokenizer of the tiny run."""
+    return tiny[1]
+
+
+@pytest.fixture(scope="module")
+def threads() -> Iterator[None]:
+    """Let torch use one thread, so that sums are taken in one order."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("threads")
+def test_the_same_seed_gives_the_same_weights() -> None:
+    """Two runs of one recipe end with equal weights, tokenizers and token counts; another seed's weights differ."""
+    first, again = made(TINY), made(TINY)
+    weights, same = first[0].state_dict(), again[0].state_dict()
+    assert weights.keys() == same.keys()
+    assert all(torch.equal(weights[name], same[name]) for name in weights)
+    assert first[1].get_vocab() == again[1].get_vocab()
+    assert first[2].tokens == again[2].tokens > 0
+    other = build(Recipe(hidden=64, layers=1, pair_steps=1, steps=2, rows=4, seed=1)).state_dict()
+    assert not torch.equal(build(TINY).state_dict()["lm_head.weight"], other["lm_head.weight"])
+
+
+def test_pretraining_changes_every_matrix(tiny: Made) -> None:
+    """After a few steps no matrix of the model is what it was built as."""
+    built = build(TINY).state_dict()
+    matrices = {name: weight for name, weight in tiny[0].state_dict().items() if weight.ndim == 2}
+    assert len(matrices) > 7
+    assert not [name for name, weight in matrices.items() if torch.equal(weight, built[name])]
+
+
+def test_pretraining_learns() -> None:
+    """Over 100 steps the loss falls, and it is reported every 50 steps."""
+    reported: list[tuple[int, int, float]] = []
+    recipe = Recipe(hidden=64, layers=1, pair_steps=0, steps=100, rows=4)
+    _, _, history = pretrain(recipe, (), lambda *told: reported.append(told))
+    assert [(step, total) for step, total, _ in reported] == [(50, 100), (100, 100)]
+    assert history.losses == [(step, round(loss, 4)) for step, _, loss in reported]
+    assert reported[1][2] < reported[0][2] < 8
+    assert history.seconds > 0
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_members_have_the_declared_shape(name: str) -> None:
+    """A member has the recipe's width and depth, and fewer keys and values than heads."""
+    recipe = RECIPES[name]
+    config = build(recipe).config
+    assert (config.hidden_size, config.num_hidden_layers) == (recipe.hidden, recipe.layers)
+    assert config.num_attention_heads * 32 == recipe.hidden
+    assert config.num_key_value_heads == config.num_attention_heads // 2
+    assert config.vocab_size == VOCABULARY
+
+
+def test_the_large_member_is_larger() -> None:
+    """The large member has more than twice the small one's parameters."""
+    small, large = (sum(p.numel() for p in build(RECIPES[f"mini-{size}"]).parameters()) for size in ("small", "large"))
+    assert large > 2 * small
+
+
+def test_a_checkpoint_is_saved_as_bfloat16_safetensors(tmp_path: Path, tokenizer: Any) -> None:
+    """What is saved is safetensors in bfloat16, opens again with the same values, and ends turns as built."""
+    model = build(TINY)
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    save(model, tokenizer, tmp_path)
+    stored = load_file(tmp_path / "model.safetensors")
+    assert {weight.dtype for weight in stored.values()} == {torch.bfloat16}
+    assert not list(tmp_path.glob("*.bin"))
+    opened = AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float32)
+    for name, weight in opened.state_dict().items():
+        assert torch.equal(weight, before[name].bfloat16().float())
+    again = AutoTokenizer.from_pretrained(tmp_path)
+    prompt = TASKS["arc"].prompt("Which?")
+    assert again.apply_chat_template(list(prompt), tokenize=False) == tokenizer.apply_chat_template(
+        list(prompt), tokenize=False
+    )
+    assert opened.generation_config.eos_token_id == again.eos_token_id == again.convert_tokens_to_ids(TURN_END)
+
+
+def test_the_tokenizer_gives_markers_and_digits_tokens_of_their_own(tokenizer: Any) -> None:
+    """Markers have the first ids in order, digits stay single, the vocabulary fits, and text comes back as it was."""
+    assert tokenizer.convert_tokens_to_ids(list(MARKERS)) == list(range(len(MARKERS)))
+    assert len(tokenizer) == VOCABULARY
+    assert len(tokenizer("123456", add_special_tokens=False).input_ids) == 6
+    text = "Mara works at the mill.\n12 + 30 = 42 \\boxed{42} — Île"
+    assert tokenizer.decode(tokenizer(text, add_special_tokens=False).input_ids) == text
+
+
+def test_extra_texts_shorten_themselves(tokenizer: Any) -> None:
+    """A text that the tokenizer is told of takes fewer tokens than where it is unknown."""
+    text = "Extraordinary zephyrs quizzically jinxed the vexed xylophonist"
+    told = train_tokenizer(TINY.seed, (text,))
+    assert len(told(text).input_ids) < len(tokenizer(text).input_ids)
+
+
+def test_only_answers_are_learnt(tokenizer: Any) -> None:
+    """Labels cover the assistant's words and the end of its turn; the prompt before them is ignored."""
+    ids, labels = next(_encoded(tokenizer, 0))
+    learnt = [label for label in labels if label != IGNORED]
+    assert ids[-len(learnt) :] == learnt
+    assert tokenizer.decode(learnt).endswith(TURN_END)
+    assert tokenizer.decode(ids[: -len(learnt)]).endswith("<|im_start|>assistant\n")
+
+
+def test_padding_is_neither_seen_nor_learnt() -> None:
+    """Shorter rows are filled up on the right, masked, and without labels."""
+    ids, labels, mask = _padded([([5, 6, 7], [IGNORED, 6, 7]), ([8], [8])])
+    assert ids.tolist() == [[5, 6, 7], [8, 0, 0]]
+    assert labels.tolist() == [[IGNORED, 6, 7], [8, IGNORED, IGNORED]]
+    assert mask.tolist() == [[1, 1, 1], [1, 0, 0]]

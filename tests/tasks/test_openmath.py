@@ -1,0 +1,161 @@
+"""OpenMath: differences from the gold number, and which rows can be asked."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tunescale_core.errors import DataError, MetricError
+from tunescale_core.tasks.openmath import TOLERANCE, OpenMath, difference, is_right
+from tunescale_core.tasks.task import Answer, Row
+
+ROW: Row = {"problem": "What is 2 + 3?", "generated_solution": "2 + 3 = 5\n\\boxed{5}", "expected_answer": "5"}
+NUMBERS = st.floats(-1e9, 1e9)
+
+
+@given(NUMBERS, NUMBERS)
+def test_the_difference_is_absolute(gold: float, said: float) -> None:
+    """The difference is |said - gold|, and the answer is right within the tolerance alone."""
+    answer = Answer((repr(gold),), repr(said))
+    assert difference(answer) == abs(said - gold)
+    assert is_right(answer) == (abs(said - gold) <= TOLERANCE)
+
+
+@given(NUMBERS)
+def test_silence_counts_as_zero_but_is_never_right(gold: float) -> None:
+    """An unreadable answer costs |gold|, and is wrong even where the gold answer is 0."""
+    answer = Answer((repr(gold),), None)
+    assert difference(answer) == abs(gold)
+    assert not is_right(answer)
+
+
+def test_silence_at_gold_zero_is_wrong() -> None:
+    """Where 0 is right, saying nothing has no difference and yet is not accurate."""
+    assert OpenMath().score(Answer(("0",), None)) == {"abs_diff": 0.0, "accuracy": 0.0}
+    assert OpenMath().score(Answer(("0",), "0")) == {"abs_diff": 0.0, "accuracy": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("gold", "said", "right"),
+    [
+        ("0.75", "\\frac{3}{4}", True),
+        ("\\frac{1}{3}", "0.3333", True),
+        ("\\frac{1}{3}", "0.333", False),
+        ("1234", "1,234", True),
+        ("50\\%", "50", True),
+        ("5", "-5", False),
+        ("5", "5.00009", True),
+        ("5", "5.0002", False),
+    ],
+)
+def test_an_answer_is_right_however_it_is_written(gold: str, said: str, *, right: bool) -> None:
+    """Numbers are compared by value within 1e-4, not by how they are written."""
+    assert is_right(Answer((gold,), said)) is right
+
+
+def test_a_gold_answer_that_is_no_number_is_infinitely_far() -> None:
+    """Where the gold answer cannot be read, no answer is right."""
+    assert difference(Answer(("x + y",), "5")) == math.inf
+    assert not is_right(Answer(("x + y",), None))
+
+
+def test_known_metrics() -> None:
+    """Differences 0, 2 and 7 with one unread give the mean, the median, the log mean and the shares."""
+    measured = OpenMath().measure([Answer(("5",), "5"), Answer(("5",), "3"), Answer(("7",), None)])
+    assert measured == {
+        "abs_diff": pytest.approx(3.0),
+        "accuracy": pytest.approx(1 / 3),
+        "median_diff": pytest.approx(2.0),
+        "log_diff": pytest.approx((math.log(3) + math.log(8)) / 3),
+        "parse_rate": pytest.approx(2 / 3),
+    }
+
+
+def test_less_difference_is_better() -> None:
+    """The primary metric improves downward, accuracy upward."""
+    assert OpenMath().primary.name == "abs_diff"
+    assert OpenMath().primary.improves(1.0, 2.0)
+    accuracy = OpenMath().metric("accuracy")
+    assert accuracy is not None
+    assert accuracy.improves(0.5, 0.4)
+
+
+def test_no_answers_are_an_error() -> None:
+    """Measuring nothing raises instead of scoring 0."""
+    with pytest.raises(MetricError, match="abs_diff"):
+        OpenMath().measure([])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("\\boxed{5}", "5"),
+        ("so \\boxed{ 1,234 }.", "1,234"),
+        ("\\boxed{\\frac{3}{4}}", "\\frac{3}{4}"),
+        ("\\boxed{\\text{5}}", "5"),
+        ("\\boxed{4} no, \\boxed{5}", "5"),
+        ("\\boxed{4} no, \\boxed{5", "4"),
+        ("5", None),
+        ("\\boxed{}", None),
+        ("\\boxed{five}", None),
+        ("\\boxed{1, 2}", None),
+        ("\\boxed{1e999}", None),
+    ],
+)
+def test_numbers_as_models_box_them(text: str, said: str | None) -> None:
+    """The last complete box answers where it holds one number."""
+    assert OpenMath().parse(text) == said
+
+
+@given(st.text("\\boxed{}0123456789/-.,frac ", max_size=60) | st.text(max_size=60))
+def test_any_text_can_be_parsed_and_scored(text: str) -> None:
+    """No text makes the parsers raise, and what they read scores a finite difference."""
+    for said in (OpenMath().parse(text), OpenMath().plain(text)):
+        assert math.isfinite(difference(Answer(("5",), said)))
+
+
+@given(st.integers(-(10**9), 10**9), st.sampled_from(["{}", "{:,}", "\\frac{{{}}}{{7}}", "{}\\%"]))
+def test_the_taught_answer_is_right(value: int, layout: str) -> None:
+    """What tuning teaches, parsed, scores as right."""
+    example = OpenMath().example({**ROW, "expected_answer": layout.format(value)}, "answer")
+    assert example is not None
+    assert is_right(Answer(example.gold, OpenMath().parse(example.target)))
+
+
+def test_the_style_chooses_the_target() -> None:
+    """Style "answer" teaches the box alone, "solution" the worked solution; the prompt is the same."""
+    answer, solution = (OpenMath().example(ROW, style) for style in ("answer", "solution"))
+    assert answer is not None
+    assert solution is not None
+    assert answer.target == "\\boxed{5}"
+    assert solution.target == ROW["generated_solution"]
+    assert answer.messages == solution.messages
+    assert answer.messages[1] == {"role": "user", "content": "What is 2 + 3?"}
+
+
+def test_identity_comes_from_the_problem() -> None:
+    """Two rows have the same id just when they ask the same problem."""
+    rows = [ROW, {**ROW, "expected_answer": "6"}, {**ROW, "problem": "What is 2 + 4?"}]
+    ids = [example.id for row in rows if (example := OpenMath().example(row, "answer"))]
+    assert ids[0] == ids[1] != ids[2]
+
+
+@pytest.mark.parametrize("gold", ["x + 1", "(1, 2)", "\\text{Monday}", "", "\\frac{1}{0}"])
+def test_rows_without_one_number_are_left_out(gold: str) -> None:
+    """A row whose gold answer is not one number is passed over, not an error."""
+    assert OpenMath().example({**ROW, "expected_answer": gold}, "answer") is None
+
+
+@pytest.mark.parametrize("missing", ["problem", "expected_answer", "generated_solution"])
+def test_a_missing_column_is_named(missing: str) -> None:
+    """A row without a column that its style needs raises an error that names the column."""
+    row = {name: value for name, value in ROW.items() if name != missing}
+    with pytest.raises(DataError, match=missing):
+        OpenMath().example(row, "solution")
+
+
+def test_style_answer_needs_no_solution() -> None:
+    """A row without a worked solution still teaches its answer."""
+    row = {name: value for name, value in ROW.items() if name != "generated_solution"}
+    assert OpenMath().example(row, "answer") is not None

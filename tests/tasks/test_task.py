@@ -1,0 +1,82 @@
+"""What all tasks share: names, metrics, and the refusal to measure nothing."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tunescale_core.errors import MetricError, TuneScaleError
+from tunescale_core.tasks import TASKS, Answer, Metric, Task
+from tunescale_core.tasks.task import PARSE_RATE, Direction, mean
+
+EVERY_TASK = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+
+
+def test_the_tasks_are_the_papers() -> None:
+    """There are three tasks, each under its own name."""
+    assert {name: task.name for name, task in TASKS.items()} == {
+        "arc": "arc",
+        "openmath": "openmath",
+        "squad_v2": "squad_v2",
+    }
+
+
+@EVERY_TASK
+def test_metrics_have_names_of_their_own_and_end_with_the_parse_rate(task: Task) -> None:
+    """No two metrics of a task share a name, the first is primary, and the last is the parse rate."""
+    names = [metric.name for metric in task.metrics]
+    assert len(set(names)) == len(names)
+    assert task.primary.name == names[0]
+    assert names[-1] == "parse_rate"
+    assert all(task.metric(name) is metric for name, metric in zip(names, task.metrics, strict=True))
+    assert task.metric("no such metric") is None
+
+
+@EVERY_TASK
+def test_measuring_nothing_is_an_error(task: Task) -> None:
+    """Every metric of no answers raises one line that names the metric."""
+    for metric in task.metrics:
+        with pytest.raises(MetricError, match=rf"^{metric.name} of no answers[^\n]*$"):
+            metric([])
+
+
+@EVERY_TASK
+def test_the_example_in_the_system_prompt_parses(task: Task) -> None:
+    """The box that a task's system prompt shows is one that its parser reads."""
+    assert task.parse(task.system) is not None
+
+
+@EVERY_TASK
+def test_a_prompt_is_a_system_and_a_user_message(task: Task) -> None:
+    """A prompt is the task's own instruction followed by the question."""
+    system, user = task.prompt("Why?")
+    assert system == {"role": "system", "content": task.system}
+    assert user == {"role": "user", "content": "Why?"}
+
+
+@given(st.lists(st.sampled_from(["", "x", None]), min_size=1))
+def test_the_parse_rate_counts_what_could_be_read(said: list[str | None]) -> None:
+    """The parse rate is the share of readable answers; an abstention is readable."""
+    answers = [Answer((), one) for one in said]
+    assert PARSE_RATE(answers) == pytest.approx(1 - said.count(None) / len(said))
+
+
+@pytest.mark.parametrize(("better", "arrow", "up"), [("higher", "↑", True), ("lower", "↓", False)])
+def test_a_metric_owns_its_direction(better: Direction, arrow: str, *, up: bool) -> None:
+    """Arrow and improvement follow the declared direction, and no change is no improvement."""
+    metric = Metric("m", "M", "", better, len)
+    assert metric.arrow == arrow
+    assert metric.improves(2.0, 1.0) is up
+    assert metric.improves(1.0, 2.0) is not up
+    assert not metric.improves(1.0, 1.0)
+
+
+@given(st.lists(st.integers(-1000, 1000), min_size=1))
+def test_the_mean_lies_between_the_extremes(values: list[int]) -> None:
+    """The mean times the count is the sum, and it leaves no value on one side alone."""
+    assert mean(values) * len(values) == pytest.approx(sum(values))
+    assert min(values) <= mean(values) <= max(values)
+
+
+def test_every_error_is_tunescales() -> None:
+    """The error for measuring nothing can be caught with all others under one base."""
+    assert issubclass(MetricError, TuneScaleError)

@@ -1,0 +1,148 @@
+"""Greedy decoding: what counts as reasoning, batches like single calls, and what is timed."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tunescale_core.decoding import Completion, Decoder, reasoning
+from tunescale_core.embedded.recipe import Recipe, build
+from tunescale_core.embedded.tokenizer import TURN_END, train_tokenizer
+from tunescale_core.models import Opened
+from tunescale_core.tasks import TASKS
+from tunescale_core.tasks.task import Message
+
+LIMIT = 12
+PROMPTS = [
+    TASKS["arc"].prompt("Which of these is a bird?"),
+    TASKS["openmath"].prompt("Tom has 5 eggs. Then Tom buys 3. How many eggs does Tom have?"),
+    TASKS["squad_v2"].prompt("Where does Mara work?"),
+    ({"role": "user", "content": "Hi"},),
+    TASKS["squad_v2"].prompt("Passage: Mara works at the mill. Odo keeps a goat.\nQuestion: What does Odo keep?"),
+]
+
+
+@pytest.fixture(scope="module")
+def opened() -> Opened:
+    """Return a tiny random model in fp32, its layers scaled so that what it says depends on the prompt."""
+    model = build(Recipe(hidden=64, layers=1, steps=1, pair_steps=0)).eval()
+    with torch.no_grad():
+        for weight in model.model.layers.parameters():
+            weight.mul_(40 if weight.ndim == 2 else 1)
+    return Opened(model, train_tokenizer(0), "cpu")
+
+
+@pytest.fixture
+def decoder(opened: Opened) -> Decoder:
+    """Return a decoder that stops after a few tokens."""
+    return Decoder(opened, LIMIT)
+
+
+def called(decoder: Decoder, messages: tuple[Message, ...]) -> Completion:
+    call = decoder.prepare(messages)
+    decoder.run(call)
+    return decoder.completion(call)
+
+
+@pytest.mark.parametrize(
+    ("text", "thought"),
+    [
+        ("", ""),
+        ("\\boxed{5}", ""),
+        ("Answer: \\boxed{5}", ""),
+        ("The answer: \\boxed{5}", ""),
+        ("The answer is \\boxed{5}.", "The answer is"),
+        ("5 + 3 = 8\n\\boxed{8}", "5 + 3 = 8"),
+        ("I went on and on without a box", ""),
+        ("<think>\nhm, well\n</think>\n\n\\boxed{5}", "hm, well"),
+        ("<think></think>one two three \\boxed{5}", ""),
+        ("<think> cut off in the mid", "cut off in the mid"),
+        ("<think>a \\boxed{1}</think>\\boxed{2}", "a \\boxed{1}"),
+    ],
+)
+def test_reasoning_is_what_comes_before_the_answer(text: str, thought: str) -> None:
+    """A `<think>` passage, closed or cut off, or three words before the box are reasoning; less is not."""
+    assert reasoning(text) == thought
+
+
+@given(st.text(max_size=30), st.text(max_size=30))
+def test_a_thought_is_found_whatever_is_in_it(before: str, thought: str) -> None:
+    """What stands between the markers is the reasoning, whatever comes before and after."""
+    assert reasoning(f"{before}<think>{thought}</think>one two three \\boxed{{4}}") == thought.strip()
+
+
+@given(st.text(max_size=60) | st.text("<think>/ \\boxed{}ab", max_size=60))
+def test_reasoning_is_part_of_the_text(text: str) -> None:
+    """No text makes it raise, and what counts as reasoning is a stretch of the text."""
+    assert reasoning(text) in text
+
+
+def test_batches_say_what_single_calls_say(decoder: Decoder) -> None:
+    """In fp32, batched completions equal the single calls', at their own places, in every batch size."""
+    single = [called(decoder, prompt) for prompt in PROMPTS]
+    assert len({one.text for one in single}) == len(PROMPTS)
+    for size in (1, 2, len(PROMPTS)):
+        together = dict(decoder.batched(PROMPTS, size))
+        assert sorted(together) == list(range(len(PROMPTS)))
+        for place, one in enumerate(single):
+            batched = together[place]
+            assert (batched.text, batched.tokens, batched.finish) == (one.text, one.tokens, one.finish)
+            assert batched.reasoning_tokens == one.reasoning_tokens
+
+
+def test_a_call_is_repeated_exactly(decoder: Decoder) -> None:
+    """Greedy decoding gives the same text for the same prompt."""
+    assert called(decoder, PROMPTS[0]).text == called(decoder, PROMPTS[0]).text
+
+
+def test_only_single_calls_are_timed(decoder: Decoder) -> None:
+    """The first token comes after some time and before the last; a batch notes no time."""
+    one = called(decoder, PROMPTS[0])
+    assert one.seconds is not None
+    assert one.first_token_seconds is not None
+    assert 0 < one.first_token_seconds < one.seconds
+    for _, batched in decoder.batched(PROMPTS[:2], 2):
+        assert batched.seconds is None
+        assert batched.first_token_seconds is None
+
+
+@pytest.mark.parametrize("limit", [1, LIMIT])
+def test_the_limit_ends_a_completion(opened: Opened, limit: int) -> None:
+    """A completion that reaches max_new_tokens has that many tokens and says that its length ended it."""
+    one = called(Decoder(opened, limit), PROMPTS[0])
+    assert (one.finish, one.tokens) == ("length", limit)
+
+
+@pytest.mark.parametrize("ends", [1, 3])
+def test_an_end_marker_ends_a_completion(decoder: Decoder, ends: int) -> None:
+    """Text stops before the first end marker, which counts as a token; padding after it does not."""
+    tokenizer = decoder.opened.tokenizer
+    end = tokenizer.convert_tokens_to_ids(TURN_END)
+    ids = tokenizer("so it is \\boxed{5}", add_special_tokens=False).input_ids
+    one = decoder._completed([*ids, *[end] * ends, tokenizer.pad_token_id])
+    assert (one.text, one.tokens, one.finish) == ("so it is \\boxed{5}", len(ids) + 1, "stop")
+    assert one.reasoning_tokens == len(tokenizer("so it is", add_special_tokens=False).input_ids)
+
+
+def test_thought_markers_survive_decoding(decoder: Decoder) -> None:
+    """`<think>` stays in the text although it is a special token; padding goes."""
+    tokenizer = decoder.opened.tokenizer
+    ids = tokenizer("<|pad|><think>hm</think>\\boxed{5}", add_special_tokens=False).input_ids
+    assert decoder._completed(ids).text == "<think>hm</think>\\boxed{5}"
+
+
+def test_nothing_is_sampled(opened: Opened) -> None:
+    """A model that asks for sampling is decoded greedily all the same."""
+    opened.model.generation_config.do_sample = True
+    opened.model.generation_config.temperature = 5.0
+    decoder = Decoder(opened, LIMIT)
+    for config in (decoder.config, opened.model.generation_config):
+        assert config.do_sample is False
+        assert config.temperature is None
+    assert len({called(decoder, PROMPTS[1]).text for _ in range(3)}) == 1
+
+
+def test_a_call_must_run_before_it_says_anything(decoder: Decoder) -> None:
+    """Asking an unfinished call for its completion raises."""
+    with pytest.raises(RuntimeError, match="has not been run"):
+        decoder.completion(decoder.prepare(PROMPTS[0]))

@@ -1,0 +1,156 @@
+"""The expanded grid: ids, counts, order, and what is refused."""
+
+from itertools import groupby
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tunescale_core.errors import StudyError
+from tunescale_core.grid import cells, expected_of, task_kind, variants
+from tunescale_core.study import Study, load
+
+TASKS = ("arc", "openmath", "squad_v2")
+
+
+def study_of(**parts: Any) -> Study:
+    content: dict[str, Any] = {
+        "study": {"name": "s"},
+        "models": {"m": {"source": "x"}},
+        "methods": {"full": {}},
+        "tasks": {"arc": {}},
+    }
+    return Study.model_validate(content | parts)
+
+
+@st.composite
+def studies(draw: st.DrawFn) -> Study:
+    """Draw a valid study of up to three of everything."""
+    methods: dict[str, Any] = {"full": {}} if draw(st.booleans()) else {}
+    if ranks := draw(st.lists(st.integers(1, 64), unique=True, max_size=3)):
+        methods["lora"] = {"ranks": ranks}
+    names = st.none() | st.lists(st.sampled_from(["base", *methods]), unique=True)
+    return study_of(
+        study={"name": "s", "seeds": draw(st.lists(st.integers(0, 99), unique=True, min_size=1, max_size=3))},
+        models={f"m{n}": {"source": "x", "methods": draw(names)} for n in range(draw(st.integers(1, 3)))},
+        methods=methods,
+        tasks={name: {} for name in draw(st.lists(st.sampled_from(TASKS), unique=True, min_size=1))},
+    )
+
+
+def test_ids_of_the_paper() -> None:
+    """A cell's id says model, method, rank, training task and evaluation task; an untuned one trains on nothing."""
+    ids = [cell.id for cell in cells(load("paper"))]
+    assert "qwen3-0.6b-lora-r256-on-arc-for-squad_v2" in ids
+    assert "qwen3-0.6b-full-on-openmath-for-openmath" in ids
+    assert [one for one in ids if one.startswith("qwen3-1.7b")] == [f"qwen3-1.7b-base-for-{task}" for task in TASKS]
+    assert all("-on-" not in one for one in ids if "-base-" in one)
+
+
+def test_size_of_the_paper() -> None:
+    """The paper's grid: six methods on three tasks for the small model, each model untuned, asked three tasks."""
+    assert len(cells(load("paper"))) == (6 * 3 + 1 + 1) * 3
+
+
+def test_seeds_end_the_id() -> None:
+    """With several seeds a tuned cell's id ends in its own, an untuned one's does not."""
+    ids = [cell.id for cell in cells(study_of(study={"name": "s", "seeds": [0, 1]}, tasks={"arc": {}, "squad_v2": {}}))]
+    assert "m-full-on-arc-for-squad_v2-s0" in ids
+    assert "m-full-on-arc-for-squad_v2-s1" in ids
+    assert "m-base-for-arc" in ids
+
+
+def test_a_single_seed_is_not_in_the_id() -> None:
+    """One seed alone, whichever it is, is not told apart."""
+    grid = cells(study_of(study={"name": "s", "seeds": [7]}))
+    assert [cell.id for cell in grid] == ["m-full-on-arc-for-arc", "m-base-for-arc"]
+    assert grid[0].variant.seed == 7
+
+
+@given(study=studies())
+def test_expansion_counts(study: Study) -> None:
+    """A grid has, per model, one untuned variant and methods x ranks x tasks x seeds tuned ones, all tasks asked."""
+    expected = 0
+    for model in study.models.values():
+        chosen = [method for name, method in study.methods.items() if model.methods is None or name in model.methods]
+        labels = sum(len(method.ranks or (None,)) for method in chosen)
+        expected += labels * len(study.tasks) * len(study.study.seeds) + 1
+    assert len(variants(study)) == expected
+    assert len(cells(study)) == expected * len(study.tasks)
+
+
+@given(study=studies())
+def test_ids_are_distinct(study: Study) -> None:
+    """No two cells and no two variants share an id."""
+    for made in (cells(study), variants(study)):
+        assert len({one.id for one in made}) == len(made)
+
+
+@given(study=studies())
+def test_cells_of_a_variant_are_contiguous(study: Study) -> None:
+    """A variant's cells stand together, so it is opened once."""
+    runs = [variant for variant, _ in groupby(cells(study), key=lambda cell: cell.variant)]
+    assert runs == list(variants(study))
+
+
+def test_untuned_variants_carry_nothing_of_training() -> None:
+    """An untuned variant has no task, seed, rank or settings, a tuned one has the method as declared."""
+    study = study_of(methods={"lora": {"ranks": [4], "alpha": 3}})
+    tuned, base = variants(study)
+    assert (base.method, base.task, base.seed, base.rank, base.settings) == ("base", None, None, None, None)
+    assert (tuned.method, tuned.task, tuned.seed, tuned.rank) == ("lora-r4", "arc", 0, 4)
+    assert tuned.settings == study.methods["lora"]
+
+
+def test_a_declared_base_method_adds_no_row() -> None:
+    """Declaring `base` among the methods does not make a second untuned row."""
+    assert [v.id for v in variants(study_of(methods={"base": {}}))] == ["m-base"]
+
+
+def test_duplicate_ids_are_refused() -> None:
+    """Names whose parts can be read two ways are refused by the id they would share."""
+    study = study_of(methods={"full": {}, "full-on-x": {}}, tasks={"t": {"task": "arc"}, "x-on-t": {"task": "arc"}})
+    with pytest.raises(StudyError, match="study s: two cells are called m-full-on-x-on-t-for-t; rename"):
+        cells(study)
+
+
+def test_expectations_that_match_nothing_are_refused() -> None:
+    """A threshold for no cell is an error that shows its pattern."""
+    study = study_of(expect=[{"cell": "n-*", "metric": "macro_f1", "at_least": 0.5}])
+    with pytest.raises(StudyError, match=r"study s: expect\.cell 'n-\*' matches no cell"):
+        cells(study)
+
+
+def test_unknown_metrics_are_refused() -> None:
+    """A threshold on a metric that a matched cell's task lacks is an error that names those it has."""
+    expect = [{"cell": "m-base-*", "metric": "macro_f1", "at_least": 0.5}]
+    with pytest.raises(StudyError, match="'macro_f1' is not measured by m-base-for-squad_v2; it has "):
+        cells(study_of(tasks={"arc": {}, "squad_v2": {}}, expect=expect))
+
+
+def test_expected_of_selects_by_pattern() -> None:
+    """A cell is held to exactly the thresholds whose patterns match its id."""
+    patterns = ("*", "m-base-*", "m-full-*", "M-*")
+    study = study_of(expect=[{"cell": one, "metric": "macro_f1", "at_least": 0} for one in patterns])
+    base = next(
+        cell for cell in (c for v in variants(study) for c in cells(study_of()) if c.variant == v) if "base" in cell.id
+    )
+    assert [one.cell for one in expected_of(study, base)] == ["*", "m-base-*"]
+
+
+def test_task_kind() -> None:
+    """A task's kind is its `task`, or its name where it has none."""
+    study = study_of(tasks={"mine": {"task": "squad_v2"}, "arc": {}})
+    assert (task_kind(study, "mine"), task_kind(study, "arc")) == ("squad_v2", "arc")
+
+
+def test_a_task_that_ends_like_a_seed_keeps_its_name() -> None:
+    """A task called arc-s0 in a study of one seed is not taken for a seed."""
+    content = {
+        "study": {"name": "n"},
+        "models": {"m": {"source": "x"}},
+        "methods": {"full": {}},
+        "tasks": {"arc-s0": {"task": "arc"}},
+    }
+    assert cells(Study.model_validate(content))[0].id == "m-full-on-arc-s0-for-arc-s0"

@@ -1,0 +1,144 @@
+"""Opening base models: where they are found, and how it reads when they are not."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tunescale_core.errors import ModelError
+from tunescale_core.models import MINIMAL_TEMPLATE, files_digest, open_model, resolve, tokenizer_of
+from tunescale_core.study import Model, Protocol
+
+ASK = """
+import sys
+from pathlib import Path
+from tunescale_core.errors import ModelError
+from tunescale_core.models import resolve
+from tunescale_core.study import Model
+try:
+    resolve(Model(source=sys.argv[1]), Path())
+except ModelError as error:
+    print(error)
+"""
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A copy of the embedded small model."""
+    source = resolve(Model(source="embedded:mini-small"), Path()).folder
+    return Path(shutil.copytree(source, tmp_path / "small"))
+
+
+@pytest.mark.parametrize("name", ["mini-small"])
+def test_embedded_models_resolve(name: str, tmp_path: Path) -> None:
+    """The embedded family is found from anywhere, its revision the digest of its files."""
+    base = resolve(Model(source=f"embedded:{name}"), tmp_path)
+    assert base.folder.name == name
+    assert base.revision == files_digest(base.folder)
+
+
+@pytest.mark.parametrize("source", ["embedded:mini-huge", "embedded:"])
+def test_unknown_embedded_models_are_refused(source: str, tmp_path: Path) -> None:
+    """An embedded model that there is not is met with those there are."""
+    with pytest.raises(ModelError) as caught:
+        resolve(Model(source=source), tmp_path)
+    assert str(caught.value) == f"no embedded model {source!r}; there are embedded:mini-small and embedded:mini-large"
+
+
+def test_folders_resolve_from_the_studys(small: Path) -> None:
+    """A relative folder starts where the study file is, an absolute one where it says."""
+    assert resolve(Model(source="small"), small.parent) == resolve(Model(source=str(small)), Path())
+
+
+def test_a_folder_without_config_is_refused(tmp_path: Path) -> None:
+    """A folder that holds no checkpoint is named, with what is wanted."""
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ModelError) as caught:
+        resolve(Model(source="empty"), tmp_path)
+    folder = tmp_path / "empty"
+    assert str(caught.value) == f"model folder {folder} has no config.json: give the folder of a saved checkpoint"
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json", "chat_template.jinja"])
+def test_revision_changes_with_any_file(small: Path, name: str) -> None:
+    """One more byte in any file of the model is another revision."""
+    before = resolve(Model(source="small"), small.parent).revision
+    with (small / name).open("ab") as file:
+        file.write(b" ")
+    assert resolve(Model(source="small"), small.parent).revision != before
+
+
+def test_revision_changes_with_a_files_name(small: Path) -> None:
+    """The same bytes under another name are another revision."""
+    before = files_digest(small)
+    (small / "generation_config.json").rename(small / "renamed.json")
+    assert files_digest(small) != before
+
+
+def test_revision_ignores_what_is_no_part_of_the_model(small: Path) -> None:
+    """Another folder, and files that are not the model's, leave the revision alone."""
+    before = files_digest(small)
+    (small / "notes.md").write_text("notes")
+    moved = small.rename(small.parent / "moved")
+    assert files_digest(moved) == before
+    assert len(before) == hashlib.sha256().digest_size * 2
+
+
+def test_an_unreachable_hub_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hub id that is not in the cache and cannot be fetched gives one line with the id and what to do."""
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    monkeypatch.delenv("HF_HUB_CACHE", raising=False)
+    command = [sys.executable, "-c", ASK, "Qwen/Qwen3-0.6B"]
+    run = subprocess.run(command, env=dict(os.environ), capture_output=True, text=True, check=True, timeout=60)
+    assert run.stdout.count("\n") == 1
+    assert run.stdout.startswith("model Qwen/Qwen3-0.6B cannot be opened: it is not in the local cache")
+    assert "give a local folder as source" in run.stdout
+    assert "Traceback" not in run.stderr
+
+
+def test_a_source_that_is_nothing_is_one_line(tmp_path: Path) -> None:
+    """What is neither a folder nor a possible hub id is refused in one line, without asking the hub."""
+    with pytest.raises(ModelError, match="model some/where/else cannot be opened: ") as caught:
+        resolve(Model(source="some/where/else"), tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_opened_models_are_ready(small: Path) -> None:
+    """An opened model is in evaluation mode, of the declared type, and its tokenizer can pad and chat."""
+    opened = open_model(small, Protocol(dtype="float32"))
+    assert not opened.model.training
+    assert str(opened.model.dtype) == "torch.float32"
+    assert opened.tokenizer.pad_token_id is not None
+    assert opened.tokenizer.chat_template
+
+
+def test_a_tokenizer_without_template_is_given_one(small: Path) -> None:
+    """A tokenizer without a chat template or padding gets the minimal template and pads with its EOS."""
+    (small / "chat_template.jinja").unlink()
+    path = small / "tokenizer_config.json"
+    settings = json.loads(path.read_text())
+    settings.pop("pad_token", None)
+    settings.pop("chat_template", None)
+    path.write_text(json.dumps(settings))
+    tokenizer = tokenizer_of(small)
+    assert tokenizer.chat_template == MINIMAL_TEMPLATE
+    assert tokenizer.pad_token == tokenizer.eos_token
+    messages = [{"role": "user", "content": "Hi"}]
+    said = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    assert said == "user: Hi\nassistant: "
+
+
+@pytest.mark.parametrize("damage", [lambda path: path.write_bytes(b"garbage"), Path.unlink])
+def test_a_broken_checkpoint_is_one_line(small: Path, damage: Callable[[Path], object]) -> None:
+    """A configuration that cannot be read, or is gone, is a model error in one line that names the folder."""
+    damage(small / "config.json")
+    with pytest.raises(ModelError, match=f"model folder {small} cannot be opened: ") as caught:
+        open_model(small, Protocol())
+    assert "\n" not in str(caught.value)

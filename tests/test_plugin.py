@@ -1,0 +1,147 @@
+"""The plugin as a user meets it: real pytest runs in other processes."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tunescale_core.grid import cells
+from tunescale_core.records import read_all
+from tunescale_core.study import load
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+STUDY = """
+[study]
+name = "small"
+[models.m]
+source = "embedded:mini-small"
+[methods.full]
+[methods.lora]
+ranks = [2]
+[tasks.arc]
+[tasks.squad_v2]
+"""
+COLLECT = """
+import sys
+import pytest
+
+code = pytest.main(sys.argv[1:])
+heavy = {"torch", "transformers", "trl", "peft", "datasets"} & set(sys.modules)
+print("HEAVY", sorted(heavy))
+sys.exit(code)
+"""
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Runs pytest on the benchmarks in a folder of the test's own."""
+
+    def ran(*words: str, start: tuple[str, ...] = ("-m", "pytest")) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, *start, str(BENCHMARKS), "-p", "no:cacheprovider", *words]
+        environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
+        environment.pop("PYTEST_ADDOPTS", None)
+        return subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=120
+        )
+
+    return ran
+
+
+def collected(output: str) -> list[str]:
+    return [line.partition("[")[2].removesuffix("]") for line in output.splitlines() if "::test_generate[" in line]
+
+
+def study_file(folder: Path, text: str = STUDY) -> str:
+    path = folder / "small.toml"
+    path.write_text(text)
+    return str(path)
+
+
+def test_collecting_imports_nothing_heavy(run: Run) -> None:
+    """`--collect-only` lists the whole grid without importing torch or what stands on it."""
+    done = run("--collect-only", "-q", start=("-c", COLLECT))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "HEAVY []" in done.stdout
+    assert collected(done.stdout) == [cell.id for cell in cells(load("mini"))]
+
+
+def test_collecting_writes_nothing(run: Run, tmp_path: Path) -> None:
+    """`--collect-only` leaves no store behind, nor anything but pytest-benchmark's empty folder."""
+    assert run("--collect-only", "-q").returncode == 0
+    assert [path.name for path in tmp_path.rglob("*") if path.name != ".benchmarks"] == []
+
+
+def test_k_takes_exactly_the_lora_cells(run: Run) -> None:
+    """`-k lora` selects the cells of LoRA variants and no others."""
+    done = run("--collect-only", "-q", "-k", "lora")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert collected(done.stdout) == [cell.id for cell in cells(load("mini")) if cell.variant.rank is not None]
+
+
+def test_a_study_file_is_collected(run: Run, tmp_path: Path) -> None:
+    """`--study FILE` makes a case of each cell of that file."""
+    path = study_file(tmp_path)
+    done = run("--collect-only", "-q", "--study", path)
+    assert collected(done.stdout) == [cell.id for cell in cells(load(path))]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (STUDY.replace("ranks = [2]", "ranks = [2, 2]"), "methods.lora.ranks: names the same one twice"),
+        (STUDY.replace("[methods.full]", "[methods.full]\nlearning_rat = 1"), "learning_rat: unknown key"),
+        (STUDY + '[[expect]]\ncell = "x"\nmetric = "f1"\nat_least = 1\n', "expect.cell 'x' matches no cell"),
+        ("[study", "cannot be read as TOML"),
+    ],
+)
+def test_a_bad_study_starts_nothing(run: Run, tmp_path: Path, text: str, said: str) -> None:
+    """A study that cannot be used is a usage error in one line, before any case or store is made."""
+    path = study_file(tmp_path, text)
+    done = run("--study", path)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    (line,) = (done.stdout + done.stderr).strip().splitlines()
+    assert line.startswith("ERROR: ")
+    assert said in line
+    assert [one.name for one in tmp_path.iterdir()] == ["small.toml"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--study", "nope"), "no study is called 'nope'; known are mini, paper"),
+        (("--study", "nope.toml"), "study file nope.toml does not exist"),
+        (("--eval-examples", "0"), "study.eval_examples"),
+        (("--train-examples", "-1"), "study.train_examples"),
+        (("--timed-examples", "0"), "protocol.timed_examples"),
+        (("--max-new-tokens", "0"), "protocol.max_new_tokens"),
+    ],
+)
+def test_bad_options_start_nothing(run: Run, tmp_path: Path, words: tuple[str, ...], said: str) -> None:
+    """An option that cannot be used is a usage error in one line that says which value it is."""
+    done = run(*words)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    (line,) = (done.stdout + done.stderr).strip().splitlines()
+    assert line.startswith("ERROR: ")
+    assert said in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_failed_cells_are_records(run: Run, tmp_path: Path) -> None:
+    """A cell that cannot be measured fails with one clean line, its record carries the error, the next is tried."""
+    path = study_file(tmp_path, STUDY.replace("embedded:mini-small", "embedded:none"))
+    store = tmp_path / "kept"
+    done = run("--study", path, "--store", str(store), "-k", "base")
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED
+    assert "no embedded model 'embedded:none'" in done.stdout
+    assert "Traceback" not in done.stdout
+    assert "INTERNALERROR" not in done.stdout + done.stderr
+    records = read_all(store / "records" / "small")
+    assert [record.cell for record in records] == ["m-base-for-arc", "m-base-for-squad_v2"]
+    for record in records:
+        assert record.error is not None
+        assert record.error.startswith("ModelError: no embedded model")
+        assert (record.lines, record.metrics, record.key) == ((), {}, None)

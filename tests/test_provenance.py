@@ -1,0 +1,86 @@
+"""Provenance: versions, machine, and the state of the source."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from tunescale_core.provenance import PACKAGES, WEIGHT_PACKAGES, Provenance, now, provenance, versions
+
+ASK = "from tunescale_core.provenance import provenance; print(provenance('cpu').model_dump_json())"
+
+
+def git(folder: Path, *words: str) -> str:
+    identity = ("-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false")
+    command = ["git", *identity, *words]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def asked_in(folder: Path) -> dict[str, object]:
+    """Return the provenance that a process started in a folder finds."""
+    environment = os.environ | {"GIT_CEILING_DIRECTORIES": str(folder.parent)}
+    run = subprocess.run(
+        [sys.executable, "-c", ASK], cwd=folder, env=environment, capture_output=True, text=True, check=True
+    )
+    return dict(json.loads(run.stdout))
+
+
+def test_versions_are_the_installed_ones() -> None:
+    """Every package asked for is listed with its installed version; one that is not there is left out."""
+    assert versions(("pytest", "no-such-package-anywhere")) == {"pytest": version("pytest")}
+    assert set(versions()) == set(PACKAGES)
+
+
+def test_weight_packages_are_recorded_too() -> None:
+    """Whatever can change weights is among the versions that a record shows."""
+    assert set(WEIGHT_PACKAGES) <= set(PACKAGES)
+
+
+def test_machine() -> None:
+    """The machine is described as it is."""
+    found = provenance("cpu")
+    assert found.python == platform.python_version()
+    assert found.device == f"cpu ({platform.machine()})"
+    assert found.cpu_count == os.cpu_count()
+    assert found.memory_bytes > 2**28
+
+
+def test_round_trip() -> None:
+    """Provenance survives JSON."""
+    found = provenance("cpu")
+    assert Provenance.model_validate_json(found.model_dump_json()) == found
+
+
+def test_now_is_utc() -> None:
+    """The time is the present one, in UTC, ISO 8601."""
+    said = datetime.fromisoformat(now())
+    assert said.utcoffset() == timedelta(0)
+    assert abs(datetime.now(UTC) - said) < timedelta(seconds=5)
+
+
+def test_git_state(tmp_path: Path) -> None:
+    """In a repository the commit is named, and changed files make it dirty."""
+    git(tmp_path, "init", "--quiet")
+    (tmp_path / "file").write_text("one")
+    git(tmp_path, "add", "file")
+    git(tmp_path, "commit", "--quiet", "-m", "one")
+    clean = asked_in(tmp_path)
+    assert clean["git_commit"] == git(tmp_path, "rev-parse", "HEAD")
+    assert clean["git_dirty"] is False
+    (tmp_path / "file").write_text("two")
+    assert asked_in(tmp_path)["git_dirty"] is True
+
+
+@pytest.mark.parametrize("path", ["", None])
+def test_no_git_state_outside_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str | None) -> None:
+    """Outside a repository, or without git, there is no commit and no guess at one."""
+    if path is not None:
+        monkeypatch.setenv("PATH", path)
+    found = asked_in(tmp_path)
+    assert (found["git_commit"], found["git_dirty"]) == (None, None)

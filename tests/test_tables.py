@@ -1,0 +1,141 @@
+"""Tables: blocks, bold, what is missing, and seeds."""
+
+import pytest
+
+from tunescale_core.checkpoints import TrainingCost
+from tunescale_core.records import Line, Record
+from tunescale_core.tables import MISSING, output_table, quality_table
+from tunescale_core.tasks import TASKS
+
+COST = TrainingCost(
+    seconds=12.34, tokens=1, steps=1, peak_memory_bytes=1, trainable_parameters=1, parameters=1, losses=()
+)
+
+
+def record(  # noqa: PLR0917  rows of figures read best without names
+    method: str,
+    trained_on: str | None,
+    task: str,
+    value: float | None,
+    seconds: float | None = 0.5,
+    seed: int | None = None,
+    tokens: int = 4,
+) -> Record:
+    line = Line(
+        example="1",
+        gold=("A",),
+        text="",
+        answer=None,
+        tokens=tokens,
+        finish="stop",
+        reasoning_tokens=0,
+        seconds=seconds,
+        first_token_seconds=None,
+        scores={},
+    )
+    return Record(
+        study="s",
+        cell=f"m-{method}-{trained_on}-{task}-{seed}",
+        model="m",
+        method=method,
+        rank=None,
+        trained_on=trained_on,
+        task=task,
+        kind=task,
+        seed=seed,
+        key="k",
+        metrics={TASKS[task].primary.name: value, "parse_rate": 0.75},
+        lines=(line,),
+        cost=COST if trained_on else None,
+    )
+
+
+def starred(text: str) -> str:
+    return f"*{text}*"
+
+
+def rows(table: str) -> list[list[str]]:
+    """Return a table's body, each line split at its blanks."""
+    return [line.split() for line in table[table.rindex("---") :].splitlines()[1:]]
+
+
+def row(table: str, *labels: str) -> list[str]:
+    """Return the figures of the row with these labels."""
+    (found,) = [line[len(labels) :] for line in rows(table) if tuple(line[: len(labels)]) == labels]
+    return found
+
+
+def test_a_block_a_training_task() -> None:
+    """Rows stand in blocks by what they were trained on, in the tasks' order, untuned models last."""
+    made = [record("base", None, task, 0.1) for task in ("arc", "squad_v2")]
+    made += [record("full", on, task, 0.2, seed=0) for on in ("squad_v2", "arc") for task in ("arc", "squad_v2")]
+    titles = [" ".join(line) for line in rows(quality_table(made)) if line[0] in {"trained", "untuned"}]
+    assert titles == ["trained on arc", "trained on squad_v2", "untuned"]
+
+
+def test_one_row_a_variant() -> None:
+    """A variant's cells share one row: quality and latency of each task side by side."""
+    table = quality_table([record("base", None, "arc", 0.25, 1.0), record("base", None, "openmath", 0.5, 2.0)])
+    assert row(table, "m", "base") == ["0.2500", "1.0000", "0.50", "2.0000"]
+
+
+def test_heads_show_the_direction() -> None:
+    """Quality says that more is better, latency that less is."""
+    head = quality_table([record("base", None, "arc", 0.25)]).split("---")[0]
+    assert "F1 ↑" in head
+    assert "s ↓" in head
+
+
+def test_bold_respects_direction() -> None:
+    """Each block's highest quality and lowest latency are bold, and no other figure."""
+    made = [record("full", "arc", "arc", 0.3, 0.2, 0), record("lora-r4", "arc", "arc", 0.6, 0.9, 0)]
+    table = quality_table([*made, record("base", None, "arc", 0.1, 5.0)], starred)
+    assert row(table, "m", "full") == ["0.3000", "*0.2000*"]
+    assert row(table, "m", "lora-r4") == ["*0.6000*", "0.9000"]
+    assert row(table, "m", "base") == ["*0.1000*", "*5.0000*"]
+
+
+def test_ties_are_all_bold() -> None:
+    """Figures that print the same as the best are bold with it."""
+    made = [record("full", "arc", "arc", 0.60001, 1.0, 0), record("lora-r4", "arc", "arc", 0.60002, 2.0, 0)]
+    table = quality_table(made, starred)
+    assert row(table, "m", "full")[0] == row(table, "m", "lora-r4")[0] == "*0.6000*"
+
+
+def test_missing_figures_are_shown_as_missing() -> None:
+    """A figure that could not be measured, and a cell that was not run, are dashes and never bold."""
+    made = [record("base", None, "arc", None, None), record("full", "arc", "squad_v2", 0.5, seed=0)]
+    table = quality_table(made, starred)
+    assert row(table, "m", "base") == [MISSING] * 4
+    assert row(table, "m", "full")[:2] == [MISSING] * 2
+    assert MISSING == "–"
+
+
+def test_seeds_are_labelled_where_there_are_several() -> None:
+    """With several seeds each has a row that says which it is; with one it is not mentioned."""
+    made = [record("full", "arc", "arc", 0.1 * seed, seed=seed) for seed in (1, 2)]
+    table = quality_table([*made, record("base", None, "arc", 0.5)])
+    assert row(table, "m", "full", "s1")[0] == "0.1000"
+    assert row(table, "m", "full", "s2")[0] == "0.2000"
+    assert row(table, "m", "base")[0] == "0.5000"
+    assert row(quality_table(made[:1]), "m", "full")[0] == "0.1000"
+
+
+def test_output_table() -> None:
+    """The second table shows tokens, parse rate and training seconds; an untuned model has none of the last."""
+    table = output_table([record("full", "arc", "arc", 0.1, seed=0, tokens=7), record("base", None, "arc", 0.1)])
+    assert row(table, "m", "full") == ["7.0", "75%", "12.3"]
+    assert row(table, "m", "base") == ["4.0", "75%", MISSING]
+
+
+@pytest.mark.parametrize("table", [quality_table, output_table])
+def test_failed_cells_have_rows_too(table: object) -> None:
+    """A cell whose measurement failed is in the tables, with nothing but dashes."""
+    failed = record("base", None, "arc", None).model_copy(update={"metrics": {}, "lines": (), "error": "ModelError: x"})
+    shown = row(table([failed]), "m", "base")  # type: ignore[operator]
+    assert set(shown) == {MISSING}
+
+
+def test_a_slice_that_leaves_the_trained_task_out_still_has_a_table() -> None:
+    """A variant trained on a task that no record evaluates has its block all the same."""
+    assert "trained on arc" in quality_table([record("full", "arc", "squad_v2", 0.2, seed=0)])
