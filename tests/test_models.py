@@ -35,7 +35,7 @@ def small(tmp_path: Path) -> Path:
     return Path(shutil.copytree(source, tmp_path / "small"))
 
 
-@pytest.mark.parametrize("name", ["mini-small"])
+@pytest.mark.parametrize("name", ["mini-small", "mini-large"])
 def test_embedded_models_resolve(name: str, tmp_path: Path) -> None:
     """The embedded family is found from anywhere, its revision the digest of its files."""
     base = resolve(Model(source=f"embedded:{name}"), tmp_path)
