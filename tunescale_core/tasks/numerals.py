@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import lru_cache
 
 _FRACTION = re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
 _SHORT_FRACTION = re.compile(r"\\[dt]?frac\s*(\d)\s*(\d)")
@@ -18,6 +19,7 @@ LONGEST = 200
 """Characters; a longer answer is prose, not a number."""
 
 
+@lru_cache(maxsize=1 << 14)  # resampling scores the same answers thousands of times
 def number_in(answer: str | None) -> float | None:
     r"""Return the finite number that `answer` states, or None where it states none or several.
 

@@ -6,6 +6,7 @@ import re
 import string
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import ClassVar
 
 from tunescale_core.tasks.boxed import last_boxed
@@ -17,6 +18,7 @@ _PUNCTUATION = set(string.punctuation)
 PERCENT = 100.0
 
 
+@lru_cache(maxsize=1 << 14)  # resampling scores the same answers thousands of times
 def normalised(text: str) -> str:
     """Return lower case without ASCII punctuation and articles, white space collapsed (the official order)."""
     bare = "".join(character for character in text.lower() if character not in _PUNCTUATION)
