@@ -1,14 +1,16 @@
 """Greedy decoding: what counts as reasoning, batches like single calls, and what is timed."""
 
+from pathlib import Path
+
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tunescale_core.data import load_examples
 from tunescale_core.decoding import Completion, Decoder, reasoning
-from tunescale_core.embedded.recipe import Recipe, build
-from tunescale_core.embedded.tokenizer import TURN_END, train_tokenizer
-from tunescale_core.models import Opened
+from tunescale_core.embedded.tokenizer import TURN_END
+from tunescale_core.models import Opened, open_model, resolve
+from tunescale_core.study import Model, Protocol, load
 from tunescale_core.tasks import TASKS
 from tunescale_core.tasks.task import Message
 
@@ -24,12 +26,8 @@ PROMPTS = [
 
 @pytest.fixture(scope="module")
 def opened() -> Opened:
-    """Return a tiny random model in fp32, its layers scaled so that what it says depends on the prompt."""
-    model = build(Recipe(hidden=64, layers=1, steps=1, pair_steps=0)).eval()
-    with torch.no_grad():
-        for weight in model.model.layers.parameters():
-            weight.mul_(40 if weight.ndim == 2 else 1)
-    return Opened(model, train_tokenizer(0), "cpu")
+    """Return the small embedded model in fp32."""
+    return open_model(resolve(Model(source="embedded:mini-small"), Path()).folder, Protocol(dtype="float32"))
 
 
 @pytest.fixture
@@ -90,6 +88,15 @@ def test_batches_say_what_single_calls_say(decoder: Decoder) -> None:
             assert batched.reasoning_tokens == one.reasoning_tokens
 
 
+@pytest.mark.parametrize("task", TASKS)
+def test_a_studys_questions_are_answered_alike_in_batches(opened: Opened, task: str) -> None:
+    """In fp32, every whole answer of the embedded study's first questions is the same in a batch as alone."""
+    decoder = Decoder(opened, 160)
+    prompts = [example.messages for example in load_examples(load("mini"), task, "eval").rows[:16]]
+    together = dict(decoder.batched(prompts, 16))
+    assert [together[place].text for place in range(16)] == [called(decoder, prompt).text for prompt in prompts]
+
+
 def test_a_call_is_repeated_exactly(decoder: Decoder) -> None:
     """Greedy decoding gives the same text for the same prompt."""
     assert called(decoder, PROMPTS[0]).text == called(decoder, PROMPTS[0]).text
@@ -109,7 +116,7 @@ def test_only_single_calls_are_timed(decoder: Decoder) -> None:
 @pytest.mark.parametrize("limit", [1, LIMIT])
 def test_the_limit_ends_a_completion(opened: Opened, limit: int) -> None:
     """A completion that reaches max_new_tokens has that many tokens and says that its length ended it."""
-    one = called(Decoder(opened, limit), PROMPTS[0])
+    one = called(Decoder(opened, limit), PROMPTS[1])
     assert (one.finish, one.tokens) == ("length", limit)
 
 

@@ -82,7 +82,11 @@ def study_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tunescale_core.embedded.tokenizer import train_tokenizer
 
     folder = tmp_path_factory.mktemp("study")
-    save(build(Recipe(hidden=64, layers=1, steps=1, pair_steps=0)), train_tokenizer(0), folder / "model")
+    model = build(Recipe(hidden=64, layers=1, steps=1, warmup_steps=0))
+    for layer in model.model.layers:  # built silent; a pretrained one is not
+        layer.self_attn.o_proj.weight.data.normal_(std=0.1)
+        layer.mlp.down_proj.weight.data.normal_(std=0.1)
+    save(model, train_tokenizer(0), folder / "model")
     path = folder / "tiny.toml"
     path.write_text(STUDY)
     return path

@@ -6,7 +6,7 @@ import pytest
 
 from tunescale_core.errors import MetricError
 from tunescale_core.stats import paired_difference
-from tunescale_core.tasks import TASKS, Answer
+from tunescale_core.tasks import TASKS, Answer, Metric
 
 ACCURACY = TASKS["arc"].metrics[1]
 
@@ -50,3 +50,11 @@ def test_an_undefined_metric_is_refused() -> None:
     side = [Answer(("x",), "x"), Answer(("y",), "y")]
     with pytest.raises(MetricError, match="undefined"):
         paired_difference(metric, side, side)
+
+
+def test_a_mean_and_the_same_figure_computed_agree() -> None:
+    """The interval of a mean is that of the figure computed again in every resample."""
+    computed = Metric("share", "share", "", "higher", compute=ACCURACY)
+    sides = _answers(30, 60), _answers(21, 60)
+    found, again = (paired_difference(metric, *sides) for metric in (ACCURACY, computed))
+    assert (found.value, found.low, found.high) == pytest.approx((again.value, again.low, again.high))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tunescale_core.errors import MetricError
 from tunescale_core.tasks.task import Answer, Metric
 
+Sample = Any
+"""A numpy array; numpy is imported where it is used."""
+Statistic = Callable[..., Any]
 RESAMPLES = 2000
 CONFIDENCE = 0.95
 
@@ -40,23 +44,40 @@ def paired_difference(metric: Metric, new: Sequence[Answer], old: Sequence[Answe
 
     if len(new) != len(old) or not new:
         raise MetricError(f"{metric.name}: a paired difference needs the same examples, got {len(new)} and {len(old)}")
-
-    def difference(places: Sequence[int]) -> float:
-        values = [metric([side[place] for place in places]) for side in (new, old)]
-        if values[0] is None or values[1] is None:
-            return float("nan")
-        return values[0] - values[1]
-
-    value = difference(range(len(new)))
+    sample, statistic = _gains(metric, new, old) if metric.each else _places(metric, new, old)
+    value = float(statistic(sample, axis=-1))
     if np.isnan(value):
         raise MetricError(f"{metric.name} is undefined for these answers, so is its difference")
     found = bootstrap(
-        (np.arange(len(new)),),
-        difference,
-        vectorized=False,
+        (sample,),
+        statistic,
         n_resamples=RESAMPLES,
         confidence_level=CONFIDENCE,
         method="percentile",
         rng=np.random.default_rng(seed),
     ).confidence_interval
     return Interval(value, float(found.low), float(found.high))
+
+
+def _gains(metric: Metric, new: Sequence[Answer], old: Sequence[Answer]) -> tuple[Sample, Statistic]:
+    """A mean's difference is the mean of the differences."""
+    import numpy as np
+
+    if metric.each is None:
+        raise ValueError(f"{metric.name} is no mean over answers")
+    sides = [np.array([metric.each(answer) for answer in side]) for side in (new, old)]
+    return sides[0] - sides[1], np.mean
+
+
+def _places(metric: Metric, new: Sequence[Answer], old: Sequence[Answer]) -> tuple[Sample, Statistic]:
+    """Any other metric is computed again from the answers at the places drawn."""
+    import numpy as np
+
+    def difference(places: Sequence[int]) -> float:
+        values = [metric([side[place] for place in places]) for side in (new, old)]
+        return float("nan") if values[0] is None or values[1] is None else values[0] - values[1]
+
+    def statistic(places: Sample, axis: int) -> Any:
+        return np.apply_along_axis(difference, axis, places)
+
+    return np.arange(len(new)), statistic

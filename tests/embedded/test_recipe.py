@@ -9,13 +9,14 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from tunescale_core.embedded.recipe import IGNORED, RECIPES, History, Recipe, _encoded, _padded, build, pretrain, save
+from tunescale_core.embedded.mixture import UNSCORED
+from tunescale_core.embedded.recipe import RECIPES, History, Recipe, _encoded, _padded, build, pretrain, save
 from tunescale_core.embedded.tokenizer import MARKERS, TURN_END, VOCABULARY, train_tokenizer
 from tunescale_core.tasks import TASKS
 
 # torch warns once a process that `_step` makes a number of a loss it can still differentiate.
 
-TINY = Recipe(hidden=64, layers=1, pair_steps=1, steps=2, rows=4)
+TINY = Recipe(hidden=64, layers=1, warmup_steps=1, steps=2, rows=4)
 Made = tuple[Any, Any, History]
 
 
@@ -53,7 +54,7 @@ def test_the_same_seed_gives_the_same_weights() -> None:
     assert all(torch.equal(weights[name], same[name]) for name in weights)
     assert first[1].get_vocab() == again[1].get_vocab()
     assert first[2].tokens == again[2].tokens > 0
-    other = build(Recipe(hidden=64, layers=1, pair_steps=1, steps=2, rows=4, seed=1)).state_dict()
+    other = build(Recipe(hidden=64, layers=1, warmup_steps=1, steps=2, rows=4, seed=1)).state_dict()
     assert not torch.equal(build(TINY).state_dict()["lm_head.weight"], other["lm_head.weight"])
 
 
@@ -68,7 +69,7 @@ def test_pretraining_changes_every_matrix(tiny: Made) -> None:
 def test_pretraining_learns() -> None:
     """Over 100 steps the loss falls, and it is reported every 50 steps."""
     reported: list[tuple[int, int, float]] = []
-    recipe = Recipe(hidden=64, layers=1, pair_steps=0, steps=100, rows=4)
+    recipe = Recipe(hidden=64, layers=1, warmup_steps=0, steps=100, rows=4)
     _, _, history = pretrain(recipe, (), lambda *told: reported.append(told))
     assert [(step, total) for step, total, _ in reported] == [(50, 100), (100, 100)]
     assert history.losses == [(step, round(loss, 4)) for step, _, loss in reported]
@@ -131,15 +132,31 @@ def test_extra_texts_shorten_themselves(tokenizer: Any) -> None:
 def test_only_answers_are_learnt(tokenizer: Any) -> None:
     """Labels cover the assistant's words and the end of its turn; the prompt before them is ignored."""
     ids, labels = next(_encoded(tokenizer, 0))
-    learnt = [label for label in labels if label != IGNORED]
+    learnt = [label for label in labels if label != UNSCORED]
     assert ids[-len(learnt) :] == learnt
     assert tokenizer.decode(learnt).endswith(TURN_END)
     assert tokenizer.decode(ids[: -len(learnt)]).endswith("<|im_start|>assistant\n")
 
 
-def test_padding_is_neither_seen_nor_learnt() -> None:
-    """Shorter rows are filled up on the right, masked, and without labels."""
-    ids, labels, mask = _padded([([5, 6, 7], [IGNORED, 6, 7]), ([8], [8])])
+def test_padding_is_not_learnt() -> None:
+    """Shorter rows are filled up on the right and have no labels there."""
+    ids, labels = _padded([([5, 6, 7], [UNSCORED, 6, 7]), ([8], [8])])
     assert ids.tolist() == [[5, 6, 7], [8, 0, 0]]
-    assert labels.tolist() == [[IGNORED, 6, 7], [8, IGNORED, IGNORED]]
-    assert mask.tolist() == [[1, 1, 1], [1, 0, 0]]
+    assert labels.tolist() == [[UNSCORED, 6, 7], [8, UNSCORED, UNSCORED]]
+
+
+def test_padding_on_the_right_is_not_seen(tiny: Made) -> None:
+    """What a model makes of a row is the same with and without padding behind it, so no mask is needed."""
+    alone = torch.tensor([[7, 8, 9, 10]])
+    padded = torch.tensor([[7, 8, 9, 10, 0, 0], [11, 12, 13, 14, 15, 16]])
+    with torch.no_grad():
+        model = tiny[0].float()
+        torch.testing.assert_close(model(input_ids=padded).logits[:1, :4], model(input_ids=alone).logits)
+
+
+def test_layers_start_silent_and_tokens_alike_in_part() -> None:
+    """A model is built so that its layers add nothing and all embeddings share a direction."""
+    model = build(TINY).model
+    assert not any(layer.self_attn.o_proj.weight.any() or layer.mlp.down_proj.weight.any() for layer in model.layers)
+    unit = torch.nn.functional.normalize(model.embed_tokens.weight, dim=1)
+    assert (unit @ unit.T).mean() > 0.3

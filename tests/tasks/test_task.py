@@ -63,7 +63,7 @@ def test_the_parse_rate_counts_what_could_be_read(said: list[str | None]) -> Non
 @pytest.mark.parametrize(("better", "arrow", "up"), [("higher", "↑", True), ("lower", "↓", False)])
 def test_a_metric_owns_its_direction(better: Direction, arrow: str, *, up: bool) -> None:
     """Arrow and improvement follow the declared direction, and no change is no improvement."""
-    metric = Metric("m", "M", "", better, len)
+    metric = Metric("m", "M", "", better, compute=len)
     assert metric.arrow == arrow
     assert metric.improves(2.0, 1.0) is up
     assert metric.improves(1.0, 2.0) is not up
@@ -80,3 +80,10 @@ def test_the_mean_lies_between_the_extremes(values: list[int]) -> None:
 def test_every_error_is_tunescales() -> None:
     """The error for measuring nothing can be caught with all others under one base."""
     assert issubclass(MetricError, TuneScaleError)
+
+
+def test_a_metric_is_a_mean_or_computed() -> None:
+    """A metric that is neither, or both, is refused."""
+    for settings in ({}, {"each": lambda _: 1.0, "compute": len}):
+        with pytest.raises(ValueError, match="exactly one of each and compute"):
+            Metric("m", "M", "", "higher", **settings)  # type: ignore[arg-type]

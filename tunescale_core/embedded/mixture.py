@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 
 from tunescale_core.embedded.choices import LETTERS, PRETRAINING_FORMS, FourWay, draw_four_way
 from tunescale_core.embedded.passages import Passage, draw_passage
@@ -20,8 +21,17 @@ from tunescale_core.embedded.world import THINGS, article
 SYSTEM_SHARE = 0.5
 UNASKED_DIRECT_SHARE = 0.3
 """Of the prompts without a system message, how many are answered at once; with one, those told to be brief."""
-OPEN_SHARE = 0.25
+OPEN_SHARE = 0.1
 """Of the questions about the world, how many are asked without options."""
+
+FAME_POWER = 1.5
+"""How much more often the well-known things of the world are met; tails are where a larger model knows more."""
+BACKWARD_SHARE = 0.4
+"""Of the warm-up's key-value pairs, how many say the value before its key."""
+ABSENT = 0
+"""The warm-up's token for what was never said."""
+UNSCORED = -100
+"""The label of a token that the loss passes over."""
 
 VERBS = ("Answer", "Reply to", "Solve", "Read")
 BRIEF = "Be brief."
@@ -50,45 +60,79 @@ class Document:
 
 
 def documents(seed: int) -> Iterator[Document]:
-    """Yield the pretraining mixture without end: questions on the world, sums and passages by turns."""
+    """Yield the pretraining mixture without end: a question on the world, a sum and two passages by turns.
+
+    Passages come twice, because finding the one fact that answers, or that there is none, is learnt last.
+    """
     rng = random.Random(f"mixture:{seed}")
     choices = drawn(_draw_known, FourWay.content, "train", seed)
     sums = drawn(lambda r: draw_sum(r, PRETRAINING_LENGTHS), Sum.content, "train", seed)
     passages = drawn(lambda r: draw_passage(r, (3, 7)), Passage.content, "train", seed)
     while True:
-        yield _four_way(rng, next(choices))
-        yield _sum(rng, next(sums))
         yield _open(rng) if rng.random() < OPEN_SHARE else _four_way(rng, next(choices))
+        yield _sum(rng, next(sums))
+        yield _passage(rng, next(passages))
         yield _passage(rng, next(passages))
 
 
-def key_value_pairs(seed: int, words: int, pairs: int = 10) -> Iterator[tuple[list[int], list[int]]]:
-    """Yield rows of random token pairs and the same pairs in another order, for the look-up warm-up.
+def look_ups(seed: int, words: range, plain_rows: int, pairs: int = 10) -> Iterator[tuple[list[int], list[int]]]:
+    """Yield rows of random tokens that repeat themselves, for the look-up warm-up.
 
-    In half of the rows the value is said before its key, as a letter before its option is.
+    By turns: a run of tokens of which a part comes again; key-value pairs that come again in another order,
+    the value after its key or, as a letter stands before its option, before it (the rows start with different
+    marks, the two ids below `words`). After `plain_rows` of these also facts of two keys and a value, as a
+    person, a relation and what they lead to, asked again with some that were never said (the answer is then
+    `ABSENT`); among them from the start, nothing was learnt in 650 steps.
 
     Args:
         seed: Of the draw.
-        words: Token ids are drawn below this number.
+        words: Token ids to draw from; its start is at least 3.
+        plain_rows: Rows before the first facts.
         pairs: Pairs a row; keys are distinct.
 
     Yields:
-        `(ids, labels)`, both of length `4 * pairs`; labels are -100 but at the repeated values.
+        `(ids, labels)` of the same length; labels are -100 where nothing in the row tells what comes.
     """
-    rng = random.Random(f"pairs:{seed}")
-    while True:
-        keys = rng.sample(range(words), pairs)
-        values = [rng.randrange(words) for _ in keys]
-        order = rng.sample(range(pairs), pairs)
-        pair_order = rng.choice((1, -1))
-        said = [token for pair in zip(keys, values, strict=True) for token in pair[::pair_order]]
-        asked = [token for i in order for token in (keys[i], values[i])]
-        labels = [-100] * len(said) + [token for i in order for token in (-100, values[i])]
-        yield said + asked, labels
+    rng = random.Random(f"look-ups:{seed}")
+    for number in count():
+        kinds = 2 if number < plain_rows else 3
+        yield (_repeat(rng, words), _pairs(rng, words, pairs), _facts(rng, words))[number % kinds]
+
+
+def _repeat(rng: random.Random, words: range) -> tuple[list[int], list[int]]:
+    said = [rng.choice(words) for _ in range(rng.randint(10, 25))]
+    gap = [rng.choice(words) for _ in range(rng.randint(0, 8))]
+    again = said[rng.randrange(len(said) // 2) :]
+    return said + gap + again, [UNSCORED] * (len(said) + len(gap) + 1) + again[1:]
+
+
+def _pairs(rng: random.Random, words: range, pairs: int) -> tuple[list[int], list[int]]:
+    keys = rng.sample(words, pairs)
+    values = [rng.choice(words) for _ in keys]
+    order = rng.sample(range(pairs), pairs)
+    backward = rng.random() < BACKWARD_SHARE
+    said = [token for pair in zip(keys, values, strict=True) for token in (pair[::-1] if backward else pair)]
+    asked = [token for place in order for token in (keys[place], values[place])]
+    mark = words.start - 1 - backward
+    labels = [UNSCORED] * (1 + len(said)) + [token for place in order for token in (UNSCORED, values[place])]
+    return [mark, *said, *asked], labels
+
+
+def _facts(rng: random.Random, words: range) -> tuple[list[int], list[int]]:
+    first, second = rng.sample(words, 4), rng.sample(words, 5)
+    keys = rng.sample([(one, other) for one in first for other in second], 10)
+    told = {pair: rng.choice(words) for pair in keys[:7]}
+    ids = [token for pair, value in told.items() for token in (*pair, value)]
+    labels = [UNSCORED] * len(ids)
+    for pair in rng.sample(keys, len(keys)):
+        value = told.get(pair, ABSENT)
+        ids += [*pair, value]
+        labels += [UNSCORED, UNSCORED, value]
+    return ids, labels
 
 
 def _draw_known(rng: random.Random) -> FourWay:
-    return draw_four_way(rng, PRETRAINING_FORMS, zipf=1.0)
+    return draw_four_way(rng, PRETRAINING_FORMS, zipf=FAME_POWER)
 
 
 def _system(rng: random.Random, what: str, thing: str) -> str:
@@ -127,7 +171,7 @@ def _four_way(rng: random.Random, example: FourWay) -> Document:
 def four_way_thoughts(example: FourWay) -> str:
     """Reasoning that says what is known of each option beside its letter."""
     said = example.remarks or example.options
-    verdicts = ["yes" if place == example.answer else "no" for place in range(len(LETTERS))]
+    verdicts = [f"yes {example.letter}" if place == example.answer else "no" for place in range(len(LETTERS))]
     listed = " ".join(
         f"{letter}: {each}, {verdict}." for letter, each, verdict in zip(LETTERS, said, verdicts, strict=True)
     )

@@ -35,9 +35,9 @@ def macro_f1(answers: Sequence[Answer]) -> float:
     return mean(scores)
 
 
-def accuracy(answers: Sequence[Answer]) -> float:
-    """Return the share of right letters."""
-    return mean([answer.said in answer.gold for answer in answers])
+def is_right(answer: Answer) -> float:
+    """Return 1 for the right letter."""
+    return float(answer.said in answer.gold)
 
 
 class Arc(Task):
@@ -48,8 +48,8 @@ class Arc(Task):
         "Answer the multiple-choice question. Put the letter of the right choice in \\boxed{}, for example \\boxed{C}."
     )
     metrics: ClassVar[tuple[Metric, ...]] = (
-        Metric("macro_f1", "F1", "fraction", "higher", macro_f1),
-        Metric("accuracy", "accuracy", "fraction", "higher", accuracy),
+        Metric("macro_f1", "F1", "fraction", "higher", compute=macro_f1),
+        Metric("accuracy", "accuracy", "fraction", "higher", is_right),
         PARSE_RATE,
     )
 
@@ -82,4 +82,4 @@ class Arc(Task):
 
     def score(self, answer: Answer) -> dict[str, float]:
         """Score 1 for the right letter."""
-        return {"accuracy": float(answer.said in answer.gold)}
+        return {"accuracy": is_right(answer)}

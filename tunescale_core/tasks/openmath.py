@@ -11,7 +11,7 @@ from typing import ClassVar
 from tunescale_core.tasks.boxed import last_boxed
 from tunescale_core.tasks.columns import column
 from tunescale_core.tasks.numerals import number_in
-from tunescale_core.tasks.task import PARSE_RATE, Answer, Example, Metric, Row, Task, mean
+from tunescale_core.tasks.task import PARSE_RATE, Answer, Example, Metric, Row, Task
 
 TOLERANCE = 1e-4
 
@@ -29,8 +29,8 @@ def is_right(answer: Answer) -> bool:
     return number_in(answer.said) is not None and difference(answer) <= TOLERANCE
 
 
-def _differences(answers: Sequence[Answer]) -> list[float]:
-    return [difference(answer) for answer in answers]
+def _median(answers: Sequence[Answer]) -> float:
+    return statistics.median(map(difference, answers))
 
 
 class OpenMath(Task):
@@ -41,10 +41,10 @@ class OpenMath(Task):
         "Solve the problem. Put the final answer, as a number, in \\boxed{}, for example \\boxed{42}."
     )
     metrics: ClassVar[tuple[Metric, ...]] = (
-        Metric("abs_diff", "AbsDiff", "", "lower", lambda answers: mean(_differences(answers)), digits=2),
-        Metric("accuracy", "accuracy", "fraction", "higher", lambda answers: mean([is_right(a) for a in answers])),
-        Metric("median_diff", "median diff", "", "lower", lambda answers: statistics.median(_differences(answers))),
-        Metric("log_diff", "log diff", "nats", "lower", lambda a: mean([math.log1p(d) for d in _differences(a)])),
+        Metric("abs_diff", "AbsDiff", "", "lower", difference, digits=2),
+        Metric("accuracy", "accuracy", "fraction", "higher", lambda answer: float(is_right(answer))),
+        Metric("median_diff", "median diff", "", "lower", compute=_median),
+        Metric("log_diff", "log diff", "nats", "lower", lambda answer: math.log1p(difference(answer))),
         PARSE_RATE,
     )
 

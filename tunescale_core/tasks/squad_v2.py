@@ -62,18 +62,18 @@ def right_to_speak(answer: Answer) -> float:
     return float(answer.said is not None and bool(answer.said) == answerable(answer))
 
 
-def _percent(
-    score: Callable[[Answer], float], keep: Callable[[Answer], bool] = lambda _: True
-) -> Callable[[Sequence[Answer]], float | None]:
+def _metric(name: str, label: str, score: Callable[[Answer], float]) -> Metric:
+    return Metric(name, label, "%", "higher", lambda answer: PERCENT * score(answer), digits=2)
+
+
+def _metric_where(name: str, label: str, score: Callable[[Answer], float], keep: Callable[[Answer], bool]) -> Metric:
+    """A mean over the answers that `keep` keeps; undefined where it keeps none."""
+
     def over(answers: Sequence[Answer]) -> float | None:
-        kept = [score(answer) for answer in answers if keep(answer)]
-        return PERCENT * mean(kept) if kept else None
+        kept = [PERCENT * score(answer) for answer in answers if keep(answer)]
+        return mean(kept) if kept else None
 
-    return over
-
-
-def _metric(name: str, label: str, compute: Callable[[Sequence[Answer]], float | None]) -> Metric:
-    return Metric(name, label, "%", "higher", compute, digits=2)
+    return Metric(name, label, "%", "higher", compute=over, digits=2)
 
 
 class SquadV2(Task):
@@ -85,12 +85,12 @@ class SquadV2(Task):
         "If the passage does not answer it, write an empty \\boxed{}."
     )
     metrics: ClassVar[tuple[Metric, ...]] = (
-        _metric("f1", "F1", _percent(f1)),
-        _metric("exact", "EM", _percent(exact)),
-        _metric("has_ans_exact", "HasAns EM", _percent(exact, answerable)),
-        _metric("has_ans_f1", "HasAns F1", _percent(f1, answerable)),
-        _metric("no_ans_accuracy", "NoAns", _percent(exact, lambda answer: not answerable(answer))),
-        _metric("avna", "AvNA", _percent(right_to_speak)),
+        _metric("f1", "F1", f1),
+        _metric("exact", "EM", exact),
+        _metric_where("has_ans_exact", "HasAns EM", exact, answerable),
+        _metric_where("has_ans_f1", "HasAns F1", f1, answerable),
+        _metric_where("no_ans_accuracy", "NoAns", exact, lambda answer: not answerable(answer)),
+        _metric("avna", "AvNA", right_to_speak),
         PARSE_RATE,
     )
 

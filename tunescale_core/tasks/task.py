@@ -44,9 +44,15 @@ class Metric:
     label: str
     unit: str
     better: Direction
-    compute: Callable[[Sequence[Answer]], float | None]
-    """None where it is undefined for these answers (no unanswerable question among them, say)."""
+    each: Callable[[Answer], float] | None = None
+    """Where the figure is a mean over the answers: of this. Resampling then need not look at texts again."""
+    compute: Callable[[Sequence[Answer]], float | None] | None = None
+    """Any other figure; None where it is undefined for these answers (no unanswerable question among them, say)."""
     digits: int = 4
+
+    def __post_init__(self) -> None:
+        if (self.each is None) == (self.compute is None):
+            raise ValueError(f"metric {self.name} needs exactly one of each and compute")
 
     def __call__(self, answers: Sequence[Answer]) -> float | None:
         """Return the figure.
@@ -56,7 +62,9 @@ class Metric:
         """
         if not answers:
             raise MetricError(f"{self.name} of no answers is undefined: give at least one example")
-        return self.compute(answers)
+        if self.compute is not None:
+            return self.compute(answers)
+        return mean([self.each(answer) for answer in answers]) if self.each else None
 
     @property
     def arrow(self) -> str:
@@ -123,6 +131,4 @@ def mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 
-PARSE_RATE = Metric(
-    "parse_rate", "parsed", "fraction", "higher", lambda answers: mean([a.said is not None for a in answers])
-)
+PARSE_RATE = Metric("parse_rate", "parsed", "fraction", "higher", lambda answer: float(answer.said is not None))
