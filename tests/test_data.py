@@ -169,7 +169,7 @@ def test_a_missing_file_is_named(tmp_path: Path, suffix: str) -> None:
 def test_a_study_reads_a_file_of_its_own(tmp_path: Path, suffix: str) -> None:
     """Rows without a usable answer are counted as left out, and reading stops at the number asked for."""
     WRITERS[suffix](tmp_path / f"rows.{suffix}", ROWS)
-    loaded = load_examples(study_of(tmp_path, source=f"rows.{suffix}"), "openmath", "train")
+    loaded = load_examples(study_of(tmp_path, data=f"rows.{suffix}"), "openmath", "train")
     assert [example.gold for example in loaded.rows] == [("1",), ("3",), ("4/2",)]
     assert loaded.left_out == 1
     assert loaded.fingerprint == fingerprint(loaded.rows)
@@ -178,23 +178,23 @@ def test_a_study_reads_a_file_of_its_own(tmp_path: Path, suffix: str) -> None:
 def test_evaluation_skips_rows_that_training_does_not(tmp_path: Path) -> None:
     """`skip` passes over the first rows of the evaluation split alone."""
     write_json(tmp_path / "rows.json", ROWS)
-    data = TaskData(source="rows.json", skip=3)
+    data = TaskData(data="rows.json", skip=3)
     assert list(rows_of(data, "openmath", "eval", tmp_path)) == ROWS[3:]
     assert list(rows_of(data, "openmath", "train", tmp_path)) == ROWS
 
 
 def test_evaluation_can_have_a_source_of_its_own(tmp_path: Path) -> None:
-    """`eval_source` is read for evaluation and `source` for training."""
+    """`eval_data` is read for evaluation and `data` for training."""
     write_json(tmp_path / "train.json", ROWS[:2])
     write_jsonl(tmp_path / "eval.jsonl", ROWS[2:])
-    data = TaskData(source="train.json", eval_source="eval.jsonl")
+    data = TaskData(data="train.json", eval_data="eval.jsonl")
     assert list(rows_of(data, "openmath", "train", tmp_path)) == ROWS[:2]
     assert list(rows_of(data, "openmath", "eval", tmp_path)) == ROWS[2:]
 
 
 def test_a_tasks_own_numbers_override_the_studys(tmp_path: Path) -> None:
     """`eval_examples` of a task holds where given, the study's elsewhere."""
-    study = study_of(tmp_path, source="embedded", eval_examples=5)
+    study = study_of(tmp_path, data="embedded", eval_examples=5)
     assert len(load_examples(study, "openmath", "eval").rows) == 5
     assert len(load_examples(study, "openmath", "train").rows) == 3
 
@@ -203,14 +203,14 @@ def test_a_source_without_usable_rows_is_an_error(tmp_path: Path) -> None:
     """Where no row can be asked, the error names task, source and purpose."""
     write_json(tmp_path / "rows.json", [ROWS[1]])
     with pytest.raises(DataError, match=r"task openmath: rows\.json has no usable rows for eval"):
-        load_examples(study_of(tmp_path, source="rows.json"), "openmath", "eval")
+        load_examples(study_of(tmp_path, data="rows.json"), "openmath", "eval")
 
 
 def test_a_row_without_its_columns_is_an_error(tmp_path: Path) -> None:
     """A row of another data set raises an error that names the missing column."""
     write_json(tmp_path / "rows.json", [{"question": "Why?"}])
     with pytest.raises(DataError, match="expected_answer"):
-        load_examples(study_of(tmp_path, source="rows.json"), "openmath", "train")
+        load_examples(study_of(tmp_path, data="rows.json"), "openmath", "train")
 
 
 def test_a_fingerprint_is_that_of_what_the_examples_say() -> None:
@@ -288,3 +288,26 @@ def test_malformed_squad_layout_is_a_data_error(tmp_path: Path) -> None:
     path.write_text('{"data": [{"paragraphs": [{"context": "c", "qas": [{"id": 1, "question": "q"}]}]}]}')
     with pytest.raises(DataError, match=r"dev\.json"):
         list(read_file(path))
+
+
+def test_a_folder_is_read_by_split(tmp_path: Path) -> None:
+    """Data may be a folder whose files are named after the splits they hold."""
+    (tmp_path / "mine").mkdir()
+    for split, rows in {"train": 3, "test": 2}.items():
+        lines = [json.dumps({"problem": f"{split} {n}", "expected_answer": "1"}) for n in range(rows)]
+        (tmp_path / "mine" / f"{split}.jsonl").write_text("\n".join(lines))
+    study = study_of(tmp_path, data="mine")
+    assert len(load_examples(study, "openmath", "train").rows) == 3
+    assert len(load_examples(study, "openmath", "eval").rows) == 2
+
+
+@pytest.mark.parametrize("names", [(), ("test.json", "test.csv")])
+def test_a_folder_needs_one_file_a_split(tmp_path: Path, names: tuple[str, ...]) -> None:
+    """A folder with no file for a split, or two, is one line that names folder, split and what is there."""
+    (tmp_path / "mine").mkdir()
+    for name in names:
+        (tmp_path / "mine" / name).touch()
+    with pytest.raises(
+        DataError, match=rf"mine must hold exactly one test file.*{'.*'.join(sorted(names)) or 'none'}$"
+    ):
+        load_examples(study_of(tmp_path, data="mine"), "openmath", "eval")

@@ -11,7 +11,7 @@ import pytest
 
 from tunescale_core.checkpoints import MANIFEST, Checkpoint, weights_digest
 from tunescale_core.errors import ModelError
-from tunescale_core.grid import Cell, cells
+from tunescale_core.grid import Cell, Variant, cells
 from tunescale_core.models import resolve
 from tunescale_core.progress import Progress
 from tunescale_core.records import Record, read, read_all, write
@@ -254,6 +254,23 @@ def test_a_failed_cell_carries_its_error(study_file: Path, tmp_path: Path) -> No
     assert record.error == f"ModelError: {caught.value}"
     assert (record.cell, record.key, record.lines, record.cost) == (cell.id, None, (), None)
     assert not (tmp_path / "checkpoints").exists()
+
+
+def test_a_failed_training_is_not_repeated(study_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variant whose training failed fails at once for its other cells, with the same error."""
+    tries: list[str] = []
+
+    def failing(variant: Variant, *_: object) -> None:
+        tries.append(variant.id)
+        raise RuntimeError("loss is not finite")
+
+    monkeypatch.setattr("tunescale_core.run.tune", failing)
+    bench = Bench(load(str(study_file)), tmp_path, Progress())
+    variant = wanted(study_file)[0].variant
+    for _ in range(3):
+        with pytest.raises(RuntimeError, match="not finite"):
+            bench.subject(variant)
+    assert tries == [variant.id]
 
 
 def test_pytest_runs_a_study(study_file: Path, tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def test_defaults(tmp_path: Path) -> None:
     assert (study.study.seeds, study.study.train_examples, study.study.eval_examples) == ((0,), 1000, 200)
     assert study.methods["full"] == Method()
     assert study.protocol == Protocol()
-    assert (study.tasks["arc"].source, study.tasks["arc"].target) == ("embedded", "answer")
+    assert (study.tasks["arc"].data, study.tasks["arc"].target) == ("embedded", "answer")
     assert study.models["m"].methods is None
     assert study.expect == ()
     assert study.folder == tmp_path

@@ -53,7 +53,7 @@ def load_examples(study: Study, task: str, purpose: Purpose, seed: int = 0) -> E
         if len(kept) == number:
             break
     if not kept:
-        raise DataError(f"task {task}: {data.source} has no usable rows for {purpose}; check its split and columns")
+        raise DataError(f"task {task}: {data.data} has no usable rows for {purpose}; check its split and columns")
     return Examples(tuple(kept), left_out, fingerprint(kept))
 
 
@@ -63,7 +63,7 @@ def rows_of(data: TaskData, kind: str, purpose: Purpose, folder: Path, seed: int
     Raises:
         DataError: The source cannot be read.
     """
-    source = data.source if purpose == "train" else data.eval_source or data.source
+    source = data.data if purpose == "train" else data.eval_data or data.data
     split = data.train_split if purpose == "train" else data.eval_split
     skip = data.skip if purpose == "eval" else 0
     if source == "embedded":
@@ -72,6 +72,8 @@ def rows_of(data: TaskData, kind: str, purpose: Purpose, folder: Path, seed: int
         return islice(embedded_rows(kind, split, seed), skip, None)
     if Path(source).suffix in FORMATS:
         return islice(read_file(folder / source), skip, None)
+    if (folder / source).is_dir():
+        return islice(read_file(split_file(folder / source, split)), skip, None)
     return islice(_hub_rows(data, source, split), skip, None)
 
 
@@ -87,6 +89,21 @@ def embedded_rows(kind: str, split: Split, seed: int) -> Iterator[dict[str, Any]
         if content not in seen:
             seen.add(content)
             yield row
+
+
+def split_file(folder: Path, split: str) -> Path:
+    """Return the file of a data folder that holds a split, as `train.jsonl` holds train.
+
+    Raises:
+        DataError: There is none, or more than one.
+    """
+    found = sorted(file for file in folder.iterdir() if file.stem == split and file.suffix in FORMATS)
+    if len(found) != 1:
+        names = ", ".join(file.name for file in found) or "none"
+        raise DataError(
+            f"data folder {folder} must hold exactly one {split} file ({', '.join(FORMATS)}); it holds {names}"
+        )
+    return found[0]
 
 
 def read_file(path: Path) -> Iterator[dict[str, Any]]:
@@ -163,5 +180,5 @@ def _hub_rows(data: TaskData, source: str, split: str) -> Iterable[dict[str, Any
         raise DataError(
             f"data set {source} ({data.config or 'default'}, split {split}) cannot be loaded: "
             f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason given'}; "
-            "check the name and the network, or give a local file as source"
+            "check the name and the network, or give a local file as data"
         ) from error

@@ -67,6 +67,7 @@ class Bench:
         self.trained: list[str] = []
         self.reused: list[str] = []
         self._open: tuple[Variant, Subject] | None = None
+        self._failed: dict[Variant, Exception] = {}
         self._bases: dict[str, Base] = {}
         self._examples: dict[str, Examples] = {}
 
@@ -76,10 +77,19 @@ class Bench:
         return self.store.root / "records" / self.study.name
 
     def subject(self, variant: Variant) -> Subject:
-        """Open a variant, building its checkpoint first where the store lacks it; the last one stays open."""
+        """Open a variant, building its checkpoint first where the store lacks it; the last one stays open.
+
+        One that failed fails again at once: hours of training are not repeated for each task it would be asked.
+        """
+        if variant in self._failed:
+            raise self._failed[variant]
         if self._open is None or self._open[0] != variant:
             self._open = None  # free the other before this one takes its place
-            self._open = (variant, self._opened(variant))
+            try:
+                self._open = (variant, self._opened(variant))
+            except Exception as error:
+                self._failed[variant] = error
+                raise
         return self._open[1]
 
     def measure(self, cell: Cell, subject: Subject, rounds: Rounds = untimed) -> Record:

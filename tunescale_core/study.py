@@ -89,15 +89,16 @@ class TaskData(Declared):
 
     task: str | None = None
     """Which task; the table's own name unless given."""
-    source: str = "embedded"
-    """A hub data set, `embedded`, or the path of a JSON, JSONL, CSV or Parquet file (relative to the study file)."""
+    data: str = "embedded"
+    """A hub data set, `embedded`, or a path relative to the study file: a JSON, JSONL, CSV or Parquet file, or a
+    folder of such files named after their splits."""
     config: str | None = None
     """The hub data set's configuration."""
     revision: str | None = None
     train_split: str = "train"
     eval_split: str = "test"
-    eval_source: str | None = None
-    """Another source for evaluation, where the first has no such split."""
+    eval_data: str | None = None
+    """Other data for evaluation, where the first has no such split."""
     skip: Annotated[int, Field(ge=0)] = 0
     """Rows of `eval_split` passed over first: how a data set without a test split keeps rows apart."""
     target: Literal["answer", "solution"] = "answer"

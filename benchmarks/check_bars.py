@@ -1,0 +1,108 @@
+"""How fast and small the embedded study is, each run a process of its own, held against what is promised.
+
+    python benchmarks/check_bars.py
+
+Takes some ten minutes on two idle cores, prints each bar with what was measured, and exits with 1 where one is missed.
+Nothing else should run meanwhile. Opening a checkpoint counts as overhead of the cell that opens it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from tabulate import tabulate
+
+from tunescale_core.records import read_all
+
+GIB = 2**30
+BENCHMARKS = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A process that has ended: wall-clock seconds and peak resident bytes."""
+
+    seconds: float
+    peak: int
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A promise, and what was measured."""
+
+    what: str
+    unit: str
+    measured: float
+    at_most: float
+
+    @property
+    def row(self) -> list[str]:
+        """The bar as a line of the table."""
+        verdict = "holds" if self.measured <= self.at_most else "MISSED"
+        return [self.what, f"{self.measured:.2f} {self.unit}", f"{self.at_most:g} {self.unit}", verdict]
+
+
+def run(*words: str) -> Ran:
+    """Run pytest on the benchmarks from start to end.
+
+    Raises:
+        SystemExit: It failed, so its time means nothing.
+    """
+    began = time.perf_counter()
+    process = subprocess.Popen(  # noqa: S603
+        [sys.executable, "-m", "pytest", str(BENCHMARKS), "-q", *words], stdout=subprocess.DEVNULL
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - began
+    if code := os.waitstatus_to_exitcode(status):
+        raise SystemExit(f"pytest {' '.join(words)} ended with {code}; mend that first")
+    return Ran(seconds, usage.ru_maxrss * 1024)
+
+
+def overhead(records: Path, junit: Path) -> float:
+    """Return the share of a run's cases' time, fixtures included, that was neither generation nor scoring."""
+    took = {case.get("name"): float(case.get("time", "nan")) for case in ET.parse(junit).iter("testcase")}  # noqa: S314
+    total = inside = 0.0
+    for record in read_all(records):
+        if record.stages is None:
+            raise SystemExit(f"{record.cell} failed: {record.error}")
+        total += took[f"test_generate[{record.cell}]"]
+        inside += record.stages.generate + record.stages.batch + record.stages.score
+    return 1 - inside / total
+
+
+def measure(folder: Path) -> list[Bar]:
+    """Make every run and return the bars."""
+    store, junit = folder / "store", folder / "warm.xml"
+    collect = run("--collect-only")
+    slice_ = run("-k", "base and for-arc", "--store", str(folder / "other"))
+    cold = run("--store", str(store))
+    warm = run("--store", str(store), f"--junit-xml={junit}")
+    outside = overhead(store / "records" / "mini", junit)
+    return [
+        Bar("collecting the cases", "s", collect.seconds, 2),
+        Bar('-k "base and for-arc"', "s", slice_.seconds, 25),
+        Bar("whole study, empty store", "s", cold.seconds, 300),
+        Bar("whole study, checkpoints in the store", "s", warm.seconds, 150),
+        Bar("outside generation and scoring, warm cells", "%", 100 * outside, 5),
+        Bar("peak memory of the whole study", "GiB", max(cold.peak, warm.peak) / GIB, 2),
+    ]
+
+
+def main() -> int:
+    """Print the bars; 1 where one is missed."""
+    with tempfile.TemporaryDirectory() as folder:
+        bars = measure(Path(folder))
+    print(tabulate([bar.row for bar in bars], ["bar", "measured", "at most", ""], disable_numparse=True))  # noqa: T201
+    return 0 if all(bar.measured <= bar.at_most for bar in bars) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
