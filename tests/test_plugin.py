@@ -145,3 +145,14 @@ def test_failed_cells_are_records(run: Run, tmp_path: Path) -> None:
         assert record.error is not None
         assert record.error.startswith("ModelError: no embedded model")
         assert (record.lines, record.metrics, record.key) == ((), {}, None)
+
+
+def test_bad_questions_are_met_before_training(run: Run, tmp_path: Path) -> None:
+    """A cell whose evaluation data cannot be used fails before its checkpoint is trained."""
+    path = study_file(tmp_path, STUDY.replace("[tasks.arc]", '[tasks.arc]\neval_split = "nowhere"'))
+    store = tmp_path / "kept"
+    done = run("--study", path, "--store", str(store), "-k", "full-on-arc-for-arc")
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED
+    assert "no split 'nowhere'" in done.stdout
+    assert len(read_all(store / "records" / "small")) == 1
+    assert not (store / "checkpoints").exists()

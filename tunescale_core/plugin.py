@@ -109,6 +109,7 @@ def bench(request: pytest.FixtureRequest) -> Bench:
 def subject(bench: Bench, cell: Cell, request: pytest.FixtureRequest) -> Subject:
     """The cell's variant, its checkpoint built or loaded, opened once for all its cells."""
     with _recording_failure(request.config, bench, cell):
+        bench.check(cell)
         return bench.subject(cell.variant)
 
 

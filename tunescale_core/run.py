@@ -92,6 +92,14 @@ class Bench:
                 raise
         return self._open[1]
 
+    def check(self, cell: Cell) -> None:
+        """Load what the cell will ask, so that bad data is met before a long training and not after it.
+
+        Raises:
+            DataError: The evaluation data cannot be used.
+        """
+        self._evaluation(cell.task)
+
     def measure(self, cell: Cell, subject: Subject, rounds: Rounds = untimed) -> Record:
         """Measure one cell: generate, score, and return its record."""
         began = time.perf_counter()

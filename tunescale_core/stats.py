@@ -73,7 +73,7 @@ def _places(metric: Metric, new: Sequence[Answer], old: Sequence[Answer]) -> tup
     """Any other metric is computed again from the answers at the places drawn."""
     import numpy as np
 
-    def difference(places: Sequence[int]) -> float:
+    def difference(places: Sample) -> float:
         values = [metric([side[place] for place in places]) for side in (new, old)]
         return float("nan") if values[0] is None or values[1] is None else values[0] - values[1]
 

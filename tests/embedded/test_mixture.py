@@ -38,15 +38,15 @@ def passages_of(mixture: list[Document]) -> list[Document]:
 
 
 def test_the_tasks_are_met_in_steady_shares(mixture: list[Document]) -> None:
-    """Sums make a quarter of the mixture, passages a half, and questions about the world the rest."""
-    assert 4 * len(sums_of(mixture)) == 2 * len(passages_of(mixture)) == len(mixture)
+    """Sums make a fifth of the mixture, passages two fifths, and questions about the world the rest."""
+    assert 5 * len(sums_of(mixture)) == 2.5 * len(passages_of(mixture)) == len(mixture)
     assert not {id(one) for one in sums_of(mixture)} & {id(one) for one in passages_of(mixture)}
 
 
 def test_every_answer_but_the_open_ones_is_boxed(mixture: list[Document]) -> None:
     """A document ends with its box, except for questions asked without options, which end in a sentence."""
     unboxed = [document for document in mixture if not BOXED.search(document.assistant)]
-    assert 20 < len(unboxed) < 80
+    assert 25 < len(unboxed) < 80
     for document in unboxed:
         assert re.fullmatch(r"(What is|Where does) an? \w+( come from)?\?", document.user)
         assert re.fullmatch(r"\w+ (is|comes from) \w+ \w+\.", document.assistant)
@@ -56,18 +56,18 @@ def test_no_document_marks_silence_by_an_empty_box(mixture: list[Document]) -> N
     """Unanswerable passages are answered in words, so that the empty box is left for tuning to teach."""
     answers = [last_boxed(document.assistant) for document in passages_of(mixture)]
     assert "" not in answers
-    assert 200 < answers.count("not stated") < 340
+    assert 150 < answers.count("not stated") < 280
 
 
 def test_being_brief_forgoes_thinking(mixture: list[Document]) -> None:
-    """With a system message, an answer thinks aloud unless told to be brief; without, it does more often than not."""
+    """With a system message, an answer thinks aloud unless told to be brief; without, it does less often than not."""
     told = [document for document in mixture if document.system]
     assert len(told) > 400
     for document in told:
         assert ("<think>" in document.assistant) == (BRIEF not in document.system)
     untold = [document for document in mixture if not document.system and "boxed" in document.assistant]
     thinking = sum("<think>" in document.assistant for document in untold)
-    assert 0.6 < thinking / len(untold) < 0.8
+    assert 0.3 < thinking / len(untold) < 0.5
 
 
 def test_sums_are_right_in_every_figure(mixture: list[Document]) -> None:

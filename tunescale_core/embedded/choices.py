@@ -11,7 +11,7 @@ from tunescale_core.embedded.world import KINDS, REGIONS, THINGS, Thing, article
 
 LETTERS = "ABCD"
 TASK_FORMS: Mapping[str, float] = {"member": 1, "kind": 1, "feature": 1, "origin": 2}
-PRETRAINING_FORMS: Mapping[str, float] = {"member": 6, "kind": 5, "feature": 3, "origin": 2}
+PRETRAINING_FORMS: Mapping[str, float] = {"member": 8, "kind": 7, "feature": 4, "origin": 1}
 """What the web asks is not what the task asks: two-step and remote facts are rarer in pretraining."""
 
 

@@ -19,9 +19,9 @@ from tunescale_core.embedded.sums import PRETRAINING_LENGTHS, Sum, draw_sum
 from tunescale_core.embedded.world import THINGS, article
 
 SYSTEM_SHARE = 0.5
-UNASKED_DIRECT_SHARE = 0.3
+UNASKED_DIRECT_SHARE = 0.6
 """Of the prompts without a system message, how many are answered at once; with one, those told to be brief."""
-OPEN_SHARE = 0.1
+OPEN_SHARE = 0.15
 """Of the questions about the world, how many are asked without options."""
 
 FAME_POWER = 1.5
@@ -35,7 +35,7 @@ UNSCORED = -100
 
 VERBS = ("Answer", "Reply to", "Solve", "Read")
 BRIEF = "Be brief."
-MANNERS = (BRIEF, BRIEF, BRIEF, "Think first.", "Explain.", "")
+MANNERS = (BRIEF, "Think first.", "Explain.", "", "")
 BOXES = (
     "Put the {} in \\boxed{{}}.",
     "Give only the {} in \\boxed{{}}.",
@@ -60,10 +60,7 @@ class Document:
 
 
 def documents(seed: int) -> Iterator[Document]:
-    """Yield the pretraining mixture without end: a question on the world, a sum and two passages by turns.
-
-    Passages come twice, because finding the one fact that answers, or that there is none, is learnt last.
-    """
+    """Yield the pretraining mixture without end: two questions on the world, two passages and a sum by turns."""
     rng = random.Random(f"mixture:{seed}")
     choices = drawn(_draw_known, FourWay.content, "train", seed)
     sums = drawn(lambda r: draw_sum(r, PRETRAINING_LENGTHS), Sum.content, "train", seed)
@@ -72,6 +69,7 @@ def documents(seed: int) -> Iterator[Document]:
         yield _open(rng) if rng.random() < OPEN_SHARE else _four_way(rng, next(choices))
         yield _sum(rng, next(sums))
         yield _passage(rng, next(passages))
+        yield _four_way(rng, next(choices))
         yield _passage(rng, next(passages))
 
 

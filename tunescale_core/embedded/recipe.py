@@ -52,8 +52,8 @@ class Recipe:
 
 
 RECIPES = {
-    "mini-small": Recipe(hidden=128, layers=4, warmup_steps=800, steps=3700),
-    "mini-large": Recipe(hidden=192, layers=6, warmup_steps=800, steps=3000),
+    "mini-small": Recipe(hidden=128, layers=4, warmup_steps=800, steps=2600),
+    "mini-large": Recipe(hidden=192, layers=6, warmup_steps=1100, steps=3300),
 }
 
 
