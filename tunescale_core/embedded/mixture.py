@@ -43,6 +43,8 @@ BOXES = (
     "End with the {} in \\boxed{{}}.",
 )
 
+SILENCE = ("", "", "If the passage does not say, say so.", "If the passage does not tell it, write that it does not.")
+
 
 @dataclass(frozen=True)
 class Document:
@@ -60,7 +62,7 @@ class Document:
 
 
 def documents(seed: int) -> Iterator[Document]:
-    """Yield the pretraining mixture without end: two questions on the world, two passages and a sum by turns."""
+    """Yield the pretraining mixture without end: of eight documents three on the world, three passages, two sums."""
     rng = random.Random(f"mixture:{seed}")
     choices = drawn(_draw_known, FourWay.content, "train", seed)
     sums = drawn(lambda r: draw_sum(r, PRETRAINING_LENGTHS), Sum.content, "train", seed)
@@ -70,6 +72,9 @@ def documents(seed: int) -> Iterator[Document]:
         yield _sum(rng, next(sums))
         yield _passage(rng, next(passages))
         yield _four_way(rng, next(choices))
+        yield _passage(rng, next(passages))
+        yield _four_way(rng, next(choices))
+        yield _sum(rng, next(sums))
         yield _passage(rng, next(passages))
 
 
@@ -133,10 +138,11 @@ def _draw_known(rng: random.Random) -> FourWay:
     return draw_four_way(rng, PRETRAINING_FORMS, zipf=FAME_POWER)
 
 
-def _system(rng: random.Random, what: str, thing: str) -> str:
+def _system(rng: random.Random, what: str, thing: str, conditions: tuple[str, ...] = ()) -> str:
     if rng.random() > SYSTEM_SHARE:
         return ""
-    parts = (f"{rng.choice(VERBS)} the {what}.", rng.choice(MANNERS), rng.choice(BOXES).format(thing))
+    condition = rng.choice(conditions) if conditions else ""
+    parts = (f"{rng.choice(VERBS)} the {what}.", rng.choice(MANNERS), rng.choice(BOXES).format(thing), condition)
     return " ".join(part for part in parts if part)
 
 
@@ -196,7 +202,8 @@ def _passage(rng: random.Random, example: Passage) -> Document:
     first, second = rng.choice((("Passage: ", "Question: "), ("", ""), ("Context: ", "")))
     user = f"{first}{example.text}\n{second}{example.question}"
     answer = example.answer or "not stated"
-    system = _system(rng, "passage", "answer")
+    what = rng.choice(("passage", "question", "question about the passage"))
+    system = _system(rng, what, rng.choice(("answer", "span")), SILENCE)
     return Document(system, user, _told(rng, system, passage_thoughts(example), answer))
 
 

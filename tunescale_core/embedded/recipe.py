@@ -40,7 +40,10 @@ class Recipe:
     layers: int
     steps: int
     warmup_steps: int
-    rows: int = 32
+    warmup_rows: int = 32
+    """Rows a step of the warm-up."""
+    rows: int = 16
+    """Documents a step of the mixture."""
     learning_rate: float = 3e-3
     decay_share: float = 0.5
     seed: int = 0
@@ -52,8 +55,8 @@ class Recipe:
 
 
 RECIPES = {
-    "mini-small": Recipe(hidden=128, layers=4, warmup_steps=800, steps=2600),
-    "mini-large": Recipe(hidden=192, layers=6, warmup_steps=1100, steps=3300),
+    "mini-small": Recipe(hidden=128, layers=4, warmup_steps=800, steps=6000),
+    "mini-large": Recipe(hidden=192, layers=6, warmup_steps=1100, steps=6000),
 }
 
 
@@ -130,15 +133,16 @@ def pretrain(
     model = build(recipe)
     history = History()
     total = recipe.warmup_steps + recipe.steps
-    warmup = recipe.warmup_steps * recipe.rows
-    rows = chain(
-        islice(look_ups(recipe.seed, range(len(MARKERS), VOCABULARY), plain_rows=warmup // 2), warmup),
-        _encoded(tokenizer, recipe.seed),
+    plain_rows = recipe.warmup_steps * recipe.warmup_rows // 2
+    warmup = look_ups(recipe.seed, range(len(MARKERS), VOCABULARY), plain_rows)
+    batches = chain(
+        islice(_batches(warmup, recipe.warmup_rows, recipe.seed), recipe.warmup_steps),
+        _batches(_encoded(tokenizer, recipe.seed), recipe.rows, recipe.seed),
     )
     optimisers = _optimisers(model, recipe)
     began = time.monotonic()
     window = 0.0
-    for step, batch in enumerate(islice(_batches(rows, recipe), total), start=1):
+    for step, batch in enumerate(islice(batches, total), start=1):
         _schedule(optimisers, recipe, step, total)
         window += _step(model, optimisers, batch)
         history.tokens += sum(len(ids) for ids, _ in batch)
@@ -166,11 +170,11 @@ def _encoded(tokenizer: PreTrainedTokenizerFast, seed: int) -> Iterator[Row]:
         yield asked + said, [UNSCORED] * len(asked) + said
 
 
-def _batches(rows: Iterator[Row], recipe: Recipe) -> Iterator[list[Row]]:
-    rng = random.Random(recipe.seed)
-    while pool := list(islice(rows, POOL * recipe.rows)):
+def _batches(rows: Iterator[Row], size: int, seed: int) -> Iterator[list[Row]]:
+    rng = random.Random(seed)
+    while pool := list(islice(rows, POOL * size)):
         pool.sort(key=lambda row: len(row[0]))
-        batches = [pool[start : start + recipe.rows] for start in range(0, len(pool), recipe.rows)]
+        batches = [pool[start : start + size] for start in range(0, len(pool), size)]
         rng.shuffle(batches)
         yield from batches
 

@@ -10,6 +10,8 @@ NAMES = ("Tom", "Ann", "Sam", "Eva", "Max", "Ida", "Leo", "Mia")
 GOODS = ("apples", "books", "coins", "eggs", "stamps", "shells", "cards", "pens")
 GAINS = ("finds", "buys", "gets")
 LOSSES = ("loses", "sells", "gives away")
+LARGEST = 15
+"""Amount of a gain or a loss."""
 TASK_LENGTHS: Mapping[int, float] = {1: 1, 2: 1, 3: 1}
 PRETRAINING_LENGTHS: Mapping[int, float] = {1: 5, 2: 4, 3: 2}
 
@@ -98,7 +100,7 @@ def _draw_step(rng: random.Random, held: int) -> Step:
         amount = rng.randint(2, 3)
         return Step("doubles" if amount == 2 else "triples", held, sign, amount, held * amount)
     if sign == "+":
-        amount = rng.randint(2, 30)
+        amount = rng.randint(2, LARGEST)
         return Step(rng.choice(GAINS), held, sign, amount, held + amount)
-    amount = rng.randint(1, min(held - 1, 30))
+    amount = rng.randint(1, min(held - 1, LARGEST))
     return Step(rng.choice(LOSSES), held, sign, amount, held - amount)
