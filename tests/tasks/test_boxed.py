@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tunescale_core.tasks.boxed import last_boxed
+from tunescale_core.tasks.boxed import boxed, last_boxed
+from tunescale_core.tasks.squad_v2 import normalised
 
 PLAIN = st.text(st.characters(exclude_characters="\\{}$", exclude_categories=["Cs"]), max_size=8)
 BALANCED = st.recursive(
@@ -79,3 +80,16 @@ def test_an_unclosed_last_box_leaves_the_one_before(first: str, cut: str) -> Non
 def test_boxes_as_models_write_them(text: str, content: str | None) -> None:
     """Complete, empty, nested, wrapped and truncated boxes give what a reader of the text would say."""
     assert last_boxed(text) == content
+
+
+@given(st.text("ab {}$.", max_size=20) | PLAIN)
+def test_a_box_that_is_written_can_be_read(answer: str) -> None:
+    """What is boxed for training reads back as the same words, whatever braces are in it."""
+    found = last_boxed(f"So it is {boxed(answer)}.")
+    assert found is not None
+    assert normalised(found) == normalised(answer)
+
+
+def test_dollars_inside_a_wrapper_go() -> None:
+    r"""`\text{$5$}` is 5."""
+    assert last_boxed("\\boxed{\\text{$5$}}") == "5"

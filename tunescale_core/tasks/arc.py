@@ -72,8 +72,8 @@ class Arc(Task):
 
     def parse(self, text: str) -> str | None:
         """Read the letter in the last box; an option's text after the letter is let pass."""
-        boxed = last_boxed(text)
-        return None if boxed is None else self.plain(boxed)
+        inside = last_boxed(text)
+        return None if inside is None else self.plain(inside)
 
     def plain(self, text: str) -> str | None:
         """Read a bare letter."""

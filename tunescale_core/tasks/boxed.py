@@ -1,4 +1,4 @@
-r"""Reading the last `\boxed{…}` of a completion."""
+r"""The box an answer stands in: written for training, and read from a completion."""
 
 from __future__ import annotations
 
@@ -6,6 +6,13 @@ import re
 
 _OPENING = re.compile(r"\\boxed\s*\{")
 _WRAPPER = re.compile(r"^\\(?:text|textbf|mathrm|mathbf|textit|mbox)\s*\{(.*)\}$", re.DOTALL)
+
+
+def boxed(answer: str) -> str:
+    r"""Return `\boxed{answer}`, braces and backslashes escaped where they would not close where the box does."""
+    if _until_closed(answer + "}", 0) != answer:
+        answer = re.sub(r"([\\{}])", r"\\\1", answer)
+    return f"\\boxed{{{answer}}}"
 
 
 def last_boxed(text: str) -> str | None:
@@ -23,10 +30,14 @@ def last_boxed(text: str) -> str | None:
 
 def unwrapped(answer: str) -> str:
     r"""Strip spaces, dollar signs, and a `\text{…}`-like wrapper around the whole answer."""
-    answer = answer.strip().strip("$").strip()
+    answer = _bare(answer)
     while (wrapped := _WRAPPER.match(answer)) and _until_closed(wrapped[1] + "}", 0) == wrapped[1]:
-        answer = wrapped[1].strip()
+        answer = _bare(wrapped[1])
     return answer
+
+
+def _bare(answer: str) -> str:
+    return answer.strip().strip("$").strip()
 
 
 def _until_closed(text: str, start: int) -> str | None:

@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Sequence
 from typing import ClassVar
 
-from tunescale_core.tasks.boxed import last_boxed
+from tunescale_core.tasks.boxed import boxed, last_boxed
 from tunescale_core.tasks.columns import column
 from tunescale_core.tasks.numerals import number_in
 from tunescale_core.tasks.task import PARSE_RATE, Answer, Example, Metric, Row, Task
@@ -54,15 +54,14 @@ class OpenMath(Task):
         problem = column(row, "problem", str, self.name)
         if number_in(gold) is None:
             return None
-        box = f"\\boxed{{{gold}}}"
-        target = column(row, "generated_solution", str, self.name) if style == "solution" else box
+        target = column(row, "generated_solution", str, self.name) if style == "solution" else boxed(gold)
         identity = hashlib.sha256(problem.encode("utf-8", "surrogatepass")).hexdigest()[:24]
         return Example(identity, self.prompt(problem), (gold,), target)
 
     def parse(self, text: str) -> str | None:
         """Read the number in the last box."""
-        boxed = last_boxed(text)
-        return None if boxed is None else self.plain(boxed)
+        inside = last_boxed(text)
+        return None if inside is None else self.plain(inside)
 
     def plain(self, text: str) -> str | None:
         """Read a bare number."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import ClassVar
 
-from tunescale_core.tasks.boxed import last_boxed
+from tunescale_core.tasks.boxed import boxed, last_boxed
 from tunescale_core.tasks.columns import column, strings
 from tunescale_core.tasks.task import PARSE_RATE, Answer, Example, Metric, Row, Task, mean
 
@@ -100,7 +100,7 @@ class SquadV2(Task):
         gold = tuple(dict.fromkeys(strings(answers.get("text"), "answers.text", self.name)))
         context, question = (column(row, name, str, self.name) for name in ("context", "question"))
         user = f"Passage: {context}\nQuestion: {question}"
-        target = f"\\boxed{{{gold[0] if gold else ''}}}"
+        target = boxed(gold[0] if gold else "")
         return Example(str(row.get("id", "")), self.prompt(user), gold, target)
 
     def parse(self, text: str) -> str | None:
