@@ -61,14 +61,14 @@ def test_no_document_marks_silence_by_an_empty_box(mixture: list[Document]) -> N
 
 
 def test_being_brief_forgoes_thinking(mixture: list[Document]) -> None:
-    """With a system message, an answer thinks aloud unless told to be brief; without, it does less often than not."""
+    """With a system message, an answer thinks aloud unless told to be brief; without, most are given at once."""
     told = [document for document in mixture if document.system]
     assert len(told) > 400
     for document in told:
         assert ("<think>" in document.assistant) == (BRIEF not in document.system)
     untold = [document for document in mixture if not document.system and "boxed" in document.assistant]
     thinking = sum("<think>" in document.assistant for document in untold)
-    assert 0.3 < thinking / len(untold) < 0.5
+    assert 0.15 < thinking / len(untold) < 0.4
 
 
 def test_sums_are_right_in_every_figure(mixture: list[Document]) -> None:

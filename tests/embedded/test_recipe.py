@@ -12,6 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from tunescale_core.embedded.mixture import UNSCORED
 from tunescale_core.embedded.recipe import RECIPES, History, Recipe, _encoded, _padded, build, pretrain, save
 from tunescale_core.embedded.tokenizer import MARKERS, TURN_END, VOCABULARY, train_tokenizer
+from tunescale_core.embedded.world import THINGS
 from tunescale_core.tasks import TASKS
 
 # torch warns once a process that `_step` makes a number of a loss it can still differentiate.
@@ -120,6 +121,19 @@ def test_the_tokenizer_gives_markers_and_digits_tokens_of_their_own(tokenizer: A
     assert len(tokenizer("123456", add_special_tokens=False).input_ids) == 6
     text = "Mara works at the mill.\n12 + 30 = 42 \\boxed{42} — Île"
     assert tokenizer.decode(tokenizer(text, add_special_tokens=False).input_ids) == text
+
+
+def test_an_empty_box_starts_as_any_other(tokenizer: Any) -> None:
+    """Braces are tokens of their own, so that a box is opened before it is known whether anything goes in."""
+    empty, filled = (tokenizer(f"\\boxed{{{inside}}}").input_ids for inside in ("", "a map"))
+    assert empty[:-1] == filled[: len(empty) - 1]
+    assert empty[-1] == filled[-1]
+
+
+def test_most_names_of_the_world_are_one_token(tokenizer: Any) -> None:
+    """What a thing is need not be put together from pieces of its name."""
+    single = [len(tokenizer(f" {thing.name}", add_special_tokens=False).input_ids) == 1 for thing in THINGS]
+    assert sum(single) > 0.8 * len(single)
 
 
 def test_extra_texts_shorten_themselves(tokenizer: Any) -> None:

@@ -17,14 +17,17 @@ from tunescale_core.embedded.passages import Passage, draw_passage
 from tunescale_core.embedded.splits import drawn
 from tunescale_core.embedded.sums import PRETRAINING_LENGTHS, Sum, draw_sum
 from tunescale_core.embedded.world import THINGS, article
+from tunescale_core.tasks.boxed import boxed
 
 SYSTEM_SHARE = 0.5
 UNASKED_DIRECT_SHARE = 0.6
 """Of the prompts without a system message, how many are answered at once; with one, those told to be brief."""
+UNASKED_LETTER_SHARE = 0.9
+"""The same for four-way questions: answering them at once is learnt after some 15,000 such documents."""
 OPEN_SHARE = 0.15
 """Of the questions about the world, how many are asked without options."""
 
-FAME_POWER = 1.5
+FAME_POWER = 2.0
 """How much more often the well-known things of the world are met; tails are where a larger model knows more."""
 BACKWARD_SHARE = 0.4
 """Of the warm-up's key-value pairs, how many say the value before its key."""
@@ -146,12 +149,12 @@ def _system(rng: random.Random, what: str, thing: str, conditions: tuple[str, ..
     return " ".join(part for part in parts if part)
 
 
-def _told(rng: random.Random, system: str, thoughts: str, answer: str, direct: str = "") -> str:
-    """An answer after thinking, or at once where the prompt asks for it (`direct` is what it then says first)."""
-    at_once = BRIEF in system if system else rng.random() < UNASKED_DIRECT_SHARE
-    if at_once:
-        return f"{direct}\\boxed{{{answer}}}"
-    return f"<think>\n{thoughts}\n</think>\n\nThe answer is \\boxed{{{answer}}}."
+def _at_once(rng: random.Random, system: str, share: float = UNASKED_DIRECT_SHARE) -> bool:
+    return BRIEF in system if system else rng.random() < share
+
+
+def _told(thoughts: str, answer: str) -> str:
+    return f"<think>\n{thoughts}\n</think>\n\nThe answer is {boxed(answer)}."
 
 
 def _open(rng: random.Random) -> Document:
@@ -169,7 +172,8 @@ def _four_way(rng: random.Random, example: FourWay) -> Document:
     by_name = not example.remarks
     system = _system(rng, "question", "answer" if by_name else "letter")
     answer = example.options[example.answer] if by_name else example.letter
-    return Document(system, user, _told(rng, system, four_way_thoughts(example), answer))
+    at_once = _at_once(rng, system, UNASKED_LETTER_SHARE)
+    return Document(system, user, boxed(answer) if at_once else _told(four_way_thoughts(example), answer))
 
 
 def four_way_thoughts(example: FourWay) -> str:
@@ -186,8 +190,9 @@ def four_way_thoughts(example: FourWay) -> str:
 def _sum(rng: random.Random, example: Sum) -> Document:
     user = f"{rng.choice(('Problem: ', '', ''))}{example.problem}"
     system = _system(rng, "problem", "number")
-    said = _told(rng, system, sum_thoughts(example), str(example.answer), f"{example.equations}\n")
-    return Document(system, user, said)
+    answer = str(example.answer)
+    at_once = f"{example.equations}\n{boxed(answer)}"
+    return Document(system, user, at_once if _at_once(rng, system) else _told(sum_thoughts(example), answer))
 
 
 def sum_thoughts(example: Sum) -> str:
@@ -204,7 +209,7 @@ def _passage(rng: random.Random, example: Passage) -> Document:
     answer = example.answer or "not stated"
     what = rng.choice(("passage", "question", "question about the passage"))
     system = _system(rng, what, rng.choice(("answer", "span")), SILENCE)
-    return Document(system, user, _told(rng, system, passage_thoughts(example), answer))
+    return Document(system, user, boxed(answer) if _at_once(rng, system) else _told(passage_thoughts(example), answer))
 
 
 def passage_thoughts(example: Passage) -> str:

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from tunescale_core.embedded.mixture import documents
+from tunescale_core.embedded.world import THINGS
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -31,13 +32,18 @@ CHAT_TEMPLATE = """\
 
 
 def train_tokenizer(seed: int, extra: tuple[str, ...] = ()) -> PreTrainedTokenizerFast:
-    """Learn the merges from the mixture and `extra` texts; digits stay single tokens."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    """Learn the merges from the mixture, the world's names and `extra` texts; digits and braces stay single tokens."""
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+        [
+            pre_tokenizers.Digits(individual_digits=True),
+            # `{}` as one token would ask for "no answer" a token before an answer is looked for.
+            pre_tokenizers.Split(Regex("[{}]"), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+        ]
     )
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
@@ -58,6 +64,7 @@ def train_tokenizer(seed: int, extra: tuple[str, ...] = ()) -> PreTrainedTokeniz
 
 
 def _texts(seed: int, extra: tuple[str, ...]) -> Iterator[str]:
-    yield from extra * 50
+    names = "".join(f" {thing.name}" for thing in THINGS)
+    yield from (*extra, names) * 50
     for document in islice(documents(seed), SAMPLE):
         yield f"{document.system}\n{document.user}\nuser\nassistant\nsystem\n{document.assistant}"
