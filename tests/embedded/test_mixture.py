@@ -158,6 +158,20 @@ def test_a_fact_never_told_is_absent() -> None:
         assert all(told.get(fact[:2], ABSENT) == fact[2] for fact in asked)
 
 
+def test_some_questions_bring_their_facts(mixture: list[Document]) -> None:
+    """A question that says beside each option what it is, or what the thing asked after is, is answered at once."""
+    told = [
+        one
+        for one in mixture
+        if re.search(r"A[.)] \w+ (is|comes from) .*B[.)] \w+ (is|comes from) ", one.user, re.DOTALL)
+    ]
+    assert len(told) > 20
+    for document in told:
+        assert "<think>" not in document.assistant
+        letter = last_boxed(document.assistant)
+        assert re.search(rf"{letter}[.)] \w+ (is|comes from) ", document.user)
+
+
 def test_the_right_options_letter_follows_its_verdict(mixture: list[Document]) -> None:
     """Reasoning over options says yes once, before the letter that it concludes with."""
     reasoned = [document.assistant for document in mixture if re.search(r"<think>.*D: ", document.assistant, re.DOTALL)]

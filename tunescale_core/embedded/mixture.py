@@ -36,6 +36,11 @@ ABSENT = 0
 UNSCORED = -100
 """The label of a token that the loss passes over."""
 
+TOLD_SHARE = 0.4
+"""Of the four-way questions answered at once, how many bring their facts with them. From these it is learnt in some
+4,000 documents which letter the fact asked for stands at, and with that soon to recall the fact as well; without them,
+neither was learnt from 19,000."""
+
 VERBS = ("Answer", "Reply to", "Solve", "Read")
 BRIEF = "Be brief."
 MANNERS = (BRIEF, "Think first.", "Explain.", "", "")
@@ -167,12 +172,15 @@ def _open(rng: random.Random) -> Document:
 def _four_way(rng: random.Random, example: FourWay) -> Document:
     mark = rng.choice(("{}. {}", "{}. {}", "{}) {}", "({}) {}"))
     between = rng.choice(("\n", "\n", " "))
-    options = between.join(mark.format(*pair) for pair in zip(LETTERS, example.options, strict=True))
-    user = f"{rng.choice(('Question: ', ''))}{example.question}\n{options}"
     by_name = not example.remarks
     system = _system(rng, "question", "answer" if by_name else "letter")
     answer = example.options[example.answer] if by_name else example.letter
     at_once = _at_once(rng, system, UNASKED_LETTER_SHARE)
+    told = at_once and rng.random() < TOLD_SHARE
+    said = example.remarks if told and example.remarks else example.options
+    options = between.join(mark.format(*pair) for pair in zip(LETTERS, said, strict=True))
+    fact = f"{example.opening} " if told and example.opening else ""
+    user = f"{rng.choice(('Question: ', ''))}{fact}{example.question}\n{options}"
     return Document(system, user, boxed(answer) if at_once else _told(four_way_thoughts(example), answer))
 
 

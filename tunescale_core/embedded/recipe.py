@@ -56,7 +56,7 @@ class Recipe:
 
 RECIPES = {
     "mini-small": Recipe(hidden=128, layers=4, warmup_steps=800, steps=6000),
-    "mini-large": Recipe(hidden=192, layers=6, warmup_steps=1100, steps=6000),
+    "mini-large": Recipe(hidden=192, layers=6, warmup_steps=1100, steps=9000),
 }
 
 
