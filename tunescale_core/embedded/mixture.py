@@ -20,8 +20,9 @@ from tunescale_core.embedded.world import THINGS, article
 from tunescale_core.tasks.boxed import boxed
 
 SYSTEM_SHARE = 0.5
-UNASKED_DIRECT_SHARE = 0.6
-"""Of the prompts without a system message, how many are answered at once; with one, those told to be brief."""
+UNASKED_DIRECT_SHARE = 0.8
+"""Of the prompts without a system message, how many are answered at once. After one, as the tasks have, a base model
+always thinks aloud: left to choose, members of the family chose differently."""
 UNASKED_LETTER_SHARE = 0.9
 """The same for four-way questions: answering them at once is learnt after some 15,000 such documents."""
 OPEN_SHARE = 0.15
@@ -42,8 +43,7 @@ TOLD_SHARE = 0.4
 neither was learnt from 19,000."""
 
 VERBS = ("Answer", "Reply to", "Solve", "Read")
-BRIEF = "Be brief."
-MANNERS = (BRIEF, "Think first.", "Explain.", "", "")
+MANNERS = ("Think first.", "Explain.", "", "")
 BOXES = (
     "Put the {} in \\boxed{{}}.",
     "Give only the {} in \\boxed{{}}.",
@@ -155,7 +155,7 @@ def _system(rng: random.Random, what: str, thing: str, conditions: tuple[str, ..
 
 
 def _at_once(rng: random.Random, system: str, share: float = UNASKED_DIRECT_SHARE) -> bool:
-    return BRIEF in system if system else rng.random() < share
+    return not system and rng.random() < share
 
 
 def _told(thoughts: str, answer: str) -> str:
