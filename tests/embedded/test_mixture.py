@@ -168,8 +168,11 @@ def test_some_questions_bring_their_facts(mixture: list[Document]) -> None:
     assert len(told) > 20
     for document in told:
         assert "<think>" not in document.assistant
-        letter = last_boxed(document.assistant)
-        assert re.search(rf"{letter}[.)] \w+ (is|comes from) ", document.user)
+        letter, asked = last_boxed(document.assistant), re.search(r"Which of these (.+)\?", document.user)
+        fact = re.search(rf"\b{letter}[.)] \w+ (is (an? \w+)|comes from the \w+)", document.user)
+        assert asked
+        assert fact
+        assert asked[1] == fact[1] or f"{fact[2]} {asked[1]}." in document.user
 
 
 def test_the_right_options_letter_follows_its_verdict(mixture: list[Document]) -> None:
