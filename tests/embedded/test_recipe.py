@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from tunescale_core.embedded.mixture import UNSCORED
+from tunescale_core.embedded.look_ups import UNSCORED
 from tunescale_core.embedded.recipe import RECIPES, History, Recipe, _encoded, _padded, build, pretrain, save
 from tunescale_core.embedded.tokenizer import MARKERS, TURN_END, VOCABULARY, train_tokenizer
 from tunescale_core.embedded.world import THINGS

@@ -16,7 +16,8 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tunescale_core.embedded.mixture import UNSCORED, documents, look_ups
+from tunescale_core.embedded.look_ups import UNSCORED, look_ups
+from tunescale_core.embedded.mixture import documents
 from tunescale_core.embedded.tokenizer import MARKERS, VOCABULARY, train_tokenizer
 
 if TYPE_CHECKING:
