@@ -4,30 +4,34 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from tests.making import line as made_line
+from tests.making import record as made_record
 from tunescale_core.checkpoints import TrainingCost
 from tunescale_core.errors import RecordError
 from tunescale_core.provenance import Provenance
-from tunescale_core.records import Line, Record, Stages, read, read_all, write
+from tunescale_core.records import SCHEMA_VERSION, Line, Record, Stages, read, read_all, read_head, read_rows, write
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
+SECONDS = st.floats(0, 1e6)
 COUNTS = st.integers(0, 2**40)
 WORDS = st.text(st.characters(codec="utf-8"), max_size=20)
 NAMES = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,30}", fullmatch=True)
 LINES = st.builds(
     Line,
     example=WORDS,
+    group=WORDS,
     gold=st.lists(WORDS, max_size=3).map(tuple),
     text=WORDS,
     answer=st.none() | WORDS,
     tokens=COUNTS,
     finish=st.sampled_from(["stop", "length"]),
     reasoning_tokens=COUNTS,
-    seconds=st.none() | FINITE,
-    first_token_seconds=st.none() | FINITE,
+    seconds=st.none() | SECONDS,
+    first_token_seconds=st.none() | SECONDS,
     scores=st.dictionaries(NAMES, FINITE, max_size=2),
 )
 COSTS = st.builds(
@@ -54,7 +58,7 @@ CIRCUMSTANCES = st.builds(
 )
 RECORDS = st.builds(
     Record,
-    schema_version=st.just(1),
+    schema_version=st.just(SCHEMA_VERSION),
     study=NAMES,
     cell=NAMES,
     model=NAMES,
@@ -78,36 +82,14 @@ RECORDS = st.builds(
 
 
 def line(tokens: int, seconds: float | None) -> Line:
-    return Line(
-        example="1",
-        gold=("A",),
-        text="\\boxed{A}",
-        answer="A",
-        tokens=tokens,
-        finish="stop",
-        reasoning_tokens=0,
-        seconds=seconds,
-        first_token_seconds=None,
-        scores={"accuracy": 1.0},
-    )
+    return made_line(tokens=tokens, seconds=seconds)
 
 
 def record(cell: str = "m-base-for-arc", lines: tuple[Line, ...] = ()) -> Record:
-    return Record(
-        study="s",
-        cell=cell,
-        model="m",
-        method="base",
-        rank=None,
-        trained_on=None,
-        task="arc",
-        kind="arc",
-        seed=None,
-        key=None,
-        lines=lines,
-    )
+    return made_record(cell=cell, lines=lines)
 
 
+@settings(deadline=None)  # the first write imports pyarrow
 @given(made=RECORDS)
 def test_round_trip(made: Record, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Any record is read back as it was written."""
@@ -120,24 +102,54 @@ def test_written_under_the_cells_name(tmp_path: Path) -> None:
     write(record(), tmp_path / "new")
     path = write(record(lines=(line(1, None),)), tmp_path / "new")
     assert path == tmp_path / "new" / "m-base-for-arc.json"
-    assert list(path.parent.iterdir()) == [path]
+    rows = path.parent / json.loads(path.read_text())["rows"]
+    assert sorted(path.parent.iterdir()) == sorted([path, rows])
     assert len(read(path).lines) == 1
+
+
+def test_writing_again_leaves_other_cells_rows_alone(tmp_path: Path) -> None:
+    """Only the rows of the very cell are replaced, not those of one whose name begins alike."""
+    other = write(record("m-base-for-arc.more", (line(1, None),)), tmp_path)
+    write(record("m-base-for-arc", (line(2, None),)), tmp_path)
+    write(record("m-base-for-arc", (line(3, None),)), tmp_path)
+    assert len(list(tmp_path.glob("*.parquet"))) == 2
+    assert [one.tokens for one in read(other).lines] == [1]
+
+
+def test_rows_can_be_read_by_column(tmp_path: Path) -> None:
+    """A record's head carries its summary, and single columns of its rows can be read."""
+    head, rows = read_head(write(record(lines=(line(2, 1.0), line(7, None))), tmp_path))
+    assert head.lines == ()
+    assert head.summary is not None
+    assert head.summary.tokens == 4.5
+    assert rows is not None
+    assert read_rows(rows, ["tokens"])["tokens"].to_pylist() == [2, 7]
+
+
+def test_missing_rows_are_refused(tmp_path: Path) -> None:
+    """A record whose rows are gone or damaged is refused in one line that says what to do."""
+    path = write(record(lines=(line(1, None),)), tmp_path)
+    (rows,) = tmp_path.glob("*.parquet")
+    for damage in (lambda: rows.write_bytes(b"PAR1"), rows.unlink):
+        damage()
+        with pytest.raises(RecordError, match=r"^rows [^\n]*measure it again$"):
+            read(path)
 
 
 def test_another_schema_is_refused(tmp_path: Path) -> None:
     """A record of another schema is refused with both numbers and what to do."""
     path = write(record(), tmp_path)
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"schema_version": 2}))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"schema_version": 1}))
     with pytest.raises(RecordError) as caught:
         read(path)
-    assert str(caught.value) == f"record {path} has schema 2, this version reads 1; measure it again"
+    assert str(caught.value) == f"record {path} has schema 1, this version reads 2; measure it again"
 
 
 def test_damaged_records_are_refused(tmp_path: Path) -> None:
     """What is not a whole record is refused in one line that names the file."""
     path = write(record(), tmp_path)
     whole = path.read_text()
-    for damaged in ("", whole[:40], "[]", "null", json.dumps(json.loads(whole) | {"lines": 3})):
+    for damaged in ("", whole[:40], "[]", "null", json.dumps(json.loads(whole) | {"rows": 3})):
         path.write_text(damaged)
         with pytest.raises(RecordError, match=path.name) as caught:
             read(path)
@@ -173,17 +185,25 @@ def test_read_all_of_nothing_is_refused(tmp_path: Path) -> None:
             read_all(folder)
 
 
-def test_mean_latency_counts_timed_lines_alone() -> None:
-    """Mean latency is over the timed examples, and missing where there is none."""
-    assert record(lines=(line(1, 1.0), line(1, None), line(1, 2.0))).mean_latency == pytest.approx(1.5)
-    assert record(lines=(line(1, None),)).mean_latency is None
-    assert record().mean_latency is None
+def test_the_summary_times_timed_lines_alone() -> None:
+    """Latency is over the timed examples and tokens over all; what cannot be had is missing."""
+    summary = record(lines=(line(2, 1.0), line(7, None), line(3, 2.0))).summary
+    assert summary is not None
+    assert (summary.examples, summary.timed, summary.tokens) == (3, 2, 4.0)
+    assert (summary.latency, summary.median_latency) == (1.5, 1.5)
+    assert summary.std_latency == pytest.approx(0.5**0.5)
+    untimed = record(lines=(line(1, None),)).summary
+    assert untimed is not None
+    assert (untimed.latency, untimed.median_latency, untimed.std_latency) == (None, None, None)
+    assert record().summary is None
 
 
-def test_mean_tokens_counts_every_line() -> None:
-    """Mean tokens are over all examples, timed or not, and missing where there is none."""
-    assert record(lines=(line(2, 1.0), line(7, None))).mean_tokens == pytest.approx(4.5)
-    assert record().mean_tokens is None
+def test_the_summary_counts_reasoning_and_truncation() -> None:
+    """The shares of answers that reason, and that the limit ended, are over all examples."""
+    lines = (made_line(reasoning_tokens=6), made_line(finish="length"), made_line(finish="length"), made_line())
+    summary = record(lines=lines).summary
+    assert summary is not None
+    assert (summary.reasoned, summary.reasoning_tokens, summary.truncated) == (0.25, 1.5, 0.5)
 
 
 def test_records_are_frozen() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.making import record as made
 from tunescale_core.errors import ThresholdError
 from tunescale_core.records import Record
 from tunescale_core.study import Expectation
@@ -9,19 +10,7 @@ from tunescale_core.thresholds import hold
 
 
 def record(**metrics: float | None) -> Record:
-    return Record(
-        study="s",
-        cell="m-base-for-arc",
-        model="m",
-        method="base",
-        rank=None,
-        trained_on=None,
-        task="arc",
-        kind="arc",
-        seed=None,
-        key=None,
-        metrics=metrics,
-    )
+    return made(cell="m-base-for-arc", metrics=metrics)
 
 
 def at_least(value: float, metric: str = "accuracy") -> Expectation:

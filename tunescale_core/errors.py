@@ -34,3 +34,7 @@ class MetricError(TuneScaleError):
 
 class ThresholdError(TuneScaleError):
     """A measured value misses what the study expects of it."""
+
+
+class ResultsError(TuneScaleError):
+    """A table of results cannot be read, or what was asked of results is not in them."""

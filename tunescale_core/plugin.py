@@ -152,17 +152,19 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     session = config.stash[SESSION]
     if not session.records or session.bench is None:
         return
-    from tunescale_core.tables import output_table, plain, quality_table
+    from tunescale_core.results import Results, from_record
+    from tunescale_core.tables.formats import plain, terminal
+    from tunescale_core.tables.study_table import output_table, table1
 
     bold = (lambda text: f"\033[1m{text}\033[0m") if terminalreporter.hasmarkup else plain
+    results = Results(tuple(map(from_record, session.records)))
     bench = session.bench
-    examples = max(len(record.lines) for record in session.records)
-    timed = max(len(record.seconds) for record in session.records)
+    examples = max(record.examples for record in session.records)
+    timed = max(record.summary.timed if record.summary else 0 for record in session.records)
     terminalreporter.section(f"study {bench.study.name}")
-    terminalreporter.write_line(quality_table(session.records, bold))
-    terminalreporter.write_line("")
-    terminalreporter.write_line(output_table(session.records))
-    terminalreporter.write_line("")
+    for table in (table1(results), output_table(results)):
+        terminalreporter.write_line(terminal(table, bold))
+        terminalreporter.write_line("")
     terminalreporter.write_line(
         f"n = {examples} questions a cell, {timed} of them timed; s is mean seconds of generate()"
     )
@@ -189,8 +191,7 @@ def _rounds(benchmark: Any, function: Callable[[Call], None], calls: Iterator[Ca
 def _extra(record: Record) -> dict[str, object]:
     return {
         **record.metrics,
-        "output_tokens": record.mean_tokens,
-        "examples": len(record.lines),
+        **(record.summary.model_dump(exclude={"latency", "median_latency", "std_latency"}) if record.summary else {}),
         "record_key": record.key,
         "peak_memory_bytes": record.peak_memory_bytes,
         "stages": record.stages.model_dump() if record.stages else None,

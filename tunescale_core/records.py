@@ -1,19 +1,30 @@
-"""What one cell measured, to and from disk."""
+"""What one cell measured, to and from disk: a JSON file, and a Parquet file beside it with a row an example."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean, median, stdev
+from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from tunescale_core.checkpoints import TrainingCost
 from tunescale_core.errors import RecordError
 from tunescale_core.provenance import Provenance
 
-SCHEMA_VERSION = 1
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SCHEMA_VERSION = 2
+SCORE = "score."
+"""What the Parquet columns of a line's scores begin with."""
+_ROWS_SUFFIX = re.compile(r"\.[0-9a-f]{12}\.parquet")
 
 
 class Frozen(BaseModel):
@@ -27,6 +38,8 @@ class Line(Frozen):
 
     example: str
     """The example's id in its data."""
+    group: str = ""
+    """What it shares with others, as questions on one passage do; "" where nothing."""
     gold: tuple[str, ...]
     text: str
     answer: str | None
@@ -38,6 +51,7 @@ class Line(Frozen):
     """None where the example went through the batched pass."""
     first_token_seconds: float | None
     scores: dict[str, float]
+    """What it contributes to each metric of its task; NaN where it does not count."""
 
 
 class Stages(Frozen):
@@ -49,6 +63,28 @@ class Stages(Frozen):
     batch: float
     score: float
     total: float
+
+
+class Summary(Frozen):
+    """What a cell's lines amount to; lets tables do without them."""
+
+    examples: int
+    timed: int
+    tokens: float
+    """Mean tokens of an answer."""
+    reasoned: float
+    """Share of the answers that reason before they answer."""
+    reasoning_tokens: float
+    """Mean tokens of reasoning, over all answers."""
+    truncated: float
+    """Share of the answers that the token limit ended."""
+    latency: float | None
+    """Mean seconds of a timed call; None where none was timed."""
+    median_latency: float | None
+    std_latency: float | None
+    """None with fewer than two timed calls."""
+    first_token: float | None
+    """Mean seconds to the first token."""
 
 
 class Record(Frozen):
@@ -69,6 +105,9 @@ class Record(Frozen):
     """SHA-256 over checkpoint, evaluation data and protocol; None where the cell failed before it was known."""
     metrics: dict[str, float | None] = {}
     lines: tuple[Line, ...] = ()
+    """On disk, the Parquet file's rows."""
+    summary: Summary | None = None
+    """Of the lines; None where there is none."""
     left_out: int = 0
     """Data rows that the task could not ask."""
     stages: Stages | None = None
@@ -79,61 +118,173 @@ class Record(Frozen):
     provenance: Provenance | None = None
     error: str | None = None
 
-    @property
-    def seconds(self) -> tuple[float, ...]:
-        """The timed calls' durations."""
-        return tuple(line.seconds for line in self.lines if line.seconds is not None)
+    @model_validator(mode="after")
+    def _summed_up(self) -> Record:
+        if self.lines and self.summary is None:
+            object.__setattr__(self, "summary", summarised(self.lines))
+        return self
 
     @property
-    def mean_latency(self) -> float | None:
-        """Mean seconds of a timed call; None where none was timed."""
-        return sum(self.seconds) / len(self.seconds) if self.seconds else None
+    def examples(self) -> int:
+        """How many examples it answered."""
+        return self.summary.examples if self.summary else 0
 
-    @property
-    def mean_tokens(self) -> float | None:
-        """Mean tokens of an answer, over all examples."""
-        return sum(line.tokens for line in self.lines) / len(self.lines) if self.lines else None
+
+def summarised(lines: Sequence[Line]) -> Summary:
+    """Sum up at least one line."""
+    seconds = [line.seconds for line in lines if line.seconds is not None]
+    first = [line.first_token_seconds for line in lines if line.first_token_seconds is not None]
+    return Summary(
+        examples=len(lines),
+        timed=len(seconds),
+        tokens=fmean(line.tokens for line in lines),
+        reasoned=fmean(line.reasoning_tokens > 0 for line in lines),
+        reasoning_tokens=fmean(line.reasoning_tokens for line in lines),
+        truncated=fmean(line.finish == "length" for line in lines),
+        latency=fmean(seconds) if seconds else None,
+        median_latency=median(seconds) if seconds else None,
+        std_latency=stdev(seconds) if len(seconds) > 1 else None,
+        first_token=fmean(first) if first else None,
+    )
 
 
 def write(record: Record, folder: Path) -> Path:
-    """Write a record under its cell's name, aside first and then renamed."""
+    """Write a record under its cell's name, its rows first.
+
+    Returns:
+        The JSON file. Its `rows` names the Parquet file, which is called after its content, so that a record never
+        stands beside the rows of another run.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    target = folder / f"{record.cell}.json"
-    handle, aside = tempfile.mkstemp(dir=folder, prefix=".record-")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(record.model_dump_json(indent=1))
-    Path(aside).chmod(0o644)  # a store may be shared: others may read
-    Path(aside).replace(target)
-    return target
+    content = _parquet(record.lines) if record.lines else b""
+    rows = f"{record.cell}.{hashlib.sha256(content).hexdigest()[:12]}.parquet" if content else None
+    if rows:
+        _place(folder / rows, content)
+    head = json.loads(record.model_dump_json(exclude={"lines"})) | {"rows": rows}
+    _place(folder / f"{record.cell}.json", json.dumps(head, indent=1).encode())
+    for other in folder.iterdir():
+        ours = other.name.startswith(record.cell) and _ROWS_SUFFIX.fullmatch(other.name.removeprefix(record.cell))
+        if ours and other.name != rows:
+            other.unlink()
+    return folder / f"{record.cell}.json"
 
 
 def read(path: Path) -> Record:
-    """Read one record.
+    """Read one record with its lines.
+
+    Raises:
+        RecordError: It is of another schema, or damaged.
+    """
+    record, rows = read_head(path)
+    return record.model_copy(update={"lines": _lines(rows)}) if rows else record
+
+
+def read_head(path: Path) -> tuple[Record, Path | None]:
+    """Read one record without its lines, and say where they are.
 
     Raises:
         RecordError: It is of another schema, or damaged.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        found = content.get("schema_version")
+        found, rows = content.get("schema_version"), content.pop("rows", None)
     except (OSError, ValueError, AttributeError) as error:
         raise RecordError(f"record {path} cannot be read: {error}") from error
     if found != SCHEMA_VERSION:
         raise RecordError(f"record {path} has schema {found}, this version reads {SCHEMA_VERSION}; measure it again")
     try:
-        return Record.model_validate(content)
-    except ValidationError as error:
-        fault = error.errors()[0]
+        return Record.model_validate(content), path.parent / rows if rows else None
+    except (ValidationError, TypeError) as error:
+        fault = error.errors()[0] if isinstance(error, ValidationError) else {"loc": ("rows",), "msg": str(error)}
         raise RecordError(f"record {path}: {'.'.join(map(str, fault['loc']))}: {fault['msg']}") from error
 
 
+def read_rows(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a record's rows, or some columns of them, without making a `Line` of each.
+
+    Raises:
+        RecordError: The file is missing or damaged, or lacks a column.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_table(path, columns=columns, partitioning=None)
+    except (OSError, pa.ArrowException) as error:
+        raise RecordError(f"rows {path} cannot be read: {' '.join(str(error).split())}; measure it again") from error
+
+
 def read_all(folder: Path) -> tuple[Record, ...]:
-    """Read every record of a folder, by name.
+    """Read every record of a folder with its lines, by name.
 
     Raises:
         RecordError: One cannot be read, or there is none.
     """
-    found = tuple(read(path) for path in sorted(folder.glob("*.json")))
+    return tuple(read(path) for path in paths(folder))
+
+
+def paths(folder: Path) -> tuple[Path, ...]:
+    """Return where a folder's records are, by name.
+
+    Raises:
+        RecordError: There is none.
+    """
+    found = tuple(sorted(folder.glob("*.json")))
     if not found:
         raise RecordError(f"folder {folder} holds no records: run pytest benchmarks first, or give --store")
     return found
+
+
+def _place(target: Path, content: bytes) -> None:
+    handle, aside = tempfile.mkstemp(dir=target.parent, prefix=".record-")
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+    Path(aside).chmod(0o644)  # a store may be shared: others may read
+    Path(aside).replace(target)
+
+
+def _parquet(lines: Sequence[Line]) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = pa.BufferOutputStream()
+    pq.write_table(table_of(lines), sink, compression="zstd")
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def table_of(lines: Sequence[Line]) -> pa.Table:
+    """Return lines as the columns that a Parquet file of them has."""
+    import pyarrow as pa
+
+    scores = sorted({name for line in lines for name in line.scores})
+    columns = [
+        *((name, _arrow_type(name), [getattr(line, name) for line in lines]) for name in _plain_fields()),
+        *((SCORE + name, pa.float64(), [line.scores.get(name) for line in lines]) for name in scores),
+    ]
+    return pa.table({name: pa.array(values, kind) for name, kind, values in columns})
+
+
+def _plain_fields() -> tuple[str, ...]:
+    return tuple(name for name in Line.model_fields if name != "scores")
+
+
+def _arrow_type(field: str) -> pa.DataType:
+    import pyarrow as pa
+
+    known = {"gold": pa.list_(pa.string()), "tokens": pa.int64(), "reasoning_tokens": pa.int64()}
+    return known.get(field, pa.float64() if field.endswith("seconds") else pa.string())
+
+
+def _lines(path: Path) -> tuple[Line, ...]:
+    rows = read_rows(path).to_pylist()
+    try:
+        return tuple(Line.model_validate(_unflattened(row)) for row in rows)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        raise RecordError(f"rows {path}: {'.'.join(map(str, fault['loc']))}: {fault['msg']}") from error
+
+
+def _unflattened(row: dict[str, object]) -> dict[str, object]:
+    plain = {name: value for name, value in row.items() if not name.startswith(SCORE)}
+    scores = {name.removeprefix(SCORE): value for name, value in row.items() if name.startswith(SCORE)}
+    return plain | {"scores": {name: value for name, value in scores.items() if value is not None}}

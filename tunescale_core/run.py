@@ -202,6 +202,7 @@ class Bench:
             lines.append(
                 Line(
                     example=example.id,
+                    group=example.group,
                     gold=example.gold,
                     text=completion.text,
                     answer=said,

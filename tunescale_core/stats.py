@@ -1,24 +1,32 @@
-"""Intervals for what records show. Pure functions over scipy."""
+"""Intervals, tests and power for what records show. Pure functions over numpy, scipy and statsmodels.
+
+A resample is a row of weights: how often each example counts. All variants that answered the same examples are
+weighed by the same rows, so any difference or ratio between them is paired.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from tunescale_core.errors import MetricError
-from tunescale_core.tasks.task import Answer, Metric
+from tunescale_core.tasks.task import Figures, Law
 
-Sample = Any
-"""A numpy array; numpy is imported where it is used."""
-Statistic = Callable[..., Any]
 RESAMPLES = 2000
 CONFIDENCE = 0.95
+ALPHA = 1 - CONFIDENCE
+POWER = 0.8
+PERMUTATIONS = 10_000
+SMALLEST = {95: 59, 99: 299}
+"""Samples below which a percentile lies beyond the largest value too often (5 %) to be bounded from above."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate and its confidence interval, in the metric's unit."""
+    """An estimate and its two-sided interval at `CONFIDENCE`, in the estimate's unit."""
 
     value: float
     low: float
@@ -30,54 +38,235 @@ class Interval:
         return self.low > 0 or self.high < 0
 
 
-def paired_difference(metric: Metric, new: Sequence[Answer], old: Sequence[Answer], seed: int = 0) -> Interval:
-    """Return `metric(new) - metric(old)` with a paired percentile bootstrap interval.
+def weights(groups: Sequence[str], resamples: int = RESAMPLES, seed: int = 0) -> Figures:
+    """Draw bootstrap resamples of n examples, whole groups at a time (Efron and Tibshirani, 1993, ch. 8).
 
-    The metric is recomputed in each of `RESAMPLES` resamples of the examples, which both sides share
-    (Efron and Tibshirani, 1993, ch. 13); its level is `CONFIDENCE`.
+    Args:
+        groups: Of each example, what it shares with those that are drawn together with it; "" is alone.
+        resamples: How many, B.
+        seed: Of the draw; the same examples with the same seed get the same resamples.
+
+    Returns:
+        How often each example counts, shape `(B, n)`.
 
     Raises:
-        MetricError: The sides differ in length or are empty, or the metric is undefined for them.
+        MetricError: There is no example.
     """
     import numpy as np
-    from scipy.stats import bootstrap
 
-    if len(new) != len(old) or not new:
-        raise MetricError(f"{metric.name}: a paired difference needs the same examples, got {len(new)} and {len(old)}")
-    sample, statistic = _gains(metric, new, old) if metric.each else _places(metric, new, old)
-    value = float(statistic(sample, axis=-1))
-    if np.isnan(value):
-        raise MetricError(f"{metric.name} is undefined for these answers, so is its difference")
-    found = bootstrap(
-        (sample,),
-        statistic,
-        n_resamples=RESAMPLES,
-        confidence_level=CONFIDENCE,
-        method="percentile",
-        rng=np.random.default_rng(seed),
-    ).confidence_interval
-    return Interval(value, float(found.low), float(found.high))
+    if not groups:
+        raise MetricError("resampling of no examples is undefined: give at least one")
+    named = [group or f"\0{place}" for place, group in enumerate(groups)]
+    members = {name: number for number, name in enumerate(dict.fromkeys(named))}
+    rng = np.random.default_rng(seed)
+    drawn = rng.multinomial(len(members), np.full(len(members), 1 / len(members)), size=resamples)
+    return drawn[:, [members[name] for name in named]].astype(np.float32)
 
 
-def _gains(metric: Metric, new: Sequence[Answer], old: Sequence[Answer]) -> tuple[Sample, Statistic]:
-    """A mean's difference is the mean of the differences."""
+def percentile_interval(value: float, replicates: Figures) -> Interval:
+    """Return the percentile bootstrap interval (Efron and Tibshirani, 1993, ch. 13) around `value`.
+
+    Raises:
+        MetricError: No replicate is defined.
+    """
     import numpy as np
 
-    if metric.each is None:
-        raise ValueError(f"{metric.name} is no mean over answers")
-    sides = [np.array([metric.each(answer) for answer in side]) for side in (new, old)]
-    return sides[0] - sides[1], np.mean
+    defined = replicates[~np.isnan(replicates)]
+    if not len(defined):
+        raise MetricError("no resample defines the figure, so it has no interval: give more examples")
+    low, high = np.quantile(defined, [ALPHA / 2, 1 - ALPHA / 2])
+    return Interval(float(value), float(low), float(high))
 
 
-def _places(metric: Metric, new: Sequence[Answer], old: Sequence[Answer]) -> tuple[Sample, Statistic]:
-    """Any other metric is computed again from the answers at the places drawn."""
+def bca_interval(value: float, replicates: Figures, jackknife: Figures) -> Interval:
+    """Return the bias-corrected and accelerated interval (Efron and Tibshirani, 1993, ch. 14).
+
+    Args:
+        value: The estimate.
+        replicates: The estimate in each resample, shape `(B,)`.
+        jackknife: The estimate with each example (or group) left out, shape `(n,)`.
+
+    Returns:
+        The interval; the percentile one where all replicates lie on one side, or none varies.
+    """
+    import numpy as np
+    from scipy.special import ndtr, ndtri
+
+    defined = replicates[~np.isnan(replicates)]
+    below = ((defined < value).mean() + (defined <= value).mean()) / 2 if len(defined) else 0.0
+    pulls = np.nanmean(jackknife) - jackknife
+    spread = np.nansum(pulls**2) ** 1.5
+    if not 0 < below < 1 or spread == 0:
+        return percentile_interval(value, replicates)
+    bias, acceleration = ndtri(below), np.nansum(pulls**3) / (6 * spread)
+    ends = bias + ndtri(np.array([ALPHA / 2, 1 - ALPHA / 2]))
+    low, high = np.quantile(defined, ndtr(bias + ends / (1 - acceleration * ends)))
+    return Interval(float(value), float(low), float(high))
+
+
+def wilson(right: int, n: int) -> Interval:
+    """Return the share `right / n` with its score interval (Wilson, 1927).
+
+    Raises:
+        MetricError: `n` is not positive.
+    """
+    from scipy.stats import binomtest
+
+    if n < 1:
+        raise MetricError("a share of no examples is undefined: give at least one")
+    found = binomtest(right, n).proportion_ci(CONFIDENCE, "wilson")
+    return Interval(right / n, float(found.low), float(found.high))
+
+
+def newcombe(new: Figures, old: Figures) -> Interval:
+    """Return the difference of two paired shares with Newcombe's interval (1998, "paired", method 10).
+
+    Args:
+        new: Of each example whether it is right, shape `(n,)`.
+        old: The same examples, the other variant.
+    """
+    n = len(new)
+    both, only_new = int((new & old).sum()), int((new & ~old).sum())
+    only_old, neither = int((~new & old).sum()), int((~new & ~old).sum())
+    ours, theirs = wilson(both + only_new, n), wilson(both + only_old, n)
+    margins = (both + only_new) * (only_old + neither) * (both + only_old) * (only_new + neither)
+    excess = both * neither - only_new * only_old
+    correlation = 0.0 if margins == 0 else (max(excess - n / 2, 0) if excess > 0 else excess) / math.sqrt(margins)
+    difference = ours.value - theirs.value
+
+    def reach(one: float, other: float) -> float:
+        return math.sqrt(max(one**2 - 2 * correlation * one * other + other**2, 0.0))
+
+    below = reach(ours.value - ours.low, theirs.high - theirs.value)
+    above = reach(ours.high - ours.value, theirs.value - theirs.low)
+    return Interval(difference, difference - below, difference + above)
+
+
+def paired_p(law: Law, new: Figures, old: Figures, replicates: Figures) -> float:
+    """Return the two-sided p of "no difference" by the test that suits the metric.
+
+    Right or wrong: exact McNemar. A mean: sign-flip permutation. A distance: Wilcoxon's signed ranks of its
+    log1p. A composite figure: the paired bootstrap, twice the smaller share of resamples on one side of zero.
+
+    Args:
+        law: Of the metric.
+        new: What each example contributes, shape `(n,)`; NaN where it does not count.
+        old: The same examples, the other variant.
+        replicates: The difference in each resample, shape `(B,)`.
+    """
     import numpy as np
 
-    def difference(places: Sample) -> float:
-        values = [metric([side[place] for place in places]) for side in (new, old)]
-        return float("nan") if values[0] is None or values[1] is None else values[0] - values[1]
+    counted = ~(np.isnan(new) | np.isnan(old))
+    gains = new[counted] - old[counted]
+    if law != "composite" and not np.any(gains):
+        return 1.0
+    if law == "binary":
+        return mcnemar(int((gains > 0).sum()), int((gains < 0).sum()))
+    if law == "mean":
+        return sign_flip(gains)
+    if law == "error":
+        from scipy.stats import wilcoxon
 
-    def statistic(places: Sample, axis: int) -> Any:
-        return np.apply_along_axis(difference, axis, places)
+        return float(wilcoxon(np.log1p(new[counted]), np.log1p(old[counted])).pvalue)
+    defined = replicates[~np.isnan(replicates)]
+    above, below = ((defined >= 0).sum() + 1, (defined <= 0).sum() + 1)
+    return float(min(1.0, 2 * min(above, below) / (len(defined) + 1)))
 
-    return np.arange(len(new)), statistic
+
+def mcnemar(gained: int, lost: int) -> float:
+    """Return the exact two-sided p that as many examples were gained as lost (McNemar, 1947)."""
+    from scipy.stats import binomtest
+
+    return 1.0 if gained + lost == 0 else float(binomtest(gained, gained + lost).pvalue)
+
+
+def sign_flip(gains: Figures, seed: int = 0) -> float:
+    """Return the two-sided p that gains are as likely losses, by flipping their signs `PERMUTATIONS` times."""
+    import numpy as np
+
+    reached = (np.abs(_signs(len(gains), seed) @ gains) >= abs(gains.sum()) * (1 - 1e-9)).sum()
+    return float((reached + 1) / (PERMUTATIONS + 1))
+
+
+@lru_cache(maxsize=8)  # every comparison over as many examples flips alike
+def _signs(n: int, seed: int) -> Figures:
+    import numpy as np
+
+    return np.random.default_rng(seed).choice(np.array([-1.0, 1.0], dtype=np.float32), size=(PERMUTATIONS, n))
+
+
+def adjusted(ps: Sequence[float], method: str = "fdr_bh") -> list[float]:
+    """Return p values corrected for their number: `fdr_bh` (Benjamini and Hochberg) to explore, `holm` for gates."""
+    from statsmodels.stats.multitest import multipletests
+
+    return [float(p) for p in multipletests(ps, ALPHA, method)[1]] if ps else []
+
+
+def enough_for_shares(new: Figures, old: Figures) -> int | None:
+    """Return the n at which exact McNemar would see the difference of two paired shares (Connor, 1987).
+
+    Returns:
+        n for power `POWER` at level `ALPHA`; None where the shares do not differ.
+    """
+    from scipy.special import ndtri
+
+    difference, discordant = float(new.mean() - old.mean()), float((new != old).mean())
+    if difference == 0:
+        return None
+    z, zb = float(ndtri(1 - ALPHA / 2)), float(ndtri(POWER))
+    root = z * math.sqrt(discordant) + zb * math.sqrt(discordant - difference**2)
+    return math.ceil(root**2 / difference**2)
+
+
+def enough(value: float, replicates: Figures, n: int) -> int | None:
+    """Return the n at which a difference of `value` would be seen, its error shrinking with the root of n.
+
+    Returns:
+        n for power `POWER` at level `ALPHA`; None where the value is zero.
+    """
+    import numpy as np
+    from scipy.special import ndtri
+
+    error = float(np.nanstd(replicates))
+    if value == 0:
+        return None
+    z = float(ndtri(1 - ALPHA / 2) + ndtri(POWER))
+    return max(2, math.ceil(n * (z * error / value) ** 2))
+
+
+def percentile(values: Sequence[float], rank: int) -> float:
+    """Return the percentile of a sample.
+
+    Raises:
+        MetricError: The sample is too small to support it (`SMALLEST`), or empty.
+    """
+    import numpy as np
+
+    least = SMALLEST.get(rank, 1)
+    if len(values) < least:
+        raise MetricError(f"a p{rank} needs at least {least} timed examples, got {len(values)}: raise timed_examples")
+    return float(np.percentile(np.asarray(values, dtype=float), rank))
+
+
+def correlation(x: Sequence[float], y: Sequence[float], *, ranks: bool = False) -> tuple[float, float] | None:
+    """Return Pearson's r, or Spearman's rho, with its two-sided p.
+
+    Returns:
+        None where it is undefined: fewer than three points, or a constant side. The p of three points or more is
+        exact only under normality (Pearson) or by all permutations (Spearman, up to 8 points).
+    """
+    from scipy.stats import pearsonr, permutation_test, spearmanr
+
+    if len(x) < 3 or len(set(x)) < 2 or len(set(y)) < 2:
+        return None
+    if not ranks:
+        found = pearsonr(x, y)
+        return float(found.statistic), float(found.pvalue)
+    rho = float(spearmanr(x, y).statistic)
+    if len(x) > 8:
+        return rho, float(spearmanr(x, y).pvalue)
+
+    def statistic(order: Any) -> float:
+        return float(spearmanr(order, y).statistic)
+
+    return rho, float(permutation_test((x,), statistic, permutation_type="pairings", n_resamples=math.inf).pvalue)

@@ -25,9 +25,7 @@ def _missed(record: Record, expectation: Expectation) -> str | None:
     low, high = expectation.at_least, expectation.at_most
     required = f"at least {low:g}" if low is not None else f"at most {high:g}"
     if value is None:
-        return (
-            f"{record.cell}: {expectation.metric} could not be measured, required {required}, n = {len(record.lines)}"
-        )
+        return f"{record.cell}: {expectation.metric} could not be measured, required {required}, n = {record.examples}"
     if (low is not None and value >= low) or (high is not None and value <= high):
         return None
-    return f"{record.cell}: {expectation.metric} measured {value:.4g}, required {required}, n = {len(record.lines)}"
+    return f"{record.cell}: {expectation.metric} measured {value:.4g}, required {required}, n = {record.examples}"

@@ -1,12 +1,13 @@
 """ARC: letters read, macro F1 as scikit-learn has it, rows as the data set has them."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
 from tunescale_core.errors import DataError
-from tunescale_core.tasks.arc import LETTERS, Arc, confusion, macro_f1
+from tunescale_core.tasks.arc import LETTERS, Arc, confusion, outcome
 from tunescale_core.tasks.task import Answer, Row
 
 ANSWERS = st.lists(
@@ -33,28 +34,28 @@ def test_macro_f1_is_scikit_learns(answers: list[Answer]) -> None:
     gold = [answer.gold[0] for answer in answers]
     said = [answer.said or "none" for answer in answers]
     theirs = f1_score(gold, said, average="macro", labels=list("ABCD"), zero_division=0)
-    assert macro_f1(answers) == pytest.approx(theirs)
+    assert Arc.metrics[0](answers) == pytest.approx(theirs)
 
 
 @given(ANSWERS)
 def test_the_confusion_table_counts_every_answer_once(answers: list[Answer]) -> None:
     """Each answer falls into one cell, and the unreadable ones into the last column."""
-    table = confusion(answers)
-    assert sum(map(sum, table)) == len(answers)
-    assert sum(row[-1] for row in table) == sum(answer.said is None for answer in answers)
+    (table,) = confusion(np.array([outcome(answer) for answer in answers]), np.ones((1, len(answers))))
+    assert table.sum() == len(answers)
+    assert table[:, -1].sum() == sum(answer.said is None for answer in answers)
     assert sum(table[place][place] for place in range(4)) / len(answers) == pytest.approx(accuracy(answers))
 
 
 def test_perfect_answers_over_all_letters_score_one() -> None:
     """Where all letters are meant and given rightly, macro F1 and accuracy are 1."""
     answers = [Answer((letter,), letter) for letter in LETTERS]
-    assert (macro_f1(answers), accuracy(answers)) == (1.0, 1.0)
+    assert (Arc.metrics[0](answers), accuracy(answers)) == (1.0, 1.0)
 
 
 def test_a_known_macro_f1() -> None:
     """Always saying A to one question of each letter gives F1 0.4 for A and 0 for the rest, 0.1 in all."""
     answers = [Answer((letter,), "A") for letter in LETTERS]
-    assert macro_f1(answers) == pytest.approx(0.1)
+    assert Arc.metrics[0](answers) == pytest.approx(0.1)
     assert accuracy(answers) == 0.25
 
 
@@ -154,4 +155,12 @@ def test_a_malformed_row_is_named(change: dict[str, object], named: str) -> None
 @pytest.mark.parametrize(("said", "score"), [("A", 1.0), ("B", 0.0), (None, 0.0)])
 def test_one_answer_scores_by_its_letter(said: str | None, score: float) -> None:
     """The right letter scores 1, a wrong or unreadable one 0."""
-    assert Arc().score(Answer(("A",), said)) == {"accuracy": score}
+    assert Arc().score(Answer(("A",), said))["accuracy"] == score
+
+
+@given(st.lists(st.sampled_from(LETTERS), min_size=1))
+def test_the_trivial_answer_is_the_majority_letter(letters: list[str]) -> None:
+    """No single letter is right more often than the trivial one."""
+    golds = [(letter,) for letter in letters]
+    right = {said: accuracy([Answer(gold, said) for gold in golds]) or 0.0 for said in LETTERS}
+    assert right[Arc().trivial(golds)] == max(right.values())

@@ -105,7 +105,8 @@ def test_normalising_is_the_official_one_and_settles(text: str) -> None:
 )
 def test_known_scores(gold: tuple[str, ...], said: str | None, em: float, overlap: float) -> None:
     """Articles and case do not count, tokens count as often as they occur, and None is never right."""
-    assert SquadV2().score(Answer(gold, said)) == {"exact": em, "f1": pytest.approx(overlap)}
+    scores = SquadV2().score(Answer(gold, said))
+    assert (scores["exact"], scores["f1"]) == (100 * em, pytest.approx(100 * overlap))
 
 
 @given(st.lists(st.lists(SPANS, max_size=2).map(tuple), min_size=1, max_size=8))
@@ -190,3 +191,16 @@ def test_a_malformed_row_is_named(change: dict[str, object], named: str) -> None
     """A column of the wrong kind raises an error that names it."""
     with pytest.raises(DataError, match=named):
         SquadV2().example({**ROW, **change}, "answer")
+
+
+def test_the_trivial_answer_abstains() -> None:
+    """Abstaining scores the share of the unanswerable."""
+    golds = [("mill",), (), ("bank",), ()]
+    assert SquadV2().primary([Answer(gold, SquadV2().trivial(golds)) for gold in golds]) == 50.0
+
+
+def test_questions_on_one_passage_are_one_group() -> None:
+    """Rows of one passage share a group, others do not."""
+    groups = [SquadV2().example({**ROW, **change}, "answer") for change in ({}, {"question": "?"}, {"context": "x"})]
+    first, second, third = (example.group if example else "" for example in groups)
+    assert first == second != third

@@ -1,12 +1,15 @@
 """What all tasks share: names, metrics, and the refusal to measure nothing."""
 
+from random import Random
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tunescale_core.errors import MetricError, TuneScaleError
 from tunescale_core.tasks import TASKS, Answer, Metric, Task
-from tunescale_core.tasks.task import PARSE_RATE, Direction, mean
+from tunescale_core.tasks.task import PARSE_RATE, Direction, weighted_mean
 
 EVERY_TASK = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 
@@ -63,27 +66,31 @@ def test_the_parse_rate_counts_what_could_be_read(said: list[str | None]) -> Non
 @pytest.mark.parametrize(("better", "arrow", "up"), [("higher", "↑", True), ("lower", "↓", False)])
 def test_a_metric_owns_its_direction(better: Direction, arrow: str, *, up: bool) -> None:
     """Arrow and improvement follow the declared direction, and no change is no improvement."""
-    metric = Metric("m", "M", "", better, compute=len)
+    metric = Metric("m", "M", "", better, lambda _: 1.0)
     assert metric.arrow == arrow
     assert metric.improves(2.0, 1.0) is up
     assert metric.improves(1.0, 2.0) is not up
     assert not metric.improves(1.0, 1.0)
 
 
-@given(st.lists(st.integers(-1000, 1000), min_size=1))
-def test_the_mean_lies_between_the_extremes(values: list[int]) -> None:
-    """The mean times the count is the sum, and it leaves no value on one side alone."""
-    assert mean(values) * len(values) == pytest.approx(sum(values))
-    assert min(values) <= mean(values) <= max(values)
+@given(st.lists(st.integers(-1000, 1000) | st.none(), min_size=1), st.randoms())
+def test_the_weighted_mean_is_that_of_the_repeated_figures(values: list[int | None], chance: Random) -> None:
+    """A figure that counts k times is one that stands there k times; what is not a number does not count."""
+    weights = [chance.randint(0, 3) for _ in values]
+    repeated = [v for v, k in zip(values, weights, strict=True) for _ in range(k) if v is not None]
+    figures = np.array([np.nan if value is None else value for value in values])
+    (found,) = weighted_mean(figures, np.array([weights], dtype=float))
+    assert found == pytest.approx(sum(repeated) / len(repeated)) if repeated else np.isnan(found)
+
+
+@EVERY_TASK
+def test_a_single_answers_judge_is_a_metric(task: Task) -> None:
+    """What tells of one answer how good it is, is one of the task's metrics and a mean."""
+    judge = task.metric(task.judged)
+    assert judge is not None
+    assert judge.over is None
 
 
 def test_every_error_is_tunescales() -> None:
     """The error for measuring nothing can be caught with all others under one base."""
     assert issubclass(MetricError, TuneScaleError)
-
-
-def test_a_metric_is_a_mean_or_computed() -> None:
-    """A metric that is neither, or both, is refused."""
-    for settings in ({}, {"each": lambda _: 1.0, "compute": len}):
-        with pytest.raises(ValueError, match="exactly one of each and compute"):
-            Metric("m", "M", "", "higher", **settings)  # type: ignore[arg-type]

@@ -3,36 +3,46 @@ r"""ARC: four-way science questions, answered by a letter (Clark et al., 2018)."
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import ClassVar
 
 from tunescale_core.errors import DataError
 from tunescale_core.tasks.boxed import last_boxed
 from tunescale_core.tasks.columns import column, strings
-from tunescale_core.tasks.task import PARSE_RATE, Answer, Example, Metric, Row, Task, mean
+from tunescale_core.tasks.task import PARSE_RATE, Answer, Example, Figures, Metric, Row, Task
 
 LETTERS = "ABCD"
 _LETTER = re.compile(r"^\(?\s*([A-Da-d])\s*\)?\s*(?:[.:)].*)?$", re.DOTALL)
 
 
-def confusion(answers: Sequence[Answer]) -> list[list[int]]:
-    """Return counts by (gold, said), both in A to D; the fifth column counts all other answers."""
-    table = [[0] * (len(LETTERS) + 1) for _ in LETTERS]
-    for answer in answers:
-        said = LETTERS.index(answer.said) if answer.said in set(LETTERS) else -1
-        table[LETTERS.index(answer.gold[0])][said] += 1
-    return table
+SAID = len(LETTERS) + 1
+"""The letters that may be said, and anything else."""
 
 
-def macro_f1(answers: Sequence[Answer]) -> float:
+def outcome(answer: Answer) -> float:
+    """Return which place of the confusion matrix an answer falls in: `SAID` · gold letter + letter said."""
+    said = LETTERS.index(answer.said) if answer.said in set(LETTERS) else len(LETTERS)
+    return float(SAID * LETTERS.index(answer.gold[0]) + said)
+
+
+def confusion(outcomes: Figures, weights: Figures) -> Figures:
+    """Return counts by (gold, said): shapes `(n,)` and `(B, n)` to `(B, 4, 5)`, the fifth any other answer."""
+    import numpy as np
+
+    falls = outcomes[:, None] == np.arange(SAID * len(LETTERS))
+    return (weights @ falls.astype(weights.dtype)).reshape(-1, len(LETTERS), SAID)
+
+
+def macro_f1(outcomes: Figures, weights: Figures) -> Figures:
     """Return the mean over A to D of F1 = 2TP / (2TP + FP + FN); a letter nobody gave or meant scores 0."""
-    table = confusion(answers)
-    scores = []
-    for place in range(len(LETTERS)):
-        hits = table[place][place]
-        total = sum(table[place]) + sum(row[place] for row in table)
-        scores.append(2 * hits / total if total else 0.0)
-    return mean(scores)
+    import numpy as np
+
+    table = confusion(outcomes, weights)
+    letters = table[..., : len(LETTERS)]
+    hits = 2.0 * np.diagonal(letters, axis1=-2, axis2=-1)
+    total = table.sum(-1) + letters.sum(-2)
+    return np.divide(hits, total, out=np.zeros_like(hits), where=total > 0).mean(-1)
 
 
 def is_right(answer: Answer) -> float:
@@ -48,10 +58,12 @@ class Arc(Task):
         "Answer the multiple-choice question. Put the letter of the right choice in \\boxed{}, for example \\boxed{C}."
     )
     metrics: ClassVar[tuple[Metric, ...]] = (
-        Metric("macro_f1", "F1", "fraction", "higher", compute=macro_f1),
-        Metric("accuracy", "accuracy", "fraction", "higher", is_right),
+        Metric("macro_f1", "F1", "fraction", "higher", outcome, macro_f1, law="composite"),
+        Metric("accuracy", "accuracy", "fraction", "higher", is_right, law="binary"),
         PARSE_RATE,
     )
+    trivial_rule: ClassVar[str] = "majority letter"
+    judged: ClassVar[str] = "accuracy"
 
     def example(self, row: Row, style: str) -> Example | None:  # noqa: ARG002  a row has no worked solution
         """Map labels to letters by position: some rows call their choices 1 to 4."""
@@ -70,6 +82,11 @@ class Arc(Task):
         user = f"Question: {column(row, 'question', str, self.name)}\n{options}"
         return Example(str(row.get("id", "")), self.prompt(user), (letter,), f"\\boxed{{{letter}}}")
 
+    def trivial(self, golds: Sequence[tuple[str, ...]]) -> str:
+        """Return the letter that is right most often, the first of equals."""
+        counts = Counter(gold[0] for gold in golds)
+        return max(LETTERS, key=lambda letter: counts[letter])
+
     def parse(self, text: str) -> str | None:
         """Read the letter in the last box; an option's text after the letter is let pass."""
         inside = last_boxed(text)
@@ -79,7 +96,3 @@ class Arc(Task):
         """Read a bare letter."""
         found = _LETTER.match(text.strip())
         return found[1].upper() if found else None
-
-    def score(self, answer: Answer) -> dict[str, float]:
-        """Score 1 for the right letter."""
-        return {"accuracy": is_right(answer)}

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import math
-import statistics
 from collections.abc import Sequence
 from typing import ClassVar
 
 from tunescale_core.tasks.boxed import boxed, last_boxed
 from tunescale_core.tasks.columns import column
 from tunescale_core.tasks.numerals import number_in
-from tunescale_core.tasks.task import PARSE_RATE, Answer, Example, Metric, Row, Task
+from tunescale_core.tasks.task import PARSE_RATE, Answer, Example, Metric, Row, Task, weighted_median
 
 TOLERANCE = 1e-4
 
@@ -29,10 +28,6 @@ def is_right(answer: Answer) -> bool:
     return number_in(answer.said) is not None and difference(answer) <= TOLERANCE
 
 
-def _median(answers: Sequence[Answer]) -> float:
-    return statistics.median(map(difference, answers))
-
-
 class OpenMath(Task):
     """Numeric answers; rows whose gold answer is not one number are left out."""
 
@@ -41,12 +36,14 @@ class OpenMath(Task):
         "Solve the problem. Put the final answer, as a number, in \\boxed{}, for example \\boxed{42}."
     )
     metrics: ClassVar[tuple[Metric, ...]] = (
-        Metric("abs_diff", "AbsDiff", "", "lower", difference, digits=2),
-        Metric("accuracy", "accuracy", "fraction", "higher", lambda answer: float(is_right(answer))),
-        Metric("median_diff", "median diff", "", "lower", compute=_median),
+        Metric("abs_diff", "AbsDiff", "", "lower", difference, digits=2, law="error"),
+        Metric("accuracy", "accuracy", "fraction", "higher", lambda answer: float(is_right(answer)), law="binary"),
+        Metric("median_diff", "median diff", "", "lower", difference, weighted_median, law="error"),
         Metric("log_diff", "log diff", "nats", "lower", lambda answer: math.log1p(difference(answer))),
         PARSE_RATE,
     )
+    trivial_rule: ClassVar[str] = "median number"
+    judged: ClassVar[str] = "accuracy"
 
     def example(self, row: Row, style: str) -> Example | None:
         """Teach the box alone, or with style "solution" the row's worked solution."""
@@ -58,6 +55,10 @@ class OpenMath(Task):
         identity = hashlib.sha256(problem.encode("utf-8", "surrogatepass")).hexdigest()[:24]
         return Example(identity, self.prompt(problem), (gold,), target)
 
+    def trivial(self, golds: Sequence[tuple[str, ...]]) -> str:
+        """Return the lower median of the right numbers, which no other number beats in mean absolute difference."""
+        return sorted((gold[0] for gold in golds), key=lambda text: number_in(text) or 0.0)[(len(golds) - 1) // 2]
+
     def parse(self, text: str) -> str | None:
         """Read the number in the last box."""
         inside = last_boxed(text)
@@ -66,7 +67,3 @@ class OpenMath(Task):
     def plain(self, text: str) -> str | None:
         """Read a bare number."""
         return text.strip() if number_in(text) is not None else None
-
-    def score(self, answer: Answer) -> dict[str, float]:
-        """Score the difference and whether it is within the tolerance."""
-        return {"abs_diff": difference(answer), "accuracy": float(is_right(answer))}

@@ -2,6 +2,8 @@ r"""SQuAD v2: spans of a passage, or no answer (Rajpurkar et al., 2018), by the 
 
 from __future__ import annotations
 
+import hashlib
+import math
 import re
 import string
 from collections import Counter
@@ -11,7 +13,7 @@ from typing import ClassVar
 
 from tunescale_core.tasks.boxed import boxed, last_boxed
 from tunescale_core.tasks.columns import column, strings
-from tunescale_core.tasks.task import PARSE_RATE, Answer, Example, Metric, Row, Task, mean
+from tunescale_core.tasks.task import PARSE_RATE, Answer, Example, Law, Metric, Row, Task
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b", re.UNICODE)
 _PUNCTUATION = set(string.punctuation)
@@ -63,17 +65,17 @@ def right_to_speak(answer: Answer) -> float:
 
 
 def _metric(name: str, label: str, score: Callable[[Answer], float]) -> Metric:
-    return Metric(name, label, "%", "higher", lambda answer: PERCENT * score(answer), digits=2)
+    law: Law = "mean" if score is f1 else "binary"
+    return Metric(name, label, "%", "higher", lambda answer: PERCENT * score(answer), digits=2, law=law)
 
 
 def _metric_where(name: str, label: str, score: Callable[[Answer], float], keep: Callable[[Answer], bool]) -> Metric:
     """A mean over the answers that `keep` keeps; undefined where it keeps none."""
 
-    def over(answers: Sequence[Answer]) -> float | None:
-        kept = [PERCENT * score(answer) for answer in answers if keep(answer)]
-        return mean(kept) if kept else None
+    def counted(answer: Answer) -> float:
+        return PERCENT * score(answer) if keep(answer) else math.nan
 
-    return Metric(name, label, "%", "higher", compute=over, digits=2)
+    return Metric(name, label, "%", "higher", counted, digits=2, law="mean" if score is f1 else "binary")
 
 
 class SquadV2(Task):
@@ -93,6 +95,8 @@ class SquadV2(Task):
         _metric("avna", "AvNA", right_to_speak),
         PARSE_RATE,
     )
+    trivial_rule: ClassVar[str] = "always abstain"
+    judged: ClassVar[str] = "f1"
 
     def example(self, row: Row, style: str) -> Example | None:  # noqa: ARG002  a row has no worked solution
         """Ask about the passage; teach the first gold span, or the empty box."""
@@ -101,7 +105,12 @@ class SquadV2(Task):
         context, question = (column(row, name, str, self.name) for name in ("context", "question"))
         user = f"Passage: {context}\nQuestion: {question}"
         target = boxed(gold[0] if gold else "")
-        return Example(str(row.get("id", "")), self.prompt(user), gold, target)
+        group = hashlib.sha256(context.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        return Example(str(row.get("id", "")), self.prompt(user), gold, target, group)
+
+    def trivial(self, golds: Sequence[tuple[str, ...]]) -> str:  # noqa: ARG002  whatever is right
+        """Abstain."""
+        return ""
 
     def parse(self, text: str) -> str | None:
         """Read the last box; an empty one abstains."""
@@ -110,7 +119,3 @@ class SquadV2(Task):
     def plain(self, text: str) -> str | None:
         """Take the text as it is; an empty one abstains."""
         return text
-
-    def score(self, answer: Answer) -> dict[str, float]:
-        """Score EM and F1, in [0, 1]."""
-        return {"exact": exact(answer), "f1": f1(answer)}

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from tunescale_core.errors import MetricError
 
 Direction = Literal["higher", "lower"]
+Law = Literal["binary", "mean", "composite", "error"]
+"""Of each answer: right or wrong; a number whose mean is the figure; a part of a figure that is no mean (macro-F1);
+a distance whose tail is long."""
 Row = Mapping[str, object]
 Message = dict[str, str]
+Figures = Any
+"""A numpy array of floats; numpy is imported where it is used, since collecting cases must not pay for it."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +31,8 @@ class Example:
     """Accepted answers; empty where the right answer is that there is none."""
     target: str
     """What supervised fine-tuning teaches the model to say."""
+    group: str = ""
+    """What the question shares with others that are not independent of it, a passage say; "" where nothing."""
 
 
 @dataclass(frozen=True)
@@ -44,27 +52,33 @@ class Metric:
     label: str
     unit: str
     better: Direction
-    each: Callable[[Answer], float] | None = None
-    """Where the figure is a mean over the answers: of this. Resampling then need not look at texts again."""
-    compute: Callable[[Sequence[Answer]], float | None] | None = None
-    """Any other figure; None where it is undefined for these answers (no unanswerable question among them, say)."""
+    each: Callable[[Answer], float]
+    """The number that one answer contributes; NaN where it does not count (an answerable question to NoAns, say)."""
+    over: Callable[[Figures, Figures], Figures] | None = None
+    """How these numbers, shape `(n,)`, become the figure where each example counts so many times, shape `(B, n)`:
+    shape `(B,)`. The weighted mean of those that count unless given. A resample is a row of weights, so resampling
+    needs only this: texts are not looked at again."""
     digits: int = 4
-
-    def __post_init__(self) -> None:
-        if (self.each is None) == (self.compute is None):
-            raise ValueError(f"metric {self.name} needs exactly one of each and compute")
+    law: Law = "mean"
+    """What decides which test and which interval suit it."""
 
     def __call__(self, answers: Sequence[Answer]) -> float | None:
-        """Return the figure.
+        """Return the figure; None where it is undefined for these answers.
 
         Raises:
             MetricError: `answers` is empty.
         """
+        import numpy as np
+
         if not answers:
             raise MetricError(f"{self.name} of no answers is undefined: give at least one example")
-        if self.compute is not None:
-            return self.compute(answers)
-        return mean([self.each(answer) for answer in answers]) if self.each else None
+        figures = np.array([self.each(answer) for answer in answers])
+        value = float(self.combine(figures, np.ones((1, len(answers))))[0])
+        return None if math.isnan(value) else value
+
+    def combine(self, figures: Figures, weights: Figures) -> Figures:
+        """Return the figure under each row of weights: shapes `(n,)` and `(B, n)` to `(B,)`, NaN where undefined."""
+        return (self.over or weighted_mean)(figures, weights)
 
     @property
     def arrow(self) -> str:
@@ -83,6 +97,10 @@ class Task(ABC):
     system: ClassVar[str]
     metrics: ClassVar[tuple[Metric, ...]]
     """The primary metric first; every task ends with the parse rate."""
+    trivial_rule: ClassVar[str]
+    """In words, how the trivial answer is chosen."""
+    judged: ClassVar[str]
+    """The metric that tells of a single answer how good it is."""
 
     @property
     def primary(self) -> Metric:
@@ -114,8 +132,12 @@ class Task(ABC):
         """Return the answer that a bare text (no box) gives, as prediction files hold it."""
 
     @abstractmethod
+    def trivial(self, golds: Sequence[tuple[str, ...]]) -> str:
+        """Return the one answer that does best without looking at the questions, chosen knowing what is right."""
+
     def score(self, answer: Answer) -> dict[str, float]:
-        """Return one answer's own scores, by name."""
+        """Return what one answer contributes to each metric, by the metric's name."""
+        return {metric.name: metric.each(answer) for metric in self.metrics}
 
     def prompt(self, user: str) -> tuple[Message, ...]:
         """Return the messages that ask `user` under this task's system prompt."""
@@ -126,9 +148,27 @@ class Task(ABC):
         return {metric.name: metric(answers) for metric in self.metrics}
 
 
-def mean(values: Sequence[float]) -> float:
-    """Return the arithmetic mean of at least one value."""
-    return sum(values) / len(values)
+def weighted_mean(figures: Figures, weights: Figures) -> Figures:
+    """Return the weighted mean of what is not NaN: shapes `(n,)` and `(B, n)` to `(B,)`; NaN where nothing counts."""
+    import numpy as np
+
+    counted = ~np.isnan(figures)
+    total = weights @ np.where(counted, figures, 0.0)
+    number = weights @ counted.astype(float)
+    return np.divide(total, number, out=np.full(total.shape, np.nan), where=number > 0)
 
 
-PARSE_RATE = Metric("parse_rate", "parsed", "fraction", "higher", lambda answer: float(answer.said is not None))
+def weighted_median(figures: Figures, weights: Figures) -> Figures:
+    """Return the median where each figure stands so many times: shapes `(n,)` and `(B, n)` to `(B,)`."""
+    import numpy as np
+
+    order = np.argsort(figures)
+    reached = np.cumsum(weights[:, order], axis=1)
+    total = reached[:, -1:]
+    middle = [np.argmax(reached > place, axis=1) for place in (np.floor((total - 1) / 2), np.floor(total / 2))]
+    return (figures[order][middle[0]] + figures[order][middle[1]]) / 2
+
+
+PARSE_RATE = Metric(
+    "parse_rate", "parsed", "fraction", "higher", lambda answer: float(answer.said is not None), law="binary"
+)

@@ -1,15 +1,17 @@
 """Tables: blocks, bold, what is missing, and seeds."""
 
+from collections.abc import Callable
+
 import pytest
 
-from tunescale_core.checkpoints import TrainingCost
-from tunescale_core.records import Line, Record
-from tunescale_core.tables import MISSING, output_table, quality_table
-from tunescale_core.tasks import TASKS
-
-COST = TrainingCost(
-    seconds=12.34, tokens=1, steps=1, peak_memory_bytes=1, trainable_parameters=1, parameters=1, losses=()
-)
+from tests.making import line
+from tests.making import record as made_record
+from tunescale_core.records import Record
+from tunescale_core.results import Results, from_record
+from tunescale_core.tables.formats import terminal
+from tunescale_core.tables.study_table import output_table, table1
+from tunescale_core.tables.table import MISSING
+from tunescale_core.tasks import TASKS, Answer
 
 
 def record(  # noqa: PLR0917  rows of figures read best without names
@@ -21,33 +23,24 @@ def record(  # noqa: PLR0917  rows of figures read best without names
     seed: int | None = None,
     tokens: int = 4,
 ) -> Record:
-    line = Line(
-        example="1",
-        gold=("A",),
-        text="",
-        answer=None,
-        tokens=tokens,
-        finish="stop",
-        reasoning_tokens=0,
-        seconds=seconds,
-        first_token_seconds=None,
-        scores={},
-    )
-    return Record(
-        study="s",
-        cell=f"m-{method}-{trained_on}-{task}-{seed}",
-        model="m",
-        method=method,
-        rank=None,
-        trained_on=trained_on,
-        task=task,
-        kind=task,
-        seed=seed,
-        key="k",
-        metrics={TASKS[task].primary.name: value, "parse_rate": 0.75},
-        lines=(line,),
-        cost=COST if trained_on else None,
-    )
+    metrics = {TASKS[task].primary.name: value, "parse_rate": 0.75}
+    lines = (line(seconds=seconds, tokens=tokens),) if task == "arc" else (line(GOLD[task], task, seconds=seconds),)
+    return made_record(method, trained_on, task, lines, metrics=metrics, seed=seed)
+
+
+GOLD = {"openmath": Answer(("5",), "5"), "squad_v2": Answer(("mill",), "mill")}
+
+
+def results(records: list[Record]) -> Results:
+    return Results(tuple(map(from_record, records)))
+
+
+def quality_table(records: list[Record], bold: Callable[[str], str] = str) -> str:
+    return terminal(table1(results(records)), bold)
+
+
+def outputs(records: list[Record]) -> str:
+    return terminal(output_table(results(records)))
 
 
 def starred(text: str) -> str:
@@ -123,15 +116,17 @@ def test_seeds_are_labelled_where_there_are_several() -> None:
 
 def test_output_table() -> None:
     """The second table shows tokens, parse rate and training seconds; an untuned model has none of the last."""
-    table = output_table([record("full", "arc", "arc", 0.1, seed=0, tokens=7), record("base", None, "arc", 0.1)])
+    table = outputs([record("full", "arc", "arc", 0.1, seed=0, tokens=7), record("base", None, "arc", 0.1)])
     assert row(table, "m", "full") == ["7.0", "75%", "12.3"]
     assert row(table, "m", "base") == ["4.0", "75%", MISSING]
 
 
-@pytest.mark.parametrize("table", [quality_table, output_table])
+@pytest.mark.parametrize("table", [quality_table, outputs])
 def test_failed_cells_have_rows_too(table: object) -> None:
     """A cell whose measurement failed is in the tables, with nothing but dashes."""
-    failed = record("base", None, "arc", None).model_copy(update={"metrics": {}, "lines": (), "error": "ModelError: x"})
+    failed = record("base", None, "arc", None).model_copy(
+        update={"metrics": {}, "lines": (), "summary": None, "error": "ModelError: x"}
+    )
     shown = row(table([failed]), "m", "base")  # type: ignore[operator]
     assert set(shown) == {MISSING}
 
@@ -139,3 +134,16 @@ def test_failed_cells_have_rows_too(table: object) -> None:
 def test_a_slice_that_leaves_the_trained_task_out_still_has_a_table() -> None:
     """A variant trained on a task that no record evaluates has its block all the same."""
     assert "trained on arc" in quality_table([record("full", "arc", "squad_v2", 0.2, seed=0)])
+
+
+def test_what_needs_no_model_stands_last() -> None:
+    """The trivial row says what the majority letter scores on the very questions that were asked."""
+    lines = [line(Answer((gold,), "B"), place=place) for place, gold in enumerate("AAB")]
+    table = quality_table([made_record(lines=lines)])
+    assert rows(table)[-2] == ["no", "model:", "majority", "letter"]
+    assert rows(table)[-1][:3] == ["–", "trivial", "0.2000"]
+
+
+def test_published_figures_have_no_trivial_row() -> None:
+    """Where the source has no questions, nothing can be said about answering without looking."""
+    assert "trivial" not in quality_table([made_record(metrics={"macro_f1": 0.5})])

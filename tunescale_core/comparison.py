@@ -1,0 +1,242 @@
+"""Two candidates on one task: the difference, its interval, its p, and how many examples would settle it.
+
+All candidates of a task are resampled together: a resample draws the same examples for each of them, and, where there
+are several seeds, draws each candidate's seeds above that. So every difference is paired, and replicates of many
+candidates can be set against each other.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from tunescale_core.results import Candidate, Result, Results, Rows
+from tunescale_core.stats import (
+    RESAMPLES,
+    Interval,
+    bca_interval,
+    enough,
+    enough_for_shares,
+    newcombe,
+    paired_p,
+    percentile_interval,
+    weights,
+)
+from tunescale_core.tasks import Metric
+from tunescale_core.tasks.task import Figures
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How `new` differs from `old` in one figure of one task."""
+
+    new: float
+    old: float
+    interval: Interval | None = None
+    """Of the difference; None where the source has no examples, or they were not the same ones."""
+    p: float | None = None
+    n: int | None = None
+    """Examples (timed ones, for a latency) that both answered."""
+    enough: int | None = None
+    """Examples at which a difference as large as this would be seen; None where there is none, or no interval."""
+
+    @property
+    def difference(self) -> float:
+        """New minus old, in the figure's unit."""
+        return self.new - self.old
+
+    @property
+    def relative(self) -> float | None:
+        """The difference as a share of `old`; None where that is zero."""
+        return self.difference / abs(self.old) if self.old else None
+
+
+class Resampler:
+    """Replicates of the candidates' figures under resamples that all of a task's candidates share."""
+
+    def __init__(self, results: Results, resamples: int = RESAMPLES, seed: int = 0) -> None:
+        self.results = results
+        self.resamples = resamples
+        self.seed = seed
+        self._weights: dict[tuple[str, tuple[str, ...]], Figures] = {}
+        self._found: dict[tuple[Candidate, str, str], Figures | None] = {}
+
+    def quality(self, candidate: Candidate, task: str, metric: Metric | None = None) -> Figures | None:
+        """Return a metric's replicates (the primary one's unless given), shape `(B,)`; None where it has no rows."""
+        metric = metric or self.results.metric(task)
+        return self._replicates(candidate, task, metric.name, lambda rows: self._quality_of(rows, task, metric))
+
+    def latency(self, candidate: Candidate, task: str) -> Figures | None:
+        """Return the mean latency's replicates over the timed examples, shape `(B,)`; None where none was timed."""
+        return self._replicates(candidate, task, "latency", lambda rows: self._mean_timed(rows, task, rows.seconds))
+
+    def _replicates(
+        self, candidate: Candidate, task: str, figure: str, of: Callable[[Rows], Figures | None]
+    ) -> Figures | None:
+        key = (candidate, task, figure)
+        if key not in self._found:
+            cells = self.results.at(candidate, task)
+            each = [None if cell.rows is None else of(cell.rows) for cell in cells]
+            known = [one for one in each if one is not None]
+            whole = len(known) == len(cells) and bool(cells)
+            self._found[key] = self._over_seeds(candidate, task, known) if whole else None
+        return self._found[key]
+
+    def _over_seeds(self, candidate: Candidate, task: str, each: Sequence[Figures]) -> Figures:
+        """Average a candidate's seeds, drawn with replacement in each resample."""
+        import numpy as np
+
+        if len(each) == 1:
+            return each[0]
+        rng = np.random.default_rng([self.seed, zlib.crc32(f"{candidate.id} for {task}".encode())])
+        counts = rng.multinomial(len(each), np.full(len(each), 1 / len(each)), size=self.resamples)
+        return (np.stack(each, axis=1) * counts).sum(axis=1) / len(each)
+
+    def _quality_of(self, rows: Rows, task: str, metric: Metric) -> Figures | None:
+        figures = rows.figures.get(metric.name)
+        return None if figures is None else metric.combine(figures, self.weights(task, rows.example, rows.group))
+
+    def _mean_timed(self, rows: Rows, task: str, values: Figures) -> Figures | None:
+        import numpy as np
+
+        if not rows.timed.any():
+            return None
+        places = np.flatnonzero(rows.timed)
+        example, group = ([names[place] for place in places] for names in (rows.example, rows.group))
+        drawn = self.weights(task, tuple(example), tuple(group))
+        return drawn @ values[rows.timed] / drawn.sum(axis=1)
+
+    def weights(self, task: str, example: tuple[str, ...], group: tuple[str, ...]) -> Figures:
+        """Return the resamples of a task's examples, the same for everyone who answered them, shape `(B, n)`."""
+        key = (task, example)
+        if key not in self._weights:
+            self._weights[key] = weights(group, self.resamples, self.seed)
+        return self._weights[key]
+
+
+class Comparisons:
+    """Any two candidates of some results, compared."""
+
+    def __init__(self, results: Results, resampler: Resampler | None = None) -> None:
+        self.results = results
+        self.resampler = resampler or Resampler(results)
+
+    def quality(self, new: Candidate, old: Candidate, task: str, metric: Metric | None = None) -> Comparison | None:
+        """Compare a metric, the primary one unless given; None where one side has none."""
+        metric = metric or self.results.metric(task)
+        values = [_mean_metric(self.results.at(side, task), metric.name) for side in (new, old)]
+        if values[0] is None or values[1] is None:
+            return None
+        sides = [self.resampler.quality(side, task, metric) for side in (new, old)]
+        pair = self._pair(new, old, task)
+        if pair is None or sides[0] is None or sides[1] is None:
+            return Comparison(values[0], values[1])
+        return _Paired(values[0], values[1], metric, sides[0] - sides[1], pair).comparison
+
+    def latency(self, new: Candidate, old: Candidate, task: str) -> Comparison | None:
+        """Compare mean latencies; None where one side has none.
+
+        Resampling the questions says how far the result hangs on which questions were timed; that a machine was
+        slower while one side ran is not in it.
+        """
+        values = [self.results.latency(side, task) for side in (new, old)]
+        if values[0] is None or values[1] is None:
+            return None
+        sides = [self.resampler.latency(side, task) for side in (new, old)]
+        pair = self._pair(new, old, task)
+        if pair is None or sides[0] is None or sides[1] is None:
+            return Comparison(values[0], values[1])
+        replicates, n = sides[0] - sides[1], int(pair[0][0].timed.sum())
+        interval = percentile_interval(values[0] - values[1], replicates)
+        p = paired_p("composite", pair[0][0].seconds, pair[1][0].seconds, replicates)
+        return Comparison(values[0], values[1], interval, p, n, enough(interval.value, replicates, n))
+
+    def _pair(self, new: Candidate, old: Candidate, task: str) -> tuple[list[Rows], list[Rows]] | None:
+        """Return both sides' rows, one a seed; None where not all of them answered the same examples."""
+        sides = tuple([cell.rows for cell in self.results.at(side, task)] for side in (new, old))
+        everyone = [rows for side in sides for rows in side if rows is not None]
+        complete = len(everyone) == sum(map(len, sides)) and all(sides)
+        if not complete or len({rows.example for rows in everyone}) > 1:
+            return None
+        if len({rows.timed.tobytes() for rows in everyone}) > 1:
+            return None
+        return ([rows for rows in sides[0] if rows], [rows for rows in sides[1] if rows])
+
+
+@dataclass(frozen=True)
+class _Paired:
+    """Two sides that answered the same examples."""
+
+    new: float
+    old: float
+    metric: Metric
+    replicates: Figures
+    """Of the difference, shape `(B,)`."""
+    rows: tuple[list[Rows], list[Rows]]
+
+    @property
+    def comparison(self) -> Comparison:
+        n = len(self.rows[0][0].example)
+        return Comparison(self.new, self.old, self._interval, self._p, n, self._enough(n))
+
+    @property
+    def _single(self) -> bool:
+        return len(self.rows[0]) == len(self.rows[1]) == 1
+
+    @cached_property
+    def _sides(self) -> tuple[Figures, Figures]:
+        """What each example contributes on either side; the mean over seeds where there are several."""
+        import numpy as np
+
+        new, old = (np.mean([rows.figures[self.metric.name] for rows in side], axis=0) for side in self.rows)
+        return new, old
+
+    @cached_property
+    def _shares(self) -> tuple[Figures, Figures]:
+        """Whether each counted example is right on either side, for a metric of right and wrong."""
+        import numpy as np
+
+        counted = ~(np.isnan(self._sides[0]) | np.isnan(self._sides[1]))
+        return self._sides[0][counted] > 0, self._sides[1][counted] > 0
+
+    @property
+    def _grouped(self) -> bool:
+        group = self.rows[0][0].group
+        return len({name for name in group if name}) + group.count("") < len(group)
+
+    @property
+    def _interval(self) -> Interval:
+        difference = self.new - self.old
+        if self._single and not self._grouped and self.metric.law == "binary":
+            scale = 100.0 if self.metric.unit == "%" else 1.0
+            found = newcombe(*self._shares)
+            return Interval(difference, scale * found.low, scale * found.high)
+        if self._single and not self._grouped and self.metric.law == "composite":
+            return bca_interval(difference, self.replicates, self._jackknife())
+        return percentile_interval(difference, self.replicates)
+
+    def _jackknife(self) -> Figures:
+        import numpy as np
+
+        n = len(self._sides[0])
+        others = 1.0 - np.eye(n)
+        return self.metric.combine(self._sides[0], others) - self.metric.combine(self._sides[1], others)
+
+    @property
+    def _p(self) -> float:
+        """The metric's own test; the bootstrap's where seeds or groups make examples dependent."""
+        law = self.metric.law if self._single and not self._grouped else "composite"
+        return paired_p(law, *self._sides, self.replicates)
+
+    def _enough(self, n: int) -> int | None:
+        if self._single and self.metric.law == "binary":
+            return enough_for_shares(*self._shares)
+        return enough(self.new - self.old, self.replicates, n)
+
+
+def _mean_metric(cells: Sequence[Result], name: str) -> float | None:
+    values = [cell.metric_value(name) for cell in cells]
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known and len(known) == len(values) else None

@@ -1,0 +1,228 @@
+"""What tables, findings, advice and reports read: a study's cells with their figures, from records or a table.
+
+Figures of a published table stand where a record's aggregates stand; what only single examples can tell
+(intervals, tokens, percentiles) is then missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from tunescale_core.errors import ResultsError
+from tunescale_core.records import SCORE, Record, paths, read_head, read_rows, table_of
+from tunescale_core.tasks import TASKS, Metric
+from tunescale_core.tasks.task import Figures
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What one chooses between: model × method × training task, all seeds together."""
+
+    model: str
+    method: str
+    trained_on: str | None = None
+    rank: int | None = None
+
+    @property
+    def id(self) -> str:
+        """`qwen3-0.6b-lora-r32-on-arc`; an untuned model has no `-on-`."""
+        return f"{self.model}-{self.method}" + (f"-on-{self.trained_on}" if self.trained_on else "")
+
+    @property
+    def tuned(self) -> bool:
+        """Tell whether it was trained in the study."""
+        return self.trained_on is not None
+
+    @property
+    def is_full(self) -> bool:
+        """Tell whether all its weights were trained."""
+        return self.tuned and self.rank is None
+
+    @property
+    def base(self) -> Candidate:
+        """The untuned model it comes from."""
+        return Candidate(self.model, "base")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A cell's examples as columns; every array has the shape `(n,)`."""
+
+    example: tuple[str, ...]
+    group: tuple[str, ...]
+    figures: dict[str, Figures]
+    """Of each metric, what each example contributes; NaN where it does not count."""
+    tokens: Figures
+    reasoning_tokens: Figures
+    stopped: Figures
+    """Whether the model ended its answer itself."""
+    seconds: Figures
+    """NaN where an example was not timed."""
+    first_token_seconds: Figures
+
+    @cached_property
+    def timed(self) -> Figures:
+        """Whether each example was timed."""
+        import numpy as np
+
+        return ~np.isnan(self.seconds)
+
+
+@dataclass(frozen=True)
+class Result:
+    """One cell's figures."""
+
+    candidate: Candidate
+    task: str
+    metric: Metric
+    """The task's primary metric."""
+    quality: float | None
+    latency: float | None
+    """Mean seconds of one `generate()` call."""
+    seed: int | None = None
+    kind: str = ""
+    """Which of `TASKS` the task is."""
+    record: Record | None = None
+    """The record it comes from, without its lines; None for a published figure."""
+    source: Any = None
+    """Where the rows are: a Parquet file's path, an Arrow table, or None."""
+
+    @cached_property
+    def rows(self) -> Rows | None:
+        """The cell's examples; None where the source has none."""
+        if self.source is None:
+            return None
+        return _columns(read_rows(self.source) if isinstance(self.source, Path) else self.source)
+
+    def metric_value(self, name: str) -> float | None:
+        """Return one of the task's metrics, the primary one included."""
+        if name == self.metric.name:
+            return self.quality
+        return self.record.metrics.get(name) if self.record else None
+
+
+@dataclass(frozen=True)
+class Results:
+    """All cells that were read, in the order of their source."""
+
+    cells: tuple[Result, ...]
+    source: str = ""
+    """What was read, for messages."""
+    by_place: dict[tuple[Candidate, str], tuple[Result, ...]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        places: dict[tuple[Candidate, str], tuple[Result, ...]] = {}
+        for cell in self.cells:
+            place = (cell.candidate, cell.task)
+            places[place] = (*places.get(place, ()), cell)
+        object.__setattr__(self, "by_place", places)
+
+    @cached_property
+    def tasks(self) -> tuple[str, ...]:
+        """The evaluation tasks, in the tasks' own order, others after them."""
+        found = dict.fromkeys(cell.task for cell in self.cells)
+        known = [task for task in TASKS if task in found]
+        return tuple(dict.fromkeys([*known, *found]))
+
+    @cached_property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """Everything that was measured: tuned ones by training task, ranks falling, full tuning after; untuned last."""
+        found = dict.fromkeys(cell.candidate for cell in self.cells)
+        order = [*self.tasks, *(c.trained_on for c in found if c.trained_on not in self.tasks)]
+        return tuple(sorted(found, key=lambda c: (not c.tuned, order.index(c.trained_on), -(c.rank or 0))))
+
+    def at(self, candidate: Candidate, task: str) -> tuple[Result, ...]:
+        """Return a place's cells, one a seed; empty where nothing was measured."""
+        return self.by_place.get((candidate, task), ())
+
+    def quality(self, candidate: Candidate, task: str) -> float | None:
+        """Return the primary metric, its mean over seeds; None where it is missing."""
+        return _mean([cell.quality for cell in self.at(candidate, task)])
+
+    def latency(self, candidate: Candidate, task: str) -> float | None:
+        """Return the mean seconds of a call, its mean over seeds; None where it is missing."""
+        return _mean([cell.latency for cell in self.at(candidate, task)])
+
+    def metric(self, task: str) -> Metric:
+        """Return a task's primary metric."""
+        return next(cell.metric for cell in self.cells if cell.task == task)
+
+
+def from_record(record: Record, source: Any = None) -> Result:
+    """Return a record's result; its rows are in `source`, or else its lines."""
+    trained = record.trained_on
+    candidate = Candidate(record.model, record.method, trained, record.rank)
+    metric = TASKS[record.kind].primary
+    return Result(
+        candidate,
+        record.task,
+        metric,
+        record.metrics.get(metric.name),
+        record.summary.latency if record.summary else None,
+        record.seed,
+        record.kind,
+        record,
+        table_of(record.lines) if source is None and record.lines else source,
+    )
+
+
+def from_folder(folder: Path) -> Results:
+    """Read a folder of records, without their rows until they are asked for.
+
+    Raises:
+        RecordError: One cannot be read, or there is none.
+    """
+    return Results(tuple(from_record(*read_head(path)) for path in paths(folder)), str(folder))
+
+
+def _columns(table: Any) -> Rows:
+    import numpy as np
+
+    def column(name: str) -> Figures:
+        return table[name].to_numpy(zero_copy_only=False)
+
+    return Rows(
+        example=tuple(table["example"].to_pylist()),
+        group=tuple(table["group"].to_pylist()),
+        figures={name.removeprefix(SCORE): column(name) for name in table.column_names if name.startswith(SCORE)},
+        tokens=column("tokens").astype(float),
+        reasoning_tokens=column("reasoning_tokens").astype(float),
+        stopped=np.array(table["finish"].to_numpy(zero_copy_only=False) == "stop"),
+        seconds=column("seconds").astype(float),
+        first_token_seconds=column("first_token_seconds").astype(float),
+    )
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known and len(known) == len(values) else None
+
+
+def merged(*parts: Results) -> Results:
+    """Return several sources' cells together.
+
+    Raises:
+        ResultsError: There is no cell.
+    """
+    cells = tuple(cell for part in parts for cell in part.cells)
+    if not cells:
+        raise ResultsError("there is nothing to compare: give records or a table")
+    return Results(cells, ", ".join(part.source for part in parts))
+
+
+def check_distinct(cells: Iterable[Result]) -> None:
+    """Refuse two figures for one place.
+
+    Raises:
+        ResultsError: A candidate's task and seed come twice.
+    """
+    seen: set[tuple[Candidate, str, int | None]] = set()
+    for cell in cells:
+        place = (cell.candidate, cell.task, cell.seed)
+        if place in seen:
+            raise ResultsError(f"{cell.candidate.id} for {cell.task} comes twice; leave one out")
+        seen.add(place)

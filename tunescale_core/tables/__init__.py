@@ -1,0 +1,1 @@
+"""Tables from results, and the formats they are shown in."""
