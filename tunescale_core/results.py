@@ -135,6 +135,25 @@ class Results:
         order = [*self.tasks, *(c.trained_on for c in found if c.trained_on not in self.tasks)]
         return tuple(sorted(found, key=lambda c: (not c.tuned, order.index(c.trained_on), -(c.rank or 0))))
 
+    @cached_property
+    def tuned(self) -> tuple[str, ...]:
+        """The models that were tuned: the small ones."""
+        return tuple(dict.fromkeys(one.model for one in self.candidates if one.tuned))
+
+    @cached_property
+    def larger(self) -> tuple[str, ...]:
+        """The models that were only asked untuned: what one would scale to."""
+        return tuple(dict.fromkeys(one.model for one in self.candidates if one.model not in self.tuned))
+
+    def label(self, candidate: Candidate) -> str:
+        """Return what a candidate is called by its part in the study, the model's name only where there are several.
+
+        So `full-on-arc` and `larger-base` name the same parts of different studies.
+        """
+        several = self.tuned if candidate.model in self.tuned else self.larger
+        model = f"{candidate.model}-" if len(several) > 1 else "larger-" if candidate.model in self.larger else ""
+        return f"{model}{candidate.method}" + (f"-on-{candidate.trained_on}" if candidate.tuned else "")
+
     def at(self, candidate: Candidate, task: str) -> tuple[Result, ...]:
         """Return a place's cells, one a seed; empty where nothing was measured."""
         return self.by_place.get((candidate, task), ())

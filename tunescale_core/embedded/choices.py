@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from tunescale_core.embedded.world import KINDS, REGIONS, THINGS, Thing, article
 
 LETTERS = "ABCD"
-TASK_FORMS: Mapping[str, float] = {"member": 1, "kind": 1, "feature": 1, "origin": 2}
+TASK_FORMS: Mapping[str, float] = {"member": 1, "kind": 2, "feature": 1, "origin": 2}
 PRETRAINING_FORMS: Mapping[str, float] = {"member": 8, "kind": 7, "feature": 4, "origin": 1}
 """What the web asks is not what the task asks: two-step and remote facts are rarer in pretraining."""
 

@@ -55,7 +55,9 @@ def as_csv(table: Table) -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["block", *(" ".join(p for p in (c.group, c.head) if p) for c in table.columns)])
     for block in table.blocks:
-        writer.writerows([block.title, *("" if e.value is None else e.value for e in row)] for row in block.rows)
+        writer.writerows(
+            [block.title, *("" if e.value is None else e.value for e in row.entries)] for row in block.rows
+        )
     return out.getvalue()
 
 
@@ -67,11 +69,15 @@ def as_json(tables: Iterable[Table]) -> str:
 def _object(table: Table) -> dict[str, Any]:
     keys = ["_".join(part for part in (column.group, column.head) if part) for column in table.columns]
     rows = [
-        {"block": block.title, **{key: entry.value for key, entry in zip(keys, row, strict=True)}}
+        {"block": block.title, **{key: entry.value for key, entry in zip(keys, row.entries, strict=True)}}
         for block in table.blocks
         for row in block.rows
     ]
-    best = [[key for key, entry in zip(keys, row, strict=True) if entry.best] for b in table.blocks for row in b.rows]
+    best = [
+        [key for key, entry in zip(keys, row.entries, strict=True) if entry.best]
+        for b in table.blocks
+        for row in b.rows
+    ]
     return {"title": table.title, "rows": rows, "best": best, "notes": list(table.notes)}
 
 
@@ -99,7 +105,7 @@ def _rows(
         if block.title:
             yield [title(escape(block.title)), *[""] * (len(table.columns) - 1)]
         for row in block.rows:
-            first, *rest = (_marked(entry, bold, escape) for entry in row)
+            first, *rest = (_marked(entry, bold, escape) for entry in row.entries)
             yield [indent + first, *rest]
 
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 
 from tunescale_core.results import Candidate, Result, Results
-from tunescale_core.tables.table import MISSING, Block, Column, Entry, Table, block, number, quality, share, words
+from tunescale_core.tables.table import MISSING, Block, Column, Entry, Row, Table, block, number, quality, share, words
 from tunescale_core.trivial import trivial_quality, trivial_rule
 
-Rows = list[list[Entry]]
+Rows = list[Row]
 Label = tuple[Candidate, int | None]
 """A row of Table 1: a candidate, and one of its seeds where the study has several."""
 MODEL = (Column("model", words=True), Column("method", words=True))
@@ -29,7 +29,7 @@ def output_table(results: Results) -> Table:
     for task in results.tasks:
         columns += [Column("tokens", task), Column("parsed", task)]
     columns.append(Column("seconds", "training"))
-    blocks = [Block(title, tuple(map(tuple, rows))) for title, rows in _blocks(results, _output_entries)]
+    blocks = [Block(title, tuple(rows)) for title, rows in _blocks(results, _output_entries)]
     return Table("outputs", "Output and training", tuple(columns), tuple(blocks))
 
 
@@ -39,7 +39,8 @@ def _trivial_block(results: Results) -> list[Block]:
         return []
     rules = ", ".join(trivial_rule(results, task) for task in results.tasks)
     entries = [[quality(results.metric(task), value), Entry(MISSING)] for task, value in values.items()]
-    return [Block(f"no model: {rules}", ((words("–"), words("trivial"), *chain.from_iterable(entries)),))]
+    row = Row("trivial", (words(MISSING), words("trivial"), *chain.from_iterable(entries)))
+    return [Block(f"no model: {rules}", (row,))]
 
 
 def _quality_columns(results: Results, task: str) -> tuple[Column, Column]:
@@ -55,8 +56,8 @@ def _blocks(results: Results, entries: Callable[[Results, Label], list[Entry]]) 
         title = f"trained on {candidate.trained_on}" if candidate.tuned else "untuned"
         for seed in _seeds(results, candidate):
             named = f"{candidate.method} s{seed}" if several and seed is not None else candidate.method
-            row = [words(candidate.model), words(named), *entries(results, (candidate, seed))]
-            blocks.setdefault(title, []).append(row)
+            row = (words(candidate.model), words(named), *entries(results, (candidate, seed)))
+            blocks.setdefault(title, []).append(Row(results.label(candidate), row))
     yield from blocks.items()
 
 

@@ -34,11 +34,19 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class Row:
+    """A row, and what it is about whatever the study calls it, so that another study's can stand beside."""
+
+    key: str
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True)
 class Block:
     """Rows under a title of their own; within a block the best of each column is marked."""
 
     title: str
-    rows: tuple[tuple[Entry, ...], ...]
+    rows: tuple[Row, ...]
 
 
 @dataclass(frozen=True)
@@ -75,9 +83,9 @@ def quality(metric: Metric, value: float | None) -> Entry:
     return number(value, metric.digits)
 
 
-def block(title: str, columns: Sequence[Column], rows: Sequence[Sequence[Entry]]) -> Block:
+def block(title: str, columns: Sequence[Column], rows: Sequence[Row]) -> Block:
     """Return a block, the best of each column with a direction marked; what prints the same is as good."""
-    done = [list(row) for row in rows]
+    done = [list(row.entries) for row in rows]
     for place, column in enumerate(columns):
         numbers = [value for row in done if isinstance(value := row[place].value, float | int)]
         if column.better is None or not numbers:
@@ -86,4 +94,27 @@ def block(title: str, columns: Sequence[Column], rows: Sequence[Sequence[Entry]]
         shown = next(row[place].text for row in done if row[place].value == wanted)
         for row in done:
             row[place] = replace(row[place], best=row[place].text == shown)
-    return Block(title, tuple(map(tuple, done)))
+    return Block(title, tuple(Row(row.key, tuple(entries)) for row, entries in zip(rows, done, strict=True)))
+
+
+def beside(table: Table, other: Table, name: str) -> Table:
+    """Return a table with another's figures as further columns, row by row of the same key; missing where it has none.
+
+    Args:
+        table: One's own.
+        other: The same table of other results; its columns are found by group and head.
+        name: What the other results are called.
+    """
+    places = [place for place, column in enumerate(table.columns) if not column.words]
+    theirs = {(column.group, column.head): place for place, column in enumerate(other.columns)}
+    rows = {row.key: row.entries for block in other.blocks for row in block.rows}
+    extra = [replace(table.columns[p], group=f"{name} {table.columns[p].group}".strip(), better=None) for p in places]
+
+    def widened(row: Row) -> Row:
+        found = rows.get(row.key)
+        at = [theirs.get((table.columns[place].group, table.columns[place].head)) for place in places]
+        added = [Entry(MISSING) if found is None or p is None else replace(found[p], best=False) for p in at]
+        return Row(row.key, (*row.entries, *added))
+
+    blocks = tuple(replace(block, rows=tuple(map(widened, block.rows))) for block in table.blocks)
+    return replace(table, columns=(*table.columns, *extra), blocks=blocks)

@@ -1,0 +1,32 @@
+"""`tunescale findings`: the study's questions, answered from records or a published table."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from tunescale_core.cli.sources import PublishedTable, RecordsFolder, one_line_errors, read
+
+
+def findings(
+    records: RecordsFolder = None,
+    table: PublishedTable = None,
+    reference: Annotated[
+        str | None, typer.Option(help="Show these findings beside: paper, or a CSV in its form.")
+    ] = None,
+    ties: Annotated[str, typer.Option(help="How the best LoRA is chosen among equals: latency or first.")] = "latency",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,  # noqa: FBT002
+) -> None:
+    """Answer the questions Q1 to Q7 and check the conclusions C1 to C7, with intervals and verdicts."""
+    from tunescale_core.findings.answers import answers
+    from tunescale_core.findings.shown import as_objects, as_text
+    from tunescale_core.published import reference as named
+    from tunescale_core.ranks import checked_ties
+
+    with one_line_errors():
+        found = answers(read(records, table), checked_ties(ties))
+        theirs = answers(named(reference), checked_ties(ties)) if reference else ()
+        text = json.dumps(as_objects(found, theirs), indent=1) if as_json else as_text(found, theirs)
+    typer.echo(text)

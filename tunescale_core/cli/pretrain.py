@@ -1,0 +1,36 @@
+"""`tunescale pretrain`: a member of the embedded family, made again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tunescale_core.cli.sources import fail
+from tunescale_core.tasks import TASKS
+
+
+def pretrain(
+    name: Annotated[str, typer.Argument(help="mini-small or mini-large.")],
+    out: Annotated[Path, typer.Option(help="Folder for the checkpoint.")],
+    threads: Annotated[int, typer.Option(help="CPU threads; the shipped weights were made with one.")] = 1,
+) -> None:
+    """Make a member of the embedded family again: same seed, same data."""
+    from tunescale_core.embedded.recipe import RECIPES
+
+    if name not in RECIPES:
+        fail(f"no embedded model {name!r}; known are {', '.join(RECIPES)}")
+    import torch
+
+    from tunescale_core.embedded.card import write_card
+    from tunescale_core.embedded.recipe import pretrain as run
+    from tunescale_core.embedded.recipe import save
+
+    torch.set_num_threads(threads)
+    systems = tuple(task.system for task in TASKS.values())
+    model, tokenizer, history = run(
+        RECIPES[name], systems, lambda step, total, loss: typer.echo(f"step {step}/{total} loss {loss:.4f}")
+    )
+    save(model, tokenizer, out)
+    write_card(out, name, RECIPES[name], history, model.num_parameters())

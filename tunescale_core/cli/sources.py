@@ -1,0 +1,63 @@
+"""What the commands right of the record share: where results come from, and how a fault ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from tunescale_core.errors import ResultsError, TuneScaleError
+from tunescale_core.results import Results, from_folder
+
+USAGE = 4
+"""Exit code of what cannot be started as asked, as pytest's."""
+RecordsFolder = Annotated[
+    Path | None,
+    typer.Argument(help="A folder of records, as a run prints it (default: the only study in .tunescale)."),
+]
+PublishedTable = Annotated[
+    Path | None, typer.Option("--table", help="A CSV in the form of the paper's Table 1, instead of records.")
+]
+DEFAULT_STORE = Path(".tunescale/records")
+
+
+def fail(message: str) -> NoReturn:
+    """End with one line and the exit code of a usage error."""
+    typer.echo(f"tunescale: {message}", err=True)
+    raise typer.Exit(USAGE)
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Turn an error made for users into one line."""
+    try:
+        yield
+    except TuneScaleError as error:
+        fail(str(error))
+
+
+def read(records: Path | None, table: Path | None) -> Results:
+    """Read what a command is asked about.
+
+    Raises:
+        ResultsError: Both or neither can be meant.
+        RecordError: Records cannot be read.
+    """
+    from tunescale_core.published import read_table
+
+    if table is not None:
+        if records is not None:
+            raise ResultsError("give a folder of records or --table, not both")
+        return read_table(table)
+    return from_folder(records if records is not None else _only_study())
+
+
+def _only_study() -> Path:
+    found = sorted(path for path in DEFAULT_STORE.glob("*") if path.is_dir())
+    if len(found) != 1:
+        names = ", ".join(str(path) for path in found) or "nothing"
+        raise ResultsError(f"{DEFAULT_STORE} holds {names}: give the folder of a study's records, or --table FILE")
+    return found[0]

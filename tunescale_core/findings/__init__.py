@@ -1,0 +1,1 @@
+"""The study's questions, each computed from results: value, interval, verdict."""

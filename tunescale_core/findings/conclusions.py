@@ -1,0 +1,205 @@
+"""The seven conclusions of "When to Tune, When to Scale" (sec. 5) as claims about results.
+
+What a conclusion advises beyond its facts (a default, a way of working) is not tested; its note says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+
+from tunescale_core.findings.evidence import Evidence, Pair
+from tunescale_core.findings.finding import Finding
+from tunescale_core.findings.questions import FIGURES
+from tunescale_core.results import Candidate
+
+
+def full_beats_lora(evidence: Evidence) -> Iterator[Finding]:
+    """C1: full tuning beats LoRA on accuracy and on speed, on every task both were tuned on."""
+    for model in evidence.tuned:
+        for task in evidence.aligned(model):
+            lora, full = evidence.lora(model, task), evidence.full(model, task)
+            if lora is not None and full is not None:
+                for figure in FIGURES:
+                    yield from evidence.better("C1", Pair(full, lora, task, figure))
+
+
+def larger_is_best_but_slower(evidence: Evidence) -> Iterator[Finding]:
+    """C2: the larger base has the best quality of all and is slower than every small one tuned on the task."""
+    for small, large in evidence.pairs():
+        base = Candidate(large, "base")
+        for task in evidence.results.tasks:
+            rival = _best_of(evidence, small, task)
+            if rival is not None:
+                yield from evidence.better("C2", Pair(base, rival, task, "quality"), note="against the best small one")
+        for task in evidence.aligned(small):
+            full = evidence.full(small, task)
+            if full is not None:
+                yield from evidence.better("C2", Pair(full, base, task, "latency"))
+
+
+def rank_is_weak(evidence: Evidence) -> Iterator[Finding]:
+    """C3: the best and the worst rank differ by less than full tuning and the untuned model do."""
+    for model in evidence.tuned:
+        for task in evidence.aligned(model):
+            full, base = evidence.full(model, task), Candidate(model, "base")
+            values = [evidence.results.quality(one, task) for one in evidence.loras(model, task)]
+            known = [value for value in values if value is not None]
+            ends = [evidence.results.quality(one, task) for one in (full, base) if one is not None]
+            if len(known) < 2 or len(ends) < 2 or ends[0] is None or ends[1] is None:
+                continue
+            spread, reach = max(known) - min(known), abs(ends[0] - ends[1])
+            yield Finding(
+                f"C3.{_prefix(evidence, model)}lora.{task}.quality",
+                f"LoRA's ranks differ less from each other for {task} than full tuning does from no tuning",
+                "|full - base| - (best rank - worst rank)",
+                {"ranks": float(len(known)), "between ranks": spread, "full against base": reach},
+                reach - spread,
+                evidence.results.metric(task).unit,
+                merit=reach - spread,
+                aligned=True,
+                note="what rank to take by default is advice, and is not tested",
+            )
+
+
+def tuned_small_reaches_larger(evidence: Evidence) -> Iterator[Finding]:
+    """C4: start small and tune: the best small one tuned on the task reaches the larger base's quality."""
+    for small, large in evidence.pairs():
+        for task in evidence.aligned(small):
+            tuned = [one for one in (evidence.full(small, task), evidence.lora(small, task)) if one is not None]
+            best = _better_of(evidence, tuned, task)
+            if best is not None:
+                yield from evidence.better("C4", Pair(best, Candidate(large, "base"), task, "quality"))
+
+
+def lora_is_safer_and_smaller(evidence: Evidence) -> Iterator[Finding]:
+    """C5: LoRA takes less memory to train than full tuning, and forgets less of the tasks it was not tuned on."""
+    for model in evidence.tuned:
+        yield from _memory(evidence, model)
+        losses = {kind: _shifts(evidence, model, kind, worst=True) for kind in ("full", "lora")}
+        if all(losses.values()):
+            worst = {kind: -min(0.0, *values) for kind, values in losses.items()}
+            yield _shift_finding(f"C5.{_prefix(evidence, model)}lora.others.forgetting", worst, "forgets less at worst")
+
+
+def full_amplifies(evidence: Evidence) -> Iterator[Finding]:
+    """C6: full tuning moves the tasks it was not tuned on further than LoRA does, up and down."""
+    for model in evidence.tuned:
+        shifts = {kind: _shifts(evidence, model, kind) for kind in ("full", "lora")}
+        if not all(shifts.values()):
+            continue
+        ups = {kind: max(0.0, *values) for kind, values in shifts.items()}
+        downs = {kind: -min(0.0, *values) for kind, values in shifts.items()}
+        for name, sizes in (("upside", ups), ("downside", downs)):
+            found = _shift_finding(f"C6.{_prefix(evidence, model)}full.others.{name}", sizes, f"has the larger {name}")
+            yield replace(found, claim=f"full tuning has the larger {name} on other tasks", merit=-found.merit)
+
+
+def tuned_small_is_cheaper(evidence: Evidence) -> Iterator[Finding]:
+    """C7: the small model tuned on the task is faster than the larger base, and its latency varies less."""
+    for small, large in evidence.pairs():
+        for task in evidence.aligned(small):
+            full = evidence.full(small, task)
+            if full is None:
+                continue
+            yield from evidence.better("C7", Pair(full, Candidate(large, "base"), task, "latency"))
+            spreads = [_spread(evidence, one, task) for one in (full, Candidate(large, "base"))]
+            if spreads[0] is not None and spreads[1] is not None:
+                yield Finding(
+                    f"C7.{evidence.results.label(full)}.{task}.spread",
+                    f"{full.id} varies less in latency for {task} than {large} untuned",
+                    "old - new",
+                    {"new": spreads[0], "old": spreads[1]},
+                    spreads[1] - spreads[0],
+                    "s",
+                    merit=spreads[1] - spreads[0],
+                    aligned=True,
+                    note="standard deviation of a call's seconds",
+                )
+
+
+CONCLUSIONS: Mapping[str, tuple[str, Callable[[Evidence], Iterator[Finding]]]] = {
+    "C1": ("Full fine-tuning beats LoRA on both accuracy and speed", full_beats_lora),
+    "C2": ("A larger base model is best on accuracy but slower than the tuned small one", larger_is_best_but_slower),
+    "C3": ("LoRA rank has weak effects", rank_is_weak),
+    "C4": ("Start small and tune: scaling is then not needed", tuned_small_reaches_larger),
+    "C5": ("LoRA takes less memory and forgets less", lora_is_safer_and_smaller),
+    "C6": ("Full tuning amplifies both upside and downside on other tasks", full_amplifies),
+    "C7": ("Tuned small models are cheaper to serve, and steadier", tuned_small_is_cheaper),
+}
+
+
+def _prefix(evidence: Evidence, model: str) -> str:
+    return f"{model}-" if len(evidence.tuned) > 1 else ""
+
+
+def _best_of(evidence: Evidence, model: str, task: str) -> Candidate | None:
+    return _better_of(evidence, [one for one in evidence.results.candidates if one.model == model], task)
+
+
+def _better_of(evidence: Evidence, candidates: list[Candidate], task: str) -> Candidate | None:
+    known = [(value, one) for one in candidates if (value := evidence.results.quality(one, task)) is not None]
+    if not known:
+        return None
+    pick = max if evidence.results.metric(task).better == "higher" else min
+    return pick(known, key=lambda pair: pair[0])[1]
+
+
+def _shifts(evidence: Evidence, model: str, kind: str, *, worst: bool = False) -> list[float]:
+    """Return relative improvements over the base on tasks not tuned on; with `worst`, only losses count."""
+    shifts = []
+    for candidate in evidence.results.candidates:
+        if candidate.model != model or not candidate.tuned or candidate.is_full != (kind == "full"):
+            continue
+        for task in evidence.results.tasks:
+            values = [evidence.results.quality(one, task) for one in (candidate, candidate.base)]
+            if task == candidate.trained_on or values[0] is None or not values[1]:
+                continue
+            sign = 1 if evidence.results.metric(task).better == "higher" else -1
+            shift = sign * (values[0] - values[1]) / abs(values[1])
+            shifts.append(min(shift, 0.0) if worst else shift)
+    return shifts
+
+
+def _shift_finding(key: str, sizes: Mapping[str, float], what: str) -> Finding:
+    return Finding(
+        key,
+        f"LoRA {what} on tasks not tuned on than full tuning",
+        "full - lora, of the largest relative change among tasks not tuned on",
+        {kind: 100 * size for kind, size in sizes.items()},
+        100 * (sizes["full"] - sizes["lora"]),
+        "points",
+        merit=sizes["lora"] - sizes["full"] if "larger" in what else sizes["full"] - sizes["lora"],
+        note="extremes of several comparisons: no interval",
+    )
+
+
+def _memory(evidence: Evidence, model: str) -> Iterator[Finding]:
+    for task in evidence.trainings(model):
+        full = evidence.full(model, task) if task in evidence.results.tasks else None
+        peaks = {one: _peak(evidence, one) for one in (full, *evidence.loras(model, task)) if one is not None}
+        highest = max((peak for one, peak in peaks.items() if one != full and peak is not None), default=None)
+        whole = peaks.get(full) if full is not None else None
+        if highest is not None and whole is not None:
+            yield Finding(
+                f"C5.{_prefix(evidence, model)}lora.{task}.memory",
+                f"LoRA at any rank trains on {task} in less memory than full tuning",
+                "full - largest LoRA, peak bytes of training",
+                {"full": float(whole), "largest LoRA": float(highest)},
+                float(whole - highest),
+                "bytes",
+                merit=float(whole - highest),
+                note="one run each: no interval",
+            )
+
+
+def _peak(evidence: Evidence, candidate: Candidate) -> int | None:
+    costs = [cell.record.cost for cell in evidence.results.cells if cell.candidate == candidate and cell.record]
+    return max((cost.peak_memory_bytes for cost in costs if cost is not None), default=None)
+
+
+def _spread(evidence: Evidence, candidate: Candidate, task: str) -> float | None:
+    cells = evidence.results.at(candidate, task)
+    spreads = [cell.record.summary.std_latency for cell in cells if cell.record and cell.record.summary]
+    known = [spread for spread in spreads if spread is not None]
+    return sum(known) / len(known) if known else None

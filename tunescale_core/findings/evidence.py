@@ -1,0 +1,79 @@
+"""What the questions ask of results: who was tuned, who is larger, and any two compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from tunescale_core.comparison import Comparisons
+from tunescale_core.findings.finding import Finding, Show, compared
+from tunescale_core.ranks import Ties, best_lora, full_on, loras_on
+from tunescale_core.results import Candidate, Results
+
+Figure = Literal["quality", "latency"]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two candidates, and what they are compared in."""
+
+    new: Candidate
+    old: Candidate
+    task: str
+    figure: Figure
+
+
+class Evidence:
+    """Results with the names that the questions use for what is in them."""
+
+    def __init__(self, results: Results, ties: Ties = "latency") -> None:
+        self.results = results
+        self.ties = ties
+        self.comparisons = Comparisons(results)
+
+    @property
+    def tuned(self) -> tuple[str, ...]:
+        """The models that were tuned: the small ones."""
+        return self.results.tuned
+
+    def trainings(self, model: str) -> tuple[str, ...]:
+        """Return the tasks a model was tuned on, in the tasks' order."""
+        found = dict.fromkeys(one.trained_on for one in self.results.candidates if one.model == model)
+        return tuple(task for task in found if task is not None)
+
+    def aligned(self, model: str) -> tuple[str, ...]:
+        """Return the tasks that a model was both tuned on and asked."""
+        return tuple(task for task in self.trainings(model) if task in self.results.tasks)
+
+    def full(self, model: str, task: str) -> Candidate | None:
+        """Return the candidate of all weights tuned on a task."""
+        return full_on(self.results, model, task)
+
+    def lora(self, model: str, task: str) -> Candidate | None:
+        """Return the best LoRA candidate tuned on a task."""
+        return best_lora(self.results, model, task, self.ties)
+
+    def loras(self, model: str, task: str) -> tuple[Candidate, ...]:
+        """Return the LoRA candidates tuned on a task."""
+        return loras_on(self.results, model, task)
+
+    def pairs(self) -> Iterator[tuple[str, str]]:
+        """Yield (small, larger) for every tuned model and every one that was not."""
+        return ((small, large) for small in self.tuned for large in self.results.larger)
+
+    def better(self, question: str, pair: Pair, show: Show | None = None, note: str = "") -> Iterator[Finding]:
+        """Yield the finding that the new one is better than the old; nothing where one was not measured."""
+        found = getattr(self.comparisons, pair.figure)(pair.new, pair.old, pair.task)
+        if found is None:
+            return
+        quality, metric = pair.figure == "quality", self.results.metric(pair.task)
+        named = Finding(
+            f"{question}.{self.results.label(pair.new)}.{pair.task}.{pair.figure}",
+            f"{pair.new.id} has a better {metric.label if quality else 'latency'} than {pair.old.id} for {pair.task}",
+            unit=metric.unit if quality else "s",
+            aligned=pair.new.trained_on == pair.task,
+            note=note,
+        )
+        default: Show = "improvement" if quality else "change"
+        yield compared(named, found, metric.better if quality else "lower", show or default)

@@ -1,0 +1,142 @@
+"""What a finding is, and how its verdict follows from the evidence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from tunescale_core.comparison import Comparison
+from tunescale_core.stats import ALPHA, Interval, adjusted
+from tunescale_core.tasks.task import Direction
+
+Verdict = Literal["supported", "refuted", "not enough evidence"]
+Basis = Literal["interval", "test", "point values", "parts", "nothing"]
+Show = Literal["improvement", "change", "difference"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A claim about the results, what was computed for it, and what the evidence says of it."""
+
+    key: str
+    """`Q1.full-on-openmath.arc.quality`; a question's own summary is `Q1`."""
+    claim: str
+    """What would be true if the finding is supported."""
+    formula: str = ""
+    inputs: dict[str, float] = field(default_factory=dict)
+    value: float | None = None
+    """Of the formula."""
+    unit: str = ""
+    merit: float = 0.0
+    """What is for the claim where positive, against it where negative: the difference in the claimed direction."""
+    interval: Interval | None = None
+    """Of the merit, in the figure's own unit."""
+    p: float | None = None
+    p_adjusted: float | None = None
+    n: int | None = None
+    """Examples, or ranks, that it rests on."""
+    enough: int | None = None
+    """How many of them would settle it, if what is seen is what there is."""
+    verdict: Verdict = "not enough evidence"
+    basis: Basis = "nothing"
+    aligned: bool = False
+    """Whether it is about a candidate asked the task it was tuned on."""
+    note: str = ""
+    printed: str | None = None
+    """What the publication prints for it."""
+    agrees: bool | None = None
+    """Whether the value comes out as printed; None where nothing is printed."""
+
+    @property
+    def question(self) -> str:
+        """`Q1`, or `C1` for a conclusion."""
+        return self.key.split(".", 1)[0]
+
+    @property
+    def is_summary(self) -> bool:
+        """Tell whether it answers its question as a whole."""
+        return "." not in self.key
+
+
+def compared(named: Finding, found: Comparison, better: Direction, show: Show) -> Finding:
+    """Fill in the finding that `new` is better than `old`.
+
+    Args:
+        named: Its key, claim, unit and notes.
+        found: The comparison.
+        better: Which way the figure is better.
+        show: Whether the value is how much better it got or how it changed, in percent of `old`, or the difference.
+    """
+    sign = 1 if better == "higher" else -1
+    gain = sign * found.difference
+    ends = sorted((sign * found.interval.low, sign * found.interval.high)) if found.interval else None
+    share = None if found.relative is None else 100 * found.relative
+    improved = None if share is None else sign * share
+    shown = {"improvement": improved, "change": share, "difference": found.difference}
+    difference = "old - new" if show == "improvement" and sign < 0 else "new - old"
+    return replace(
+        named,
+        formula=difference if show == "difference" else f"({difference}) / |old|",
+        inputs={"new": found.new, "old": found.old},
+        value=shown[show],
+        unit=named.unit if show == "difference" else "%",
+        merit=gain,
+        interval=Interval(gain, *ends) if ends else None,
+        p=found.p,
+        n=found.n,
+        enough=found.enough,
+    )
+
+
+def settled(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Give every finding its verdict, p values corrected for their number (Benjamini and Hochberg).
+
+    With an interval: supported where it lies above zero and the corrected p is below 5 %, refuted where it lies below
+    zero and p is, and otherwise not enough evidence. Without one the point values decide, and the basis says so.
+    """
+    found = list(findings)
+    tested = [place for place, one in enumerate(found) if one.p is not None]
+    corrected = adjusted([p for one in found if (p := one.p) is not None])
+    for place, p in zip(tested, corrected, strict=True):
+        found[place] = replace(found[place], p_adjusted=p)
+    return tuple(one if one.basis == "parts" else _judged(one) for one in found)
+
+
+def _judged(one: Finding) -> Finding:
+    if one.value is None or math.isnan(one.merit):
+        return replace(one, verdict="not enough evidence", basis="nothing")
+    low, high = (one.interval.low, one.interval.high) if one.interval else (one.merit, one.merit)
+    sure = one.p_adjusted is None or one.p_adjusted < ALPHA
+    verdict: Verdict = "not enough evidence"
+    if sure and low > 0:
+        verdict = "supported"
+    elif sure and high < 0:
+        verdict = "refuted"
+    basis: Basis = "interval" if one.interval else "test" if one.p is not None else "point values"
+    return replace(one, verdict=verdict, basis=basis)
+
+
+def summary(key: str, claim: str, parts: Sequence[Finding], note: str = "") -> Finding:
+    """Return a question's answer as a whole: supported where all parts are, refuted where one is refuted."""
+    verdicts = [part.verdict for part in parts]
+    verdict: Verdict = "not enough evidence"
+    if "refuted" in verdicts:
+        verdict = "refuted"
+    elif verdicts and set(verdicts) == {"supported"}:
+        verdict = "supported"
+    counts = {name: float(verdicts.count(name)) for name in ("supported", "refuted", "not enough evidence")}
+    against = ", ".join(part.key for part in parts if part.verdict == "refuted")
+    told = "; ".join(text for text in (note, f"against it: {against}" if against else "") if text)
+    return Finding(
+        key,
+        claim,
+        f"all {len(parts)} parts supported",
+        counts,
+        counts["supported"],
+        f"of {len(parts)}",
+        verdict=verdict,
+        basis="parts" if parts else "nothing",
+        note=told,
+    )

@@ -1,0 +1,96 @@
+"""Findings as text and as JSON."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from itertools import groupby
+from typing import Any
+
+from tabulate import tabulate
+
+from tunescale_core.findings.finding import Finding
+from tunescale_core.stats import CONFIDENCE, Interval
+from tunescale_core.tables.table import MISSING
+
+WIDTH = 110
+
+
+def as_objects(findings: Iterable[Finding], reference: Iterable[Finding] = ()) -> list[dict[str, Any]]:
+    """Return findings as JSON objects; with a reference, each carries the reference's value and verdict."""
+    others = {one.key: one for one in reference}
+    return [_object(one) | _beside(one, others) for one in findings]
+
+
+def as_text(findings: Sequence[Finding], reference: Sequence[Finding] = ()) -> str:
+    """Return findings for a terminal: a question, its answer, and a table of what the answer rests on."""
+    others = {one.key: one for one in reference}
+    blocks = [_block(list(group), others) for _, group in groupby(findings, key=lambda one: one.question)]
+    level = f"{CONFIDENCE:.0%}"
+    return "\n\n".join(
+        [*blocks, f"Intervals are {level}, of the gain (more is better); p is corrected (Benjamini and Hochberg)."]
+    )
+
+
+def _object(one: Finding) -> dict[str, Any]:
+    return {"question": one.question, "summary": one.is_summary} | asdict(one)
+
+
+def _beside(one: Finding, others: dict[str, Finding]) -> dict[str, Any]:
+    if not others:
+        return {}
+    other = others.get(one.key)
+    return {"reference": None if other is None else {"value": other.value, "verdict": other.verdict}}
+
+
+def _block(group: Sequence[Finding], others: dict[str, Finding]) -> str:
+    whole, parts = group[0], group[1:]
+    title = f"{whole.question}. {whole.claim}: {whole.verdict.upper()}"
+    notes = [note for note in (whole.note, _printed(whole)) if note]
+    wrapped = [textwrap.fill(note, WIDTH, initial_indent="    ", subsequent_indent="    ") for note in notes]
+    heads = ["finding", "value", "gain, interval", "p", "n", "verdict", "enough n"]
+    heads += ["reference"] if others else []
+    heads += ["printed"] if any(part.printed for part in parts) else []
+    lines = [_line(part, others, printed="printed" in heads) for part in parts]
+    table = tabulate(lines, heads, "simple", disable_numparse=True, colalign=("left", *["right"] * 4)) if lines else ""
+    said = dict.fromkeys(part.note for part in parts if part.note and not part.key.startswith("Q6"))
+    told = [textwrap.fill(f"- {note}", WIDTH, initial_indent="    ", subsequent_indent="      ") for note in said]
+    return "\n".join([title, *wrapped, *([table] if table else []), *told])
+
+
+def _line(one: Finding, others: dict[str, Finding], *, printed: bool) -> list[str]:
+    line = [
+        one.key.removeprefix(f"{one.question}."),
+        _number(one.value, one.unit),
+        _interval(one.interval),
+        MISSING if one.p_adjusted is None else f"{one.p_adjusted:.3f}",
+        MISSING if one.n is None else str(one.n),
+        one.verdict + (" (no interval)" if one.basis == "point values" else ""),
+        f"{one.enough:,}" if one.enough is not None and one.verdict == "not enough evidence" else "",
+    ]
+    if others:
+        other = others.get(one.key)
+        line.append(_number(other.value, other.unit) if other else MISSING)
+    if printed:
+        line.append(_printed(one))
+    return line
+
+
+def _printed(one: Finding) -> str:
+    if one.printed is None:
+        return ""
+    return f"{one.printed}: {'agrees' if one.agrees else 'DISAGREES'}"
+
+
+def _number(value: float | None, unit: str) -> str:
+    if value is None:
+        return MISSING
+    digits = 0 if abs(value) >= 1000 else 1 if unit == "%" else 3
+    return f"{value:+,.{digits}f}" + ("%" if unit == "%" else f" {unit}" if unit not in {"fraction", ""} else "")
+
+
+def _interval(interval: Interval | None) -> str:
+    if interval is None:
+        return MISSING
+    return f"{interval.value:+.4g} [{interval.low:+.4g}, {interval.high:+.4g}]"
