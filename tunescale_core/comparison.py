@@ -22,6 +22,7 @@ from tunescale_core.stats import (
     newcombe,
     paired_p,
     percentile_interval,
+    weighted_percentile,
     weights,
 )
 from tunescale_core.tasks import Metric
@@ -68,9 +69,13 @@ class Resampler:
         metric = metric or self.results.metric(task)
         return self._replicates(candidate, task, metric.name, lambda rows: self._quality_of(rows, task, metric))
 
-    def latency(self, candidate: Candidate, task: str) -> Figures | None:
-        """Return the mean latency's replicates over the timed examples, shape `(B,)`; None where none was timed."""
-        return self._replicates(candidate, task, "latency", lambda rows: self._mean_timed(rows, task, rows.seconds))
+    def latency(self, candidate: Candidate, task: str, rank: float | None = None) -> Figures | None:
+        """Return the replicates of the mean latency, or of a percentile, over the timed examples, shape `(B,)`.
+
+        None where none was timed.
+        """
+        figure = "latency" if rank is None else f"latency p{rank:g}"
+        return self._replicates(candidate, task, figure, lambda rows: self._timed(rows, task, rank))
 
     def _replicates(
         self, candidate: Candidate, task: str, figure: str, of: Callable[[Rows], Figures | None]
@@ -98,15 +103,17 @@ class Resampler:
         figures = rows.figures.get(metric.name)
         return None if figures is None else metric.combine(figures, self.weights(task, rows.example, rows.group))
 
-    def _mean_timed(self, rows: Rows, task: str, values: Figures) -> Figures | None:
+    def _timed(self, rows: Rows, task: str, rank: float | None) -> Figures | None:
         import numpy as np
 
         if not rows.timed.any():
             return None
         places = np.flatnonzero(rows.timed)
         example, group = ([names[place] for place in places] for names in (rows.example, rows.group))
-        drawn = self.weights(task, tuple(example), tuple(group))
-        return drawn @ values[rows.timed] / drawn.sum(axis=1)
+        drawn, seconds = self.weights(task, tuple(example), tuple(group)), rows.seconds[rows.timed]
+        if rank is not None:
+            return weighted_percentile(seconds, drawn, rank)
+        return drawn @ seconds / drawn.sum(axis=1)
 
     def weights(self, task: str, example: tuple[str, ...], group: tuple[str, ...]) -> Figures:
         """Return the resamples of a task's examples, the same for everyone who answered them, shape `(B, n)`."""

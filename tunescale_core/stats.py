@@ -248,6 +248,18 @@ def percentile(values: Sequence[float], rank: int) -> float:
     return float(np.percentile(np.asarray(values, dtype=float), rank))
 
 
+def weighted_percentile(values: Figures, drawn: Figures, rank: float) -> Figures:
+    """Return a percentile where each value stands so many times: shapes `(n,)` and `(B, n)` to `(B,)`.
+
+    It is the smallest value that at least `rank` percent of the weight does not exceed.
+    """
+    import numpy as np
+
+    order = np.argsort(values)
+    reached = np.cumsum(drawn[:, order], axis=1)
+    return values[order][np.argmax(reached >= reached[:, -1:] * (rank / 100) * (1 - 1e-9), axis=1)]
+
+
 def correlation(x: Sequence[float], y: Sequence[float], *, ranks: bool = False) -> tuple[float, float] | None:
     """Return Pearson's r, or Spearman's rho, with its two-sided p.
 

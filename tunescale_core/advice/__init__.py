@@ -1,0 +1,1 @@
+"""What to ship under constraints, how sure that is, and what to measure next where it is not."""

@@ -1,0 +1,60 @@
+"""After how many requests tuning has paid for itself against scaling."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from tunescale_core.advice.draws import Draws
+from tunescale_core.results import Candidate
+from tunescale_core.stats import Interval, percentile_interval
+
+
+@dataclass(frozen=True)
+class BreakEven:
+    """A tuned candidate against a larger untuned one, on one device, one request at a time."""
+
+    tuned: Candidate
+    larger: Candidate
+    saved: float
+    """Seconds that a request takes less; negative where it takes more."""
+    requests: float | None
+    """Training seconds over seconds saved; None where nothing is saved, or the cost of training is not known."""
+    interval: Interval | None = None
+
+    @property
+    def text(self) -> str:
+        """The break-even in words."""
+        if self.saved <= 0:
+            return f"{self.tuned.id} is not faster than {self.larger.id}: its training is never paid back in time"
+        if self.requests is None:
+            return (
+                f"{self.tuned.id} saves {self.saved:.3g} s a request on {self.larger.id}; its training cost is unknown"
+            )
+        span = ""
+        if self.interval is not None and self.interval.low > 0 and math.isfinite(self.interval.high):
+            span = f" [{self.interval.low:,.0f}, {self.interval.high:,.0f}]"
+        return (
+            f"{self.tuned.id} has paid for its training after {self.requests:,.0f}{span} requests to {self.larger.id}"
+        )
+
+
+def break_even(draws: Draws, tuned: Candidate, larger: Candidate) -> BreakEven | None:
+    """Return when a tuned candidate's training is paid back; None where a latency is missing.
+
+    Requests = training seconds / (mean latency of the larger - mean latency of the tuned), both on the objective's
+    task; the interval resamples the timed examples.
+    """
+    task = draws.constraints.objective.task
+    mine, theirs = (draws.results.latency(one, task) for one in (tuned, larger))
+    if mine is None or theirs is None:
+        return None
+    saved, cost = theirs - mine, draws.cost(tuned)
+    if cost is None or saved <= 0:
+        return BreakEven(tuned, larger, saved, None)
+    sides = [draws.resampler.latency(one, task) for one in (tuned, larger)]
+    if sides[0] is None or sides[1] is None:
+        return BreakEven(tuned, larger, saved, cost / saved)
+    gains = sides[1] - sides[0]
+    interval = percentile_interval(cost / saved, cost / gains[gains > 0]) if (gains > 0).all() else None
+    return BreakEven(tuned, larger, saved, cost / saved, interval)

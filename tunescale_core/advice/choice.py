@@ -1,0 +1,227 @@
+"""Which candidate to ship: the probability that each is feasible, on the Pareto front, and best.
+
+In every resample each candidate has a quality and a latency drawn together with everybody else's; a candidate is
+feasible in it where it keeps to every constraint, and best where none that is feasible is better. Peak memory and
+training cost are single measurements and do not vary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from tunescale_core.advice.constraints import Bar, Constraints
+from tunescale_core.advice.draws import Draws
+from tunescale_core.results import Candidate, Results
+from tunescale_core.stats import ALPHA, SMALLEST
+from tunescale_core.tasks.task import Figures
+
+SURE = 1 - ALPHA
+Decision = Literal["choose", "tie", "not enough evidence", "nothing is feasible"]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How one candidate stands; probabilities are shares of the resamples."""
+
+    candidate: Candidate
+    quality: float
+    """Of the objective."""
+    bound: float
+    """Of the quality, on the safe side at 95 %, one-sided."""
+    latency: float | None
+    """The statistic asked for, on the slowest task served."""
+    memory: int | None
+    cost: float | None
+    """Device seconds of training; 0 for an untuned model."""
+    feasible: float
+    front: float
+    best: float
+    broken: tuple[str, ...]
+    """Constraints that it does not keep to in most resamples, or that nothing is known about."""
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What to ship, or why that cannot be said."""
+
+    decision: Decision
+    chosen: tuple[Candidate, ...]
+    """One to ship; several that cannot be told apart; or those still in question."""
+    standings: tuple[Standing, ...]
+    """All candidates, the likeliest best first."""
+    next_step: str
+    """What to run where the evidence is not enough."""
+    resampled: bool
+    """False where the source has point values alone, so that all probabilities are 0 or 1."""
+
+
+class Chooser:
+    """Candidates measured on every task that is to be served, and what is asked of them."""
+
+    def __init__(self, results: Results, constraints: Constraints) -> None:
+        self.results = results
+        self.constraints = constraints
+        self.draws = Draws(results, constraints)
+        self.candidates = self.draws.candidates
+
+    def advice(self) -> Advice:
+        """Decide."""
+        standings = tuple(sorted(self._standings(), key=lambda one: (-one.best, -one.feasible, self._rank(one))))
+        sure = [one for one in standings if one.feasible >= SURE]
+        open_ = [one for one in standings if ALPHA < one.feasible < SURE]
+        if not sure:
+            if open_:
+                chosen = tuple(one.candidate for one in open_)
+                return self._advice("not enough evidence", chosen, standings, self._to_settle(open_))
+            return self._advice("nothing is feasible", (), standings, self._nearest(standings))
+        first = min(sure, key=self._rank)
+        rivals = [one for one in (*sure, *open_) if one is not first and self._as_good(one, first)]
+        if rivals:
+            chosen = tuple(one.candidate for one in (first, *rivals))
+            return self._advice("tie", chosen, standings, self._to_tell_apart(first, rivals))
+        return self._advice("choose", (first.candidate,), standings, "")
+
+    def by_rule(self) -> Candidate | None:
+        """Return what the paper's rule ships: the small model fully tuned on the task if it reaches the quality bars.
+
+        If it does not, the larger base (sec. 5, conclusion 4: "Start small and tune ... only then consider scaling").
+        """
+        task = self.constraints.objective.task
+        tuned = [one for one in self.candidates if one.is_full and one.trained_on == task]
+        tuned = tuned or [one for one in self.candidates if one.trained_on == task]
+        larger = [one for one in self.candidates if one.model in self.results.larger]
+        best = min(tuned, key=lambda one: self._worse(self.draws.point(one, self.constraints.objective)), default=None)
+        if best is not None and all(_reached(bar, self.draws.point(best, bar)) for bar in self.constraints.bars):
+            return best
+        return min(larger, key=lambda one: self._worse(self.draws.point(one, self.constraints.objective)), default=best)
+
+    def _advice(
+        self, decision: Decision, chosen: tuple[Candidate, ...], standings: tuple[Standing, ...], step: str
+    ) -> Advice:
+        return Advice(decision, chosen, standings, step, self.draws.resampled)
+
+    def _worse(self, quality: float) -> float:
+        return -quality if self.constraints.objective.metric.better == "higher" else quality
+
+    def _rank(self, one: Standing) -> tuple[float, float]:
+        return self._worse(one.bound), one.latency or 0.0
+
+    def _standings(self) -> Sequence[Standing]:
+        import numpy as np
+
+        asked = self.constraints
+        quality = np.stack([self.draws.quality(one, asked.objective) for one in self.candidates])
+        merit = quality if asked.objective.metric.better == "higher" else -quality
+        latency = [self.draws.latency(one) for one in self.candidates]
+        checks = [self._checks(one, latency[place]) for place, one in enumerate(self.candidates)]
+        kept = np.stack([np.all([held for _, held in check], axis=0) for check in checks])
+        best = _best_shares(merit, kept)
+        front = _front_shares(merit, latency)
+        return [
+            Standing(
+                candidate=one,
+                quality=self.draws.point(one, asked.objective),
+                bound=float(np.quantile(merit[place], ALPHA)) * (1 if merit is quality else -1),
+                latency=self.draws.mean_latency(one),
+                memory=self.draws.memory(one),
+                cost=self.draws.cost(one),
+                feasible=float(kept[place].mean()),
+                front=front[place],
+                best=best[place],
+                broken=tuple(text for text, held in checks[place] if np.mean(held) < 0.5),
+            )
+            for place, one in enumerate(self.candidates)
+        ]
+
+    def _checks(self, candidate: Candidate, latency: Figures | None) -> list[tuple[str, Figures]]:
+        """Return each constraint's words, and in which resamples the candidate keeps to it; unknown is not kept."""
+        import numpy as np
+
+        asked, draws = self.constraints, self.draws.number
+        checks = [("", np.ones(draws, dtype=bool))]
+        for bar in asked.bars:
+            drawn = self.draws.quality(candidate, bar)
+            checks.append((bar.text, drawn >= bar.value if bar.metric.better == "higher" else drawn <= bar.value))
+        if asked.max_latency is not None:
+            held = np.zeros(draws, dtype=bool) if latency is None else np.asarray(latency <= asked.max_latency)
+            unknown = " (not known)" if latency is None else ""
+            checks.append((f"{asked.stat} latency ≤ {asked.max_latency:g} s{unknown}", held))
+        limits = (
+            (self.draws.memory(candidate), asked.max_memory, "memory"),
+            (self.draws.cost(candidate), asked.max_cost, "cost"),
+        )
+        for value, limit, name in limits:
+            if limit is not None:
+                text = f"{name} ≤ {limit:g}{' (not known)' if value is None else ''}"
+                checks.append((text, np.full(draws, value is not None and value <= limit)))
+        return checks
+
+    def _as_good(self, one: Standing, first: Standing) -> bool:
+        """Tell whether a candidate may be as good as the first: the paired interval of their difference holds zero."""
+        import numpy as np
+
+        objective = self.constraints.objective
+        gains = self.draws.quality(one.candidate, objective) - self.draws.quality(first.candidate, objective)
+        gains = gains if objective.metric.better == "higher" else -gains
+        return bool(np.quantile(gains, 1 - ALPHA / 2) >= 0)
+
+    def _to_settle(self, open_: Sequence[Standing]) -> str:
+        likeliest = max(open_, key=lambda one: one.feasible)
+        n = self.draws.examples
+        return (
+            f"{likeliest.candidate.id} keeps to the constraints in {likeliest.feasible:.0%} of the resamples, which "
+            f"decides nothing: measure it with more examples than {n} (eval_examples, timed_examples), four times as "
+            "many halve the interval"
+        )
+
+    def _nearest(self, standings: Sequence[Standing]) -> str:
+        unknown = {text for one in standings for text in one.broken if "not known" in text}
+        if unknown:
+            least = SMALLEST.get(int(self.constraints.stat[1:])) if self.constraints.stat in {"p95", "p99"} else None
+            wanted = f"; a {self.constraints.stat} needs {least} timed examples (timed_examples)" if least else ""
+            return f"nothing is known of: {', '.join(sorted(unknown))}{wanted}"
+        fewest = min(standings, key=lambda one: (len(one.broken), self._rank(one)))
+        return f"nearest is {fewest.candidate.id}, which breaks: {', '.join(fewest.broken)}"
+
+    def _to_tell_apart(self, first: Standing, rivals: Sequence[Standing]) -> str:
+        from tunescale_core.stats import enough
+
+        objective, n = self.constraints.objective, self.draws.examples
+        needs = []
+        for rival in rivals:
+            gains = self.draws.quality(first.candidate, objective) - self.draws.quality(rival.candidate, objective)
+            needed = enough(first.quality - rival.quality, gains, n) if n else None
+            needs.append(f"{rival.candidate.id}" + (f" (n = {needed:,} would tell)" if needed else ""))
+        return f"{first.candidate.id} cannot be told from {', '.join(needs)} at n = {n}; take the fastest, or ask more"
+
+
+def _reached(bar: Bar, value: float) -> bool:
+    if bar.value is None:
+        return True
+    return value >= bar.value if bar.metric.better == "higher" else value <= bar.value
+
+
+def _best_shares(merit: Figures, kept: Figures) -> list[float]:
+    """Return in what share of the resamples each candidate is feasible and unbeaten; equals share a win."""
+    import numpy as np
+
+    allowed = np.where(kept, merit, -np.inf)
+    top = allowed.max(axis=0)
+    wins = (allowed == top) & kept
+    shared = wins / np.maximum(wins.sum(axis=0), 1)
+    return [float(share) for share in shared.mean(axis=1)]
+
+
+def _front_shares(merit: Figures, latency: Sequence[Figures | None]) -> list[float]:
+    """Return in what share of the resamples no other is better in quality or latency and as good in the other."""
+    import numpy as np
+
+    times = np.stack([np.full(merit.shape[1], np.inf) if one is None else one for one in latency])
+    shares = []
+    for place in range(len(merit)):
+        as_good = (merit >= merit[place]) & (times <= times[place])
+        better = (merit > merit[place]) | (times < times[place])
+        shares.append(float(1 - (as_good & better).any(axis=0).mean()))
+    return shares

@@ -1,0 +1,111 @@
+"""What resampling says of each candidate under the same draws: quality, latency, and the single measurements."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from tunescale_core.advice.constraints import Bar, Constraints
+from tunescale_core.comparison import Resampler
+from tunescale_core.errors import ResultsError
+from tunescale_core.results import Candidate, Results
+from tunescale_core.stats import SMALLEST
+from tunescale_core.tasks.task import Figures
+
+RANKS = {"median": 50.0, "p95": 95.0, "p99": 99.0}
+
+
+class Draws:
+    """The candidates that were measured on every task served, and what each has in every resample.
+
+    Raises:
+        ResultsError: There is no such candidate.
+    """
+
+    def __init__(self, results: Results, constraints: Constraints) -> None:
+        self.results = results
+        self.constraints = constraints
+        self.resampler = Resampler(results)
+        served = constraints.tasks
+        self.candidates = [one for one in results.candidates if all(self._measured(one, task) for task in served)]
+        if not self.candidates:
+            raise ResultsError(f"nothing in {results.source} was measured on {' and '.join(served)}")
+
+    @cached_property
+    def resampled(self) -> bool:
+        """Tell whether every candidate has examples; without, there are point values alone."""
+        return all(self._replicates(one, self.constraints.objective) is not None for one in self.candidates)
+
+    def _measured(self, candidate: Candidate, task: str) -> bool:
+        return self.results.quality(candidate, task) is not None
+
+    def point(self, candidate: Candidate, bar: Bar) -> float:
+        """Return a metric's value, its mean over seeds.
+
+        Raises:
+            ResultsError: It was not measured.
+        """
+        values = [cell.metric_value(bar.metric.name) for cell in self.results.at(candidate, bar.task)]
+        known = [value for value in values if value is not None]
+        if not known:
+            raise ResultsError(f"{candidate.id} has no {bar.metric.name} for {bar.task} in {self.results.source}")
+        return sum(known) / len(known)
+
+    def _replicates(self, candidate: Candidate, bar: Bar) -> Figures | None:
+        return self.resampler.quality(candidate, bar.task, bar.metric)
+
+    def quality(self, candidate: Candidate, bar: Bar) -> Figures:
+        """Return a metric's replicates, or its point value in each resample where there are none."""
+        import numpy as np
+
+        found = self._replicates(candidate, bar) if self.resampled else None
+        return np.full(self.number, self.point(candidate, bar)) if found is None else found
+
+    @property
+    def number(self) -> int:
+        """How many resamples there are; 1 with point values alone."""
+        return self.resampler.resamples if self.resampled else 1
+
+    def latency(self, candidate: Candidate) -> Figures | None:
+        """Return the statistic's replicates on the slowest task served; None where a task was not timed enough."""
+        import numpy as np
+
+        found = [self._latency_on(candidate, task) for task in self.constraints.tasks]
+        known = [one for one in found if one is not None]
+        return np.max(known, axis=0) if len(known) == len(found) else None
+
+    def _latency_on(self, candidate: Candidate, task: str) -> Figures | None:
+        import numpy as np
+
+        stat = self.constraints.stat
+        if not self.resampled:
+            mean = self.results.latency(candidate, task)
+            return np.full(1, mean) if mean is not None and stat == "mean" else None
+        timed = [int(cell.rows.timed.sum()) for cell in self.results.at(candidate, task) if cell.rows]
+        if stat in {"p95", "p99"} and (not timed or min(timed) < SMALLEST[int(stat[1:])]):
+            return None
+        return self.resampler.latency(candidate, task, RANKS.get(stat))
+
+    def memory(self, candidate: Candidate) -> int | None:
+        """Return the peak bytes of the cells served; None where one did not measure it."""
+        records = [cell.record for task in self.constraints.tasks for cell in self.results.at(candidate, task)]
+        peaks = [record.peak_memory_bytes if record else None for record in records]
+        return None if None in peaks else max(peak for peak in peaks if peak is not None)
+
+    def cost(self, candidate: Candidate) -> float | None:
+        """Return the device seconds of training, 0 for an untuned model; None where it is not known."""
+        if not candidate.tuned:
+            return 0.0
+        cells = [cell for task in self.constraints.tasks for cell in self.results.at(candidate, task)]
+        costs = [cell.record.cost.seconds for cell in cells if cell.record and cell.record.cost]
+        return max(costs) if len(costs) == len(cells) else None
+
+    def mean_latency(self, candidate: Candidate) -> float | None:
+        """Return the mean of the latency statistic over the resamples, seconds; None where it is not known."""
+        found = self.latency(candidate)
+        return None if found is None else float(found.mean())
+
+    @property
+    def examples(self) -> int:
+        """How many examples the objective rests on; 0 where the source has none."""
+        cell = self.results.at(self.candidates[0], self.constraints.objective.task)[0]
+        return len(cell.rows.example) if cell.rows else 0

@@ -1,0 +1,83 @@
+"""Advice as text and as JSON."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import asdict
+from typing import Any
+
+from tabulate import tabulate
+
+from tunescale_core.advice.break_even import BreakEven
+from tunescale_core.advice.choice import Advice, Standing
+from tunescale_core.advice.constraints import Constraints
+from tunescale_core.results import Candidate
+from tunescale_core.tables.table import MISSING
+
+GIB = 2**30
+HEADS = {
+    "choose": "Ship {0}.",
+    "tie": "Not enough evidence for one: {0} cannot be told apart.",
+    "not enough evidence": "Not enough evidence: {0} may or may not keep to the constraints.",
+    "nothing is feasible": "Nothing that was measured keeps to the constraints.",
+}
+
+
+def as_text(advice: Advice, constraints: Constraints, rule: Candidate | None, paid: list[BreakEven]) -> str:
+    """Return advice for a terminal: the choice, what it rests on, the paper's rule, and what tuning pays back."""
+    names = ", ".join(one.id for one in advice.chosen)
+    head = [HEADS[advice.decision].format(names), *([advice.next_step] if advice.next_step else [])]
+    metric = constraints.objective.metric
+    heads = ["candidate", f"{metric.name} {metric.arrow}", "bound", f"{constraints.stat} s", "GiB", "training s"]
+    heads += ["feasible", "on front", "best", "breaks"]
+    lines = [_line(one, metric.digits) for one in advice.standings]
+    table = tabulate(lines, heads, "simple", disable_numparse=True, colalign=("left", *["right"] * 8, "left"))
+    basis = (
+        "bound: what the quality does not fall short of with 95 % confidence; feasible, on front and best are shares "
+        "of the resamples of examples, seeds and latency"
+        if advice.resampled
+        else "the source has no examples: these are point values, and nothing is known of how sure they are"
+    )
+    followed = f"{rule.id}{_rule_standing(advice, rule)}" if rule else "nothing: neither side was measured"
+    notes = [f"({basis})", f"The paper's rule (start small and tune, then scale) ships: {followed}."]
+    return "\n".join(
+        [*(textwrap.fill(text, 110) for text in head), "", table, *(textwrap.fill(n, 110) for n in notes)]
+        + [one.text + "." for one in paid]
+    )
+
+
+def as_object(
+    advice: Advice, constraints: Constraints, rule: Candidate | None, paid: list[BreakEven]
+) -> dict[str, Any]:
+    """Return advice as a JSON object."""
+    objective = constraints.objective
+    return {
+        "decision": advice.decision,
+        "chosen": [one.id for one in advice.chosen],
+        "next_step": advice.next_step,
+        "resampled": advice.resampled,
+        "maximise": {"task": objective.task, "metric": objective.metric.name},
+        "standings": [asdict(one) | {"candidate": one.candidate.id} for one in advice.standings],
+        "paper_rule": rule.id if rule else None,
+        "break_even": [asdict(one) | {"tuned": one.tuned.id, "larger": one.larger.id} for one in paid],
+    }
+
+
+def _rule_standing(advice: Advice, rule: Candidate) -> str:
+    standing = next(one for one in advice.standings if one.candidate == rule)
+    return f" (feasible {standing.feasible:.0%}, best {standing.best:.0%})"
+
+
+def _line(one: Standing, digits: int) -> list[str]:
+    return [
+        one.candidate.id,
+        f"{one.quality:,.{digits}f}",
+        f"{one.bound:,.{digits}f}",
+        MISSING if one.latency is None else f"{one.latency:.4f}",
+        MISSING if one.memory is None else f"{one.memory / GIB:.2f}",
+        MISSING if one.cost is None else f"{one.cost:.1f}",
+        f"{one.feasible:.0%}",
+        f"{one.front:.0%}",
+        f"{one.best:.0%}",
+        "; ".join(one.broken),
+    ]

@@ -1,0 +1,65 @@
+"""`tunescale advise`: what to ship under constraints."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from tunescale_core.cli.sources import PublishedTable, RecordsFolder, one_line_errors, read
+
+
+def advise(  # noqa: PLR0913, PLR0917  an option a constraint
+    records: RecordsFolder = None,
+    table: PublishedTable = None,
+    maximise: Annotated[
+        str | None, typer.Option(help="TASK:METRIC to make as good as can be (default: the first --min).")
+    ] = None,
+    minimum: Annotated[
+        list[str] | None, typer.Option("--min", help="TASK:METRIC=VALUE that must be reached; may be repeated.")
+    ] = None,
+    max_latency: Annotated[float | None, typer.Option(help="Seconds of one call.")] = None,
+    latency_stat: Annotated[str, typer.Option(help="mean, median, p95 or p99.")] = "mean",
+    max_memory: Annotated[str | None, typer.Option(help="Peak memory while generating, as 8GiB.")] = None,
+    max_cost: Annotated[str | None, typer.Option(help="Device time of training: seconds, or as 90m, 2h.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,  # noqa: FBT002
+) -> None:
+    """Say which candidate to ship under constraints, how sure that is, and what to run where it is not."""
+    from tunescale_core.advice.break_even import break_even
+    from tunescale_core.advice.choice import Chooser
+    from tunescale_core.advice.constraints import (
+        Constraints,
+        objective_of,
+        parse_bar,
+        parse_duration,
+        parse_memory,
+        parse_stat,
+    )
+    from tunescale_core.advice.shown import as_object, as_text
+
+    with one_line_errors():
+        results = read(records, table)
+        bars = tuple(parse_bar(results, text) for text in minimum or ())
+        constraints = Constraints(
+            objective_of(results, maximise, bars),
+            bars,
+            max_latency,
+            parse_stat(latency_stat),
+            None if max_memory is None else parse_memory(max_memory),
+            None if max_cost is None else parse_duration(max_cost),
+        )
+        chooser = Chooser(results, constraints)
+        advice, rule = chooser.advice(), chooser.by_rule()
+        task = constraints.objective.task
+        pairs = [
+            (one, other)
+            for one in chooser.candidates
+            for other in chooser.candidates
+            if one.trained_on == task and other.model in results.larger
+        ]
+        paid = [found for pair in pairs if (found := break_even(chooser.draws, *pair)) is not None]
+    if as_json:
+        typer.echo(json.dumps(as_object(advice, constraints, rule, paid), indent=1))
+    else:
+        typer.echo(as_text(advice, constraints, rule, paid))
