@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -141,11 +142,32 @@ def copy_generation_files(source: Path, target: Path) -> None:
         shutil.copy(config, target / config.name)
 
 
+def config_file(model: Model, folder: Path) -> Path:
+    """Bring a model's `config.json` alone to disk.
+
+    Raises:
+        ModelError: One line that names the model and what to do.
+    """
+    if model.source.startswith(EMBEDDED) or (folder / Path(model.source).expanduser()).is_dir():
+        return resolve(model, folder).folder / "config.json"
+    from huggingface_hub import hf_hub_download
+
+    return Path(_hub(model, lambda: hf_hub_download(model.source, "config.json", revision=model.revision)))
+
+
 def _from_hub(model: Model) -> Base:
     from huggingface_hub import snapshot_download
+
+    path = Path(_hub(model, lambda: snapshot_download(model.source, revision=model.revision, allow_patterns=WANTED)))
+    return Base(path, path.name)
+
+
+def _hub(model: Model, fetch: Callable[[], str]) -> str:
+    """Fetch from the hub; what goes wrong becomes one line that says what to do."""
     from huggingface_hub.errors import (
         GatedRepoError,
         HfHubHTTPError,
+        HFValidationError,
         LocalEntryNotFoundError,
         RepositoryNotFoundError,
         RevisionNotFoundError,
@@ -159,10 +181,10 @@ def _from_hub(model: Model) -> Base:
             "it is not in the local cache and the hub cannot be reached: go online once, "
             "or give a local folder as source"
         ),
+        HFValidationError: "there is no such folder, and it is no hub id",
     }
     try:
-        path = Path(snapshot_download(model.source, revision=model.revision, allow_patterns=WANTED))
+        return fetch()
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
         reason = next((text for kind, text in advice.items() if isinstance(error, kind)), str(error).splitlines()[0])
         raise ModelError(f"model {model.source} cannot be opened: {reason}") from error
-    return Base(path, path.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from tunescale_core.cli import advise, findings, pretrain, report, rows, score
+from tunescale_core.cli import advise, estimate, findings, pretrain, report, rows, score
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -14,5 +14,13 @@ def main() -> None:
     """Tune the small model, or scale to the larger one? The study itself runs with: pytest benchmarks."""
 
 
-for command in (score.score, pretrain.pretrain, report.report, findings.findings, advise.advise, rows.rows):
+for command in (
+    score.score,
+    pretrain.pretrain,
+    report.report,
+    findings.findings,
+    advise.advise,
+    estimate.estimate,
+    rows.rows,
+):
     app.command()(command)

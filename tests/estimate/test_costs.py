@@ -1,0 +1,80 @@
+"""Costs before spending: the formulae, and what they are held against."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.making import line
+from tests.making import record as made
+from tunescale_core.checkpoints import TrainingCost
+from tunescale_core.estimate.costs import Device, estimates, training_bytes
+from tunescale_core.estimate.shapes import read_shape
+from tunescale_core.estimate.shown import estimate_table
+from tunescale_core.results import Results, from_record
+from tunescale_core.study import Method, Model, load
+from tunescale_core.tables.formats import as_csv
+
+SMALL = read_shape(Model(source="Qwen/Qwen3-0.6B"), Path())
+H200 = Device(4.8e12, 141e9)
+LOGITS = 1.556e9
+"""Bytes at one row of 1,024 tokens."""
+
+
+def paper() -> dict[str, object]:
+    study = load("paper")
+    shapes = {name: read_shape(model, study.folder) for name, model in study.models.items()}
+    return {one.variant: one for one in estimates(study, shapes, H200)}
+
+
+def test_full_training_holds_sixteen_bytes_a_weight() -> None:
+    """Full tuning holds 16 bytes a weight and the logits, LoRA 4 a weight and 16 an adapter weight."""
+    assert training_bytes(SMALL, Method(), 0) == pytest.approx(16 * 596_049_920 + LOGITS, rel=1e-3)
+    lora = Method(ranks=(32,))
+    adapter = SMALL.adapter(lora, 32)
+    assert training_bytes(SMALL, lora, adapter) == pytest.approx(4 * 596_049_920 + 16 * 286_720 * 32 + LOGITS, rel=1e-3)
+
+
+def test_decoding_is_bounded_by_reading_the_weights() -> None:
+    """On an H200 the papers' models decode a token in no less than 0.25 and 0.72 ms, cache aside."""
+    found = paper()
+    for name, limit in (("qwen3-0.6b-base", 0.25e-3), ("qwen3-1.7b-base", 0.72e-3)):
+        assert limit <= found[name].seconds_per_token < limit * 1.1  # type: ignore[attr-defined]
+
+
+def test_launching_takes_its_time() -> None:
+    """Where launching a token's work takes longer than reading the weights, that is the limit."""
+    study = load("mini")
+    shapes = {name: read_shape(model, study.folder) for name, model in study.models.items()}
+    assert {one.seconds_per_token for one in estimates(study, shapes, Device(1e12, 1e9, overhead=3e-3))} == {3e-3}
+
+
+def test_untuned_models_take_no_training() -> None:
+    """A base has nothing to train, fit or store."""
+    base = paper()["qwen3-0.6b-base"]
+    assert (base.training_bytes, base.fits, base.trainable, base.store_bytes) == (None, None, 0, 0)  # type: ignore[attr-defined]
+
+
+def test_what_does_not_fit_is_said() -> None:
+    """Training that needs more than the device has does not fit."""
+    study = load("paper")
+    shapes = {name: read_shape(model, study.folder) for name, model in study.models.items()}
+    found = {one.variant: one.fits for one in estimates(study, shapes, Device(1e12, 8e9))}
+    assert found["qwen3-0.6b-full-on-arc"] is False
+    assert found["qwen3-0.6b-lora-r32-on-arc"] is True
+
+
+def test_measured_figures_stand_beside() -> None:
+    """After a run, trained weights, peak bytes and time a token stand in the variant's row; others have none."""
+    study = load("mini")
+    shapes = {name: read_shape(model, study.folder) for name, model in study.models.items()}
+    cost = TrainingCost(
+        seconds=1, tokens=1, steps=1, peak_memory_bytes=2 * 10**9, trainable_parameters=10**6, parameters=1, losses=()
+    )
+    lines = [line(tokens=11, seconds=0.12, first_token_seconds=0.02)]
+    record = made("full", "arc", lines=lines, model="mini-small", cost=cost)
+    table = estimate_table(list(estimates(study, shapes, H200)), Results((from_record(record),)))
+    rows = {row.split(",")[1]: row.split(",")[-3:] for row in as_csv(table).splitlines()}
+    assert [float(value) for value in rows["mini-small-full-on-arc"]] == pytest.approx([1.0, 2.0, 10.0])
+    assert rows["mini-large-base"] == ["", "", ""]

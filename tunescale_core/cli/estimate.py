@@ -1,0 +1,44 @@
+"""`tunescale estimate`: what a study will take, before it is run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tunescale_core.cli.sources import fail, one_line_errors
+
+
+def estimate(  # noqa: PLR0913, PLR0917  an option a figure
+    study: Annotated[str, typer.Option(help="A study's name, or its TOML file.")] = "mini",
+    device: Annotated[str, typer.Option(help="h200, h100, a100, l40s, l4 or rtx4090.")] = "h100",
+    bandwidth: Annotated[float | None, typer.Option(help="Bytes a second, instead of the device's.")] = None,
+    memory: Annotated[str | None, typer.Option(help="As 24GiB, instead of the device's.")] = None,
+    overhead: Annotated[float, typer.Option(help="Seconds that launching one token's work takes at least.")] = 0.0,
+    prompt: Annotated[int, typer.Option(help="Tokens of a prompt.")] = 256,
+    records: Annotated[Path | None, typer.Option(help="Records of a run, to stand beside.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,  # noqa: FBT002
+) -> None:
+    """Estimate training memory, time a token, cache and store of each variant from the models' shapes."""
+    from tunescale_core.advice.constraints import parse_memory
+    from tunescale_core.estimate.costs import DEVICES, Device, estimates
+    from tunescale_core.estimate.shapes import read_shape
+    from tunescale_core.estimate.shown import estimate_table
+    from tunescale_core.results import from_folder
+    from tunescale_core.study import load
+    from tunescale_core.tables.formats import terminal
+
+    if device not in DEVICES:
+        fail(f"no device {device!r}; known are {', '.join(DEVICES)}, or give --bandwidth and --memory")
+    with one_line_errors():
+        declared = load(study)
+        shapes = {name: read_shape(model, declared.folder) for name, model in declared.models.items()}
+        speed, size = DEVICES[device]
+        against = Device(bandwidth or speed, parse_memory(memory) if memory else size, overhead)
+        found = list(estimates(declared, shapes, against, prompt))
+        measured = from_folder(records) if records else None
+        table = estimate_table(found, measured)
+    typer.echo(json.dumps([asdict(one) for one in found], indent=1) if as_json else terminal(table))

@@ -1,0 +1,120 @@
+"""A dense decoder's shape, and what follows from it: parameters, adapter weights, cache."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tunescale_core.errors import ModelError
+from tunescale_core.study import Method, Model
+
+NORMED_HEADS = frozenset({"qwen3"})
+"""Model types whose queries and keys are normed a head."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes of a decoder with grouped-query attention and a gated feed-forward part."""
+
+    vocabulary: int
+    hidden: int
+    layers: int
+    heads: int
+    kv_heads: int
+    head: int
+    """Width of a head."""
+    feed_forward: int
+    tied: bool
+    """Whether input and output embeddings are one matrix."""
+    normed_heads: bool
+    biased: bool
+    """Whether the attention's projections have biases."""
+
+    @property
+    def modules(self) -> dict[str, tuple[int, int]]:
+        """Inputs and outputs of each linear layer of a block, by name."""
+        wide, narrow = self.heads * self.head, self.kv_heads * self.head
+        return {
+            "q_proj": (self.hidden, wide),
+            "k_proj": (self.hidden, narrow),
+            "v_proj": (self.hidden, narrow),
+            "o_proj": (wide, self.hidden),
+            "gate_proj": (self.hidden, self.feed_forward),
+            "up_proj": (self.hidden, self.feed_forward),
+            "down_proj": (self.feed_forward, self.hidden),
+        }
+
+    @property
+    def parameters(self) -> int:
+        """All weights."""
+        block = sum(inputs * outputs for inputs, outputs in self.modules.values()) + 2 * self.hidden
+        block += 2 * self.head if self.normed_heads else 0
+        if self.biased:
+            block += (self.heads + 2 * self.kv_heads) * self.head
+        embeddings = self.vocabulary * self.hidden * (1 if self.tied else 2)
+        return embeddings + self.layers * block + self.hidden
+
+    def adapter(self, method: Method, rank: int) -> int:
+        """Return the weights of a LoRA: rank · layers · Σ (inputs + outputs) over its modules (Hu et al., 2021).
+
+        Raises:
+            ModelError: A target module is none of a block's.
+        """
+        names = list(self.modules) if method.target_modules == "all-linear" else list(method.target_modules)
+        unknown = [name for name in names if name not in self.modules]
+        if unknown:
+            raise ModelError(f"estimates do not know the module {unknown[0]!r}; known are {', '.join(self.modules)}")
+        return rank * self.layers * sum(sum(self.modules[name]) for name in names)
+
+    def cache_per_token(self, width: int) -> int:
+        """Return bytes of keys and values a token: 2 · layers · kv heads · head · bytes a number."""
+        return 2 * self.layers * self.kv_heads * self.head * width
+
+
+def shape_of(config: Mapping[str, Any], name: str) -> Shape:
+    """Return the shape that a `config.json` declares.
+
+    Raises:
+        ModelError: It is no dense decoder of this kind.
+    """
+    if "num_experts" in config or "num_local_experts" in config:
+        raise ModelError(f"model {name} is a mixture of experts: estimates know dense decoders alone")
+    try:
+        hidden, heads = int(config["hidden_size"]), int(config["num_attention_heads"])
+        return Shape(
+            vocabulary=int(config["vocab_size"]),
+            hidden=hidden,
+            layers=int(config["num_hidden_layers"]),
+            heads=heads,
+            kv_heads=int(config.get("num_key_value_heads") or heads),
+            head=int(config.get("head_dim") or hidden // heads),
+            feed_forward=int(config["intermediate_size"]),
+            tied=bool(config.get("tie_word_embeddings", False)),
+            normed_heads=config.get("model_type") in NORMED_HEADS,
+            biased=bool(config.get("attention_bias", config.get("model_type") == "qwen2")),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"model {name} has no shape that estimates know: config.json lacks {error}") from error
+
+
+def read_shape(model: Model, folder: Path) -> Shape:
+    """Read a model's shape: from its folder, from what is known of it, or from its `config.json` on the hub.
+
+    Raises:
+        ModelError: It cannot be had, or is no dense decoder.
+    """
+    from tunescale_core.models import config_file
+
+    known = tomllib.loads((Path(__file__).parent / "known_shapes.toml").read_text(encoding="utf-8"))
+    if model.source in known and model.revision is None:
+        return shape_of(known[model.source], model.source)
+    path = config_file(model, folder)
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"model {model.source}: {path} cannot be read: {error}") from error
+    return shape_of(config, model.source)

@@ -1,0 +1,79 @@
+"""Estimates as a table, beside what a run measured where there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tunescale_core.estimate.costs import Estimate
+from tunescale_core.latency import anatomy
+from tunescale_core.results import Candidate, Results
+from tunescale_core.tables.table import MISSING, Block, Column, Entry, Row, Table, number, words
+
+GB = 1e9
+
+
+def estimate_table(found: Sequence[Estimate], measured: Results | None = None) -> Table:
+    """Return a row a variant; with results, the measured training peak, time a token and weights stand beside."""
+    columns = [
+        Column("variant", words=True),
+        Column("weights, M"),
+        Column("trained, M"),
+        Column("training GB"),
+        Column("fits"),
+        Column("ms a token, at least"),
+        Column("cache kB a token"),
+        Column("serving GB"),
+        Column("store GB"),
+    ]
+    if measured:
+        columns += [Column(head, "measured") for head in ("trained, M", "training GB", "ms a token")]
+    rows = [Row(one.variant, (*_entries(one), *(_measured(one, measured) if measured else ()))) for one in found]
+    total = sum(one.store_bytes for one in found) / GB
+    notes = [f"store in all: {total:.3g} GB", "training GB: weights, gradients, Adam's moments and logits"]
+    if measured:
+        notes.append("measured training GB is the process's peak, on a CPU with the libraries' own in it")
+    return Table("estimate", "Before spending", tuple(columns), (Block("", tuple(rows)),), tuple(notes))
+
+
+def _entries(one: Estimate) -> tuple[Entry, ...]:
+    fits = Entry(MISSING) if one.fits is None else words("yes" if one.fits else "NO")
+    return (
+        words(one.variant),
+        _millions(one.parameters),
+        _millions(one.trainable or None),
+        _gigabytes(one.training_bytes),
+        fits,
+        number(1000 * one.seconds_per_token, 4),
+        number(one.cache_per_token / 1000, 3),
+        _gigabytes(one.serving_bytes),
+        _gigabytes(one.store_bytes or None),
+    )
+
+
+def _measured(one: Estimate, results: Results) -> tuple[Entry, ...]:
+    """Find a variant's records by its id; its seeds share an estimate."""
+    candidates = [each for each in results.candidates if one.variant in {each.id, *_seeded(results, each)}]
+    if not candidates:
+        return (Entry(MISSING), Entry(MISSING), Entry(MISSING))
+    costs = [c.record.cost for task in results.tasks for c in results.at(candidates[0], task) if c.record]
+    known = [cost for cost in costs if cost is not None]
+    paces = [found.pace for task in results.tasks if (found := anatomy(results, candidates[0], task))]
+    steady = [pace for pace in paces if pace is not None]
+    return (
+        _millions(known[0].trainable_parameters if known else None),
+        _gigabytes(max((cost.peak_memory_bytes for cost in known), default=None)),
+        number(1000 * sum(steady) / len(steady) if steady else None, 4),
+    )
+
+
+def _seeded(results: Results, candidate: Candidate) -> set[str]:
+    seeds = {cell.seed for task in results.tasks for cell in results.at(candidate, task)}
+    return {f"{candidate.id}-s{seed}" for seed in seeds}
+
+
+def _millions(value: int | None) -> Entry:
+    return number(None if value is None else value / 1e6, 3)
+
+
+def _gigabytes(value: float | None) -> Entry:
+    return number(None if value is None else value / GB, 3)
