@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from tunescale_core.models import Opened
+from tunescale_core.reasoning import reasoning
 from tunescale_core.tasks.task import Message
 
 if TYPE_CHECKING:
     import torch
 
 Finish = Literal["stop", "length"]
-_THOUGHT = re.compile(r"<think>(.*?)(?:</think>|$)", re.DOTALL)
-_PROSE = re.compile(r"\w+\W+\w+\W+\w+")
-"""Three words before a box are reasoning; a lead-in of two ("Answer:") is not."""
 
 
 @dataclass(frozen=True)
@@ -151,12 +148,3 @@ class Decoder:
 
     def _count(self, text: str) -> int:
         return len(self.opened.tokenizer(text, add_special_tokens=False).input_ids) if text else 0
-
-
-def reasoning(text: str) -> str:
-    """Return what a completion thinks before it answers: its `<think>` passage, or prose before the box."""
-    thought = _THOUGHT.search(text)
-    if thought:
-        return thought[1].strip()
-    before, box, _ = text.partition("\\boxed")
-    return before.strip() if box and _PROSE.search(before) else ""

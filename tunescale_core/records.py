@@ -40,6 +40,8 @@ class Line(Frozen):
     """The example's id in its data."""
     group: str = ""
     """What it shares with others, as questions on one passage do; "" where nothing."""
+    prompt: str = ""
+    """The user's message."""
     gold: tuple[str, ...]
     text: str
     answer: str | None

@@ -203,6 +203,7 @@ class Bench:
                 Line(
                     example=example.id,
                     group=example.group,
+                    prompt=example.messages[-1]["content"],
                     gold=example.gold,
                     text=completion.text,
                     answer=said,

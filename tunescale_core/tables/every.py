@@ -8,6 +8,7 @@ from pathlib import Path
 from tunescale_core.ranks import Ties
 from tunescale_core.results import Results
 from tunescale_core.tables.formats import as_csv, as_json, latex, markdown, terminal
+from tunescale_core.tables.latency_table import latency_table
 from tunescale_core.tables.lora_tables import table2, table3, transfer_table
 from tunescale_core.tables.study_table import output_table, table1
 from tunescale_core.tables.table import Table, beside
@@ -33,4 +34,5 @@ def every_table(results: Results, ties: Ties = "latency", reference: Results | N
 
 def _tables(results: Results, ties: Ties) -> list[Table]:
     outputs = [output_table(results)] if any(cell.record for cell in results.cells) else []
-    return [table1(results), *outputs, table2(results, ties), table3(results), transfer_table(results)]
+    others = [table2(results, ties), table3(results), transfer_table(results), latency_table(results)]
+    return [table1(results), *outputs, *others]

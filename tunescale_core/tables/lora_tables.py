@@ -85,7 +85,12 @@ def transfer_table(results: Results) -> Table:
     """Return what tuning did to each task: the relative improvement over the same model untuned, in percent."""
     columns = [Column("candidate", words=True), *(Column("%", task, "higher") for task in results.tasks)]
     rows = [
-        Row(results.label(one), (words(one.id), *(_shift(results, one, task) for task in results.tasks)))
+        Row(
+            results.label(one),
+            (words(one.id), *(_shift(results, one, task) for task in results.tasks)),
+            one.model,
+            one.method,
+        )
         for one in results.candidates
         if one.tuned
     ]

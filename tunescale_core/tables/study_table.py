@@ -57,7 +57,7 @@ def _blocks(results: Results, entries: Callable[[Results, Label], list[Entry]]) 
         for seed in _seeds(results, candidate):
             named = f"{candidate.method} s{seed}" if several and seed is not None else candidate.method
             row = (words(candidate.model), words(named), *entries(results, (candidate, seed)))
-            blocks.setdefault(title, []).append(Row(results.label(candidate), row))
+            blocks.setdefault(title, []).append(Row(results.label(candidate), row, candidate.model, candidate.method))
     yield from blocks.items()
 
 

@@ -39,6 +39,9 @@ class Row:
 
     key: str
     entries: tuple[Entry, ...]
+    model: str = ""
+    """Where the row is about one candidate: its model, and its method below; for filters."""
+    method: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,7 @@ def block(title: str, columns: Sequence[Column], rows: Sequence[Row]) -> Block:
         shown = next(row[place].text for row in done if row[place].value == wanted)
         for row in done:
             row[place] = replace(row[place], best=row[place].text == shown)
-    return Block(title, tuple(Row(row.key, tuple(entries)) for row, entries in zip(rows, done, strict=True)))
+    return Block(title, tuple(replace(row, entries=tuple(entries)) for row, entries in zip(rows, done, strict=True)))
 
 
 def beside(table: Table, other: Table, name: str) -> Table:
@@ -114,7 +117,7 @@ def beside(table: Table, other: Table, name: str) -> Table:
         found = rows.get(row.key)
         at = [theirs.get((table.columns[place].group, table.columns[place].head)) for place in places]
         added = [Entry(MISSING) if found is None or p is None else replace(found[p], best=False) for p in at]
-        return Row(row.key, (*row.entries, *added))
+        return replace(row, entries=(*row.entries, *added))
 
     blocks = tuple(replace(block, rows=tuple(map(widened, block.rows))) for block in table.blocks)
     return replace(table, columns=(*table.columns, *extra), blocks=blocks)

@@ -1,0 +1,91 @@
+"""The page itself: everything that is shown, put into one template with its script, style and plotly inside."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tunescale_core.comparison import Resampler
+from tunescale_core.errors import ResultsError
+from tunescale_core.findings.answers import answers
+from tunescale_core.findings.finding import Finding
+from tunescale_core.plots import Limits, latency_split, quality_latency, rank_curves, transfer_map
+from tunescale_core.ranks import Ties
+from tunescale_core.report.examples import samples
+from tunescale_core.results import Results
+from tunescale_core.tables.every import every_table
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A figure and the element that holds it."""
+
+    name: str
+    title: str
+    figure: dict[str, Any]
+    height: int
+
+
+def write_page(
+    results: Results,
+    target: Path,
+    ties: Ties = "latency",
+    reference: Results | None = None,
+    limits: Limits | None = None,
+) -> None:
+    """Write the report as one HTML file that needs no network.
+
+    Raises:
+        ResultsError: The packages of the `report` extra are not installed.
+    """
+    try:
+        from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+        from plotly.offline import get_plotlyjs
+    except ImportError as error:
+        raise ResultsError(f"the HTML report needs {error.name}: pip install 'tunescale[report]'") from error
+    environment = Environment(
+        loader=FileSystemLoader(HERE), autoescape=select_autoescape(default=True), undefined=StrictUndefined
+    )
+    page = environment.get_template("page.html.j2").render(
+        source=results.source,
+        models=list(dict.fromkeys(one.model for one in results.candidates)),
+        methods=list(dict.fromkeys(one.method for one in results.candidates)),
+        tasks=list(results.tasks),
+        questions=_questions(answers(results, ties)),
+        tables=every_table(results, ties, reference),
+        plots=list(_plots(results, limits)),
+        samples=[asdict(one) for one in samples(results)],
+        plotly=get_plotlyjs(),
+        script=(HERE / "page.js").read_text(encoding="utf-8"),
+        style=(HERE / "page.css").read_text(encoding="utf-8"),
+    )
+    target.write_text(page, encoding="utf-8")
+
+
+def _questions(findings: Sequence[Finding]) -> list[tuple[Finding, list[Finding]]]:
+    """Return each question's answer with its parts."""
+    grouped: list[tuple[Finding, list[Finding]]] = []
+    for one in findings:
+        if one.is_summary:
+            grouped.append((one, []))
+        else:
+            grouped[-1][1].append(one)
+    return grouped
+
+
+def _plots(results: Results, limits: Limits | None) -> Iterator[Plot]:
+    resampler = Resampler(results)
+    made = {
+        "quality-latency": ("Quality against latency", quality_latency(results, resampler, limits)),
+        "rank-curves": ("LoRA rank", rank_curves(results, resampler)),
+        "transfer": ("Transfer", transfer_map(results)),
+        "latency-split": ("Where latency comes from", latency_split(results)),
+    }
+    for name, (title, figure) in made.items():
+        if figure is not None:
+            yield Plot(name, title, json.loads(figure.to_json()), int(figure.layout.height))
