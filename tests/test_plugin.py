@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.making import record as made
 from tunescale_core.grid import cells
-from tunescale_core.records import read_all
+from tunescale_core.records import read_all, write
 from tunescale_core.study import load
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
@@ -145,6 +146,21 @@ def test_failed_cells_are_records(run: Run, tmp_path: Path) -> None:
         assert record.error is not None
         assert record.error.startswith("ModelError: no embedded model")
         assert (record.lines, record.metrics, record.key) == ((), {}, None)
+
+
+def test_findings_are_cases_where_a_study_declares_them(run: Run, tmp_path: Path) -> None:
+    """Declared findings are collected last, and one that records do not bear out fails in one line."""
+    asked = '[[findings]]\nkey = "Q1"\nverdict = "supported"\n'
+    path = study_file(tmp_path, STUDY.replace("[tasks.squad_v2]", "") + asked)
+    listed = [line for line in run("--study", path, "--collect-only", "-q").stdout.splitlines() if "::" in line]
+    assert listed[-1].endswith("::test_findings[Q1]")
+    assert sum("::test_findings" in line for line in listed) == 1
+    store = tmp_path / "kept"
+    write(made(metrics={"macro_f1": 0.5}), store / "records" / "small")
+    done = run("--study", path, "--store", str(store), "-k", "test_findings")
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED
+    assert "Q1: not enough evidence, required supported" in done.stdout
+    assert "During handling" not in done.stdout
 
 
 def test_bad_questions_are_met_before_training(run: Run, tmp_path: Path) -> None:

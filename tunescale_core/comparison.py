@@ -10,7 +10,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from tunescale_core.results import Candidate, Result, Results, Rows
 from tunescale_core.stats import (
@@ -123,16 +123,29 @@ class Resampler:
         return self._weights[key]
 
 
+@lru_cache(maxsize=4)
+def resampler_of(results: Results) -> Resampler:
+    """Return the resampler that everything read from these results shares."""
+    return Resampler(results)
+
+
 class Comparisons:
     """Any two candidates of some results, compared."""
 
     def __init__(self, results: Results, resampler: Resampler | None = None) -> None:
         self.results = results
-        self.resampler = resampler or Resampler(results)
+        self.resampler = resampler or resampler_of(results)
+        self._found: dict[tuple[Candidate, Candidate, str, str], Comparison | None] = {}
 
     def quality(self, new: Candidate, old: Candidate, task: str, metric: Metric | None = None) -> Comparison | None:
         """Compare a metric, the primary one unless given; None where one side has none."""
         metric = metric or self.results.metric(task)
+        key = (new, old, task, metric.name)
+        if key not in self._found:
+            self._found[key] = self._quality(new, old, task, metric)
+        return self._found[key]
+
+    def _quality(self, new: Candidate, old: Candidate, task: str, metric: Metric) -> Comparison | None:
         values = [_mean_metric(self.results.at(side, task), metric.name) for side in (new, old)]
         if values[0] is None or values[1] is None:
             return None
@@ -148,6 +161,12 @@ class Comparisons:
         Resampling the questions says how far the result hangs on which questions were timed; that a machine was
         slower while one side ran is not in it.
         """
+        key = (new, old, task, "latency")
+        if key not in self._found:
+            self._found[key] = self._latency(new, old, task)
+        return self._found[key]
+
+    def _latency(self, new: Candidate, old: Candidate, task: str) -> Comparison | None:
         values = [self.results.latency(side, task) for side in (new, old)]
         if values[0] is None or values[1] is None:
             return None
@@ -170,6 +189,12 @@ class Comparisons:
         if len({rows.timed.tobytes() for rows in everyone}) > 1:
             return None
         return ([rows for rows in sides[0] if rows], [rows for rows in sides[1] if rows])
+
+
+@lru_cache(maxsize=4)
+def comparisons_of(results: Results) -> Comparisons:
+    """Return the comparisons that everything read from these results shares."""
+    return Comparisons(results)
 
 
 @dataclass(frozen=True)
@@ -225,10 +250,7 @@ class _Paired:
         return percentile_interval(difference, self.replicates)
 
     def _jackknife(self) -> Figures:
-        import numpy as np
-
-        n = len(self._sides[0])
-        others = 1.0 - np.eye(n)
+        others = _leaving_one_out(len(self._sides[0]))
         return self.metric.combine(self._sides[0], others) - self.metric.combine(self._sides[1], others)
 
     @property
@@ -241,6 +263,13 @@ class _Paired:
         if self._single and self.metric.law == "binary":
             return enough_for_shares(*self._shares)
         return enough(self.new - self.old, self.replicates, n)
+
+
+@lru_cache(maxsize=4)
+def _leaving_one_out(n: int) -> Figures:
+    import numpy as np
+
+    return 1.0 - np.eye(n)
 
 
 def _mean_metric(cells: Sequence[Result], name: str) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from tunescale_core.grid import Cell
     from tunescale_core.records import Record
     from tunescale_core.run import Bench, Subject
-    from tunescale_core.study import Study
+    from tunescale_core.study import ExpectedFinding, Study
 
 COUNTS = {
     "--train-examples": ("study", "train_examples", "rows each variant is tuned on"),
@@ -91,6 +92,21 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
         grid = cells(metafunc.config.stash[SESSION].load())
         metafunc.parametrize("cell", grid, ids=[cell.id for cell in grid])
+    if "expected_finding" in metafunc.fixturenames:
+        wanted = metafunc.config.stash[SESSION].load().findings
+        metafunc.parametrize("expected_finding", wanted, ids=[one.key for one in wanted])
+
+
+def pytest_pycollect_makeitem(collector: pytest.Module | pytest.Class, obj: object) -> list[pytest.Item] | None:
+    """Make no case of findings where the study declares none, rather than one that is skipped."""
+    if not inspect.isfunction(obj) or "expected_finding" not in inspect.signature(obj).parameters:
+        return None
+    return None if collector.config.stash[SESSION].load().findings else []
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave findings for the end, when there are records."""
+    items.sort(key=lambda item: "expected_finding" in getattr(item, "fixturenames", ()))
 
 
 @pytest.fixture(scope="session")
@@ -142,7 +158,24 @@ def thresholds(bench: Bench, cell: Cell) -> Callable[[Record], None]:
         try:
             hold(record, expected_of(bench.study, cell))
         except ThresholdError as error:
-            pytest.fail(str(error), pytrace=False)
+            raise _one_line(error) from None
+
+    return held
+
+
+@pytest.fixture
+def finding_holds(bench: Bench) -> Callable[[ExpectedFinding], None]:
+    """A function that asserts what the study expects of a finding, from the records on disk."""
+    from tunescale_core.errors import RecordError
+    from tunescale_core.findings.answers import answers
+    from tunescale_core.findings.expected import hold
+    from tunescale_core.results import from_folder
+
+    def held(expected: ExpectedFinding) -> None:
+        try:
+            hold(answers(from_folder(bench.records)), expected)
+        except (RecordError, ThresholdError) as error:
+            raise _one_line(error) from None
 
     return held
 
@@ -200,6 +233,11 @@ def _extra(record: Record) -> dict[str, object]:
     }
 
 
+def _one_line(error: TuneScaleError) -> BaseException:
+    """Return the failure of a case that shows an error's own line and no traceback."""
+    return pytest.fail.Exception(str(error), pytrace=False)
+
+
 class _recording_failure:  # noqa: N801  reads as a statement where it is used
     """Leaves a record of what goes wrong inside, and turns errors made for users into one clean line."""
 
@@ -218,7 +256,7 @@ class _recording_failure:  # noqa: N801  reads as a statement where it is used
         write(record, self._bench.records)
         self._config.stash[SESSION].records.append(record)
         if isinstance(error, TuneScaleError):
-            pytest.fail(str(error), pytrace=False)
+            raise _one_line(error) from None
 
 
 class _Uncaptured(io.TextIOBase):

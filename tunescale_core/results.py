@@ -105,7 +105,7 @@ class Result:
         return self.record.metrics.get(name) if self.record else None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Results:
     """All cells that were read, in the order of their source."""
 

@@ -60,7 +60,7 @@ def weights(groups: Sequence[str], resamples: int = RESAMPLES, seed: int = 0) ->
     members = {name: number for number, name in enumerate(dict.fromkeys(named))}
     rng = np.random.default_rng(seed)
     drawn = rng.multinomial(len(members), np.full(len(members), 1 / len(members)), size=resamples)
-    return drawn[:, [members[name] for name in named]].astype(np.float32)
+    return drawn[:, [members[name] for name in named]].astype(float)
 
 
 def percentile_interval(value: float, replicates: Figures) -> Interval:
@@ -184,7 +184,8 @@ def sign_flip(gains: Figures, seed: int = 0) -> float:
     """Return the two-sided p that gains are as likely losses, by flipping their signs `PERMUTATIONS` times."""
     import numpy as np
 
-    reached = (np.abs(_signs(len(gains), seed) @ gains) >= abs(gains.sum()) * (1 - 1e-9)).sum()
+    flipped = _signs(len(gains), seed) @ gains.astype(np.float32)
+    reached = (np.abs(flipped) >= abs(gains.sum()) * (1 - 1e-6)).sum()
     return float((reached + 1) / (PERMUTATIONS + 1))
 
 

@@ -139,6 +139,14 @@ class Expectation(Declared):
         return self
 
 
+class ExpectedFinding(Declared):
+    """What a study expects one of its findings to say."""
+
+    key: Annotated[str, Field(pattern=r"^[QC][1-7](\.\S+)?$")]
+    """A question, `Q1`, or one of its parts, `Q1.full-on-arc.arc.quality`, as `tunescale findings` lists them."""
+    verdict: Literal["supported", "refuted", "not enough evidence"]
+
+
 class Head(Declared):
     """The study's name and what all its parts share."""
 
@@ -166,6 +174,7 @@ class Study(Declared):
     tasks: Annotated[dict[Name, TaskData], Field(min_length=1)]
     protocol: Protocol = Protocol()
     expect: tuple[Expectation, ...] = ()
+    findings: tuple[ExpectedFinding, ...] = ()
     folder: Path = Path()
     """Where relative data paths start: the study file's own folder."""
 

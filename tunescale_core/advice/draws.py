@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from tunescale_core.advice.constraints import Bar, Constraints
-from tunescale_core.comparison import Resampler
+from tunescale_core.comparison import resampler_of
 from tunescale_core.errors import ResultsError
 from tunescale_core.results import Candidate, Results
 from tunescale_core.stats import SMALLEST
@@ -24,7 +24,7 @@ class Draws:
     def __init__(self, results: Results, constraints: Constraints) -> None:
         self.results = results
         self.constraints = constraints
-        self.resampler = Resampler(results)
+        self.resampler = resampler_of(results)
         served = constraints.tasks
         self.candidates = [one for one in results.candidates if all(self._measured(one, task) for task in served)]
         if not self.candidates:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from tunescale_core.comparison import Comparisons
+from tunescale_core.comparison import comparisons_of
 from tunescale_core.findings.finding import Finding, Show, compared
 from tunescale_core.ranks import Ties, best_lora, full_on, loras_on
 from tunescale_core.results import Candidate, Results
@@ -30,7 +30,7 @@ class Evidence:
     def __init__(self, results: Results, ties: Ties = "latency") -> None:
         self.results = results
         self.ties = ties
-        self.comparisons = Comparisons(results)
+        self.comparisons = comparisons_of(results)
 
     @property
     def tuned(self) -> tuple[str, ...]:

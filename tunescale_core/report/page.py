@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tunescale_core.comparison import Resampler
+from tunescale_core.comparison import resampler_of
 from tunescale_core.errors import ResultsError
 from tunescale_core.findings.answers import answers
 from tunescale_core.findings.finding import Finding
@@ -79,7 +79,7 @@ def _questions(findings: Sequence[Finding]) -> list[tuple[Finding, list[Finding]
 
 
 def _plots(results: Results, limits: Limits | None) -> Iterator[Plot]:
-    resampler = Resampler(results)
+    resampler = resampler_of(results)
     made = {
         "quality-latency": ("Quality against latency", quality_latency(results, resampler, limits)),
         "rank-curves": ("LoRA rank", rank_curves(results, resampler)),
