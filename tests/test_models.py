@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tunescale_core.errors import ModelError
-from tunescale_core.models import MINIMAL_TEMPLATE, files_digest, open_model, resolve, tokenizer_of
+from tunescale_core.models import MINIMAL_TEMPLATE, config_file, files_digest, open_model, resolve, tokenizer_of
 from tunescale_core.study import Model, Protocol
 
 ASK = """
@@ -108,6 +108,19 @@ def test_a_source_that_is_nothing_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="model some/where/else cannot be opened: ") as caught:
         resolve(Model(source="some/where/else"), tmp_path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("source", ["/no/such/folder", "./none/at/all", "a/b/c"])
+def test_a_path_that_is_no_folder_says_so(source: str, tmp_path: Path) -> None:
+    """A source that looks like a path and is none is refused in plain words, not as a malformed hub id."""
+    with pytest.raises(ModelError, match="there is no such folder, and it is no hub id"):
+        resolve(Model(source=source), tmp_path)
+
+
+def test_the_configuration_alone_can_be_had(small: Path) -> None:
+    """A model's config.json is found in its folder, embedded or of one's own."""
+    for source in (str(small), "embedded:mini-small"):
+        assert json.loads(config_file(Model(source=source), Path()).read_text())["model_type"] == "qwen3"
 
 
 def test_opened_models_are_ready(small: Path) -> None:

@@ -54,7 +54,12 @@ def test_nothing_beats_the_front(points: list[tuple[float, float, str]], higher:
 def test_figure_1_has_a_panel_a_task_and_a_point_a_candidate() -> None:
     """Each task has a panel; each candidate is a point in it with its id, and intervals as bars."""
     figure = drawn(results("base", "full", "lora-r4", tasks=("arc", "squad_v2")))
-    assert [note.text for note in figure.layout.annotations] == ["asked arc", "asked squad_v2"]
+    assert [note.text for note in figure.layout.annotations] == [
+        "asked arc",
+        "asked squad_v2",
+        "majority letter",
+        "always abstain",
+    ]
     points = [trace for trace in figure.data if trace.mode == "markers"]
     assert {trace.name for trace in points} == {"base", "full", "lora"}
     assert sorted(point[0] for trace in points for point in trace.customdata) == sorted(
@@ -74,9 +79,9 @@ def test_published_figures_have_no_bars() -> None:
 def test_constraints_are_lines() -> None:
     """A latency limit is a line in every panel, a quality bar in its own task's alone."""
     found = results("base", "full", tasks=("arc", "squad_v2"))
-    assert len(drawn(found).layout.shapes) == 0
+    floors = len(drawn(found).layout.shapes)
     figure = drawn(found, Limits(0.5, (("arc", 0.7),)))
-    assert len(figure.layout.shapes) == 3
+    assert len(figure.layout.shapes) == floors + 3 == 5
     assert all(shape.line.width > 0 for shape in figure.layout.shapes)
 
 

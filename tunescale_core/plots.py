@@ -13,6 +13,7 @@ from tunescale_core.ranks import loras_on
 from tunescale_core.results import Candidate, Results
 from tunescale_core.stats import Interval, percentile_interval
 from tunescale_core.tables.latency_table import reference_of
+from tunescale_core.trivial import trivial_quality, trivial_rule
 
 COLOURS = {"base": "#5b6770", "full": "#c2410c", "lora": "#1d6fa5"}
 SYMBOLS = {"base": "square", "full": "diamond", "lora": "circle"}
@@ -104,7 +105,7 @@ def transfer_map(results: Results) -> Any:
     tuned = [one for one in results.candidates if one.tuned]
     if not tuned:
         return None
-    shifts = [[_shift(results, one, task) for task in results.tasks] for one in tuned]
+    shifts = [[results.improvement(one, task) for task in results.tasks] for one in tuned]
     clipped = [[None if value is None else max(-100.0, min(100.0, value)) for value in row] for row in shifts]
     text = [["" if value is None else f"{value:+.1f}" for value in row] for row in shifts]
     heat = Heatmap(
@@ -182,6 +183,10 @@ def _panel(figure: Any, results: Results, resampler: Resampler, task: str, colum
         hoverinfo="skip",
     )
     figure.add_trace(line, row=1, col=column)
+    floor = trivial_quality(results, task)
+    if floor is not None:
+        style = {"line_dash": "dot", "line_width": 1, "line_color": "#8a8f98", "opacity": 1, "row": 1, "col": column}
+        figure.add_hline(floor, annotation_text=trivial_rule(results, task), **style)
 
 
 def _family_trace(
@@ -240,14 +245,6 @@ def _bars(values: Sequence[tuple[float, Interval | None]]) -> dict[str, Any] | N
         "arrayminus": [0.0 if reach is None else max(0.0, value - reach.low) for value, reach in values],
         "thickness": 1,
     }
-
-
-def _shift(results: Results, candidate: Candidate, task: str) -> float | None:
-    values = [results.quality(one, task) for one in (candidate, candidate.base)]
-    if values[0] is None or not values[1]:
-        return None
-    sign = 1 if results.metric(task).better == "higher" else -1
-    return 100 * sign * (values[0] - values[1]) / abs(values[1])
 
 
 def _dressed(figure: Any, height: int = HEIGHT) -> Any:

@@ -166,6 +166,13 @@ class Results:
         """Return the mean seconds of a call, its mean over seeds; None where it is missing."""
         return _mean([cell.latency for cell in self.at(candidate, task)])
 
+    def improvement(self, candidate: Candidate, task: str) -> float | None:
+        """Return the gain in quality over the same model untuned, in percent of it, plus being better.
+
+        None where either is missing, or the untuned model's quality is zero.
+        """
+        return relative_gain(self.metric(task), self.quality(candidate, task), self.quality(candidate.base, task))
+
     def metric(self, task: str) -> Metric:
         """Return a task's primary metric."""
         return next(cell.metric for cell in self.cells if cell.task == task)
@@ -214,6 +221,13 @@ def _columns(table: Any) -> Rows:
         seconds=column("seconds").astype(float),
         first_token_seconds=column("first_token_seconds").astype(float),
     )
+
+
+def relative_gain(metric: Metric, new: float | None, old: float | None) -> float | None:
+    """Return how much better `new` is than `old`, in percent of `old`; None where that cannot be said."""
+    if new is None or not old:
+        return None
+    return 100 * (1 if metric.better == "higher" else -1) * (new - old) / abs(old)
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 from tunescale_core.records import read_rows
@@ -9,6 +10,7 @@ from tunescale_core.results import Results
 from tunescale_core.tasks import TASKS, Answer
 
 
+@lru_cache(maxsize=64)  # every table and figure asks
 def trivial_quality(results: Results, task: str) -> float | None:
     """Return the primary metric of always giving the task's trivial answer to the examples that were asked.
 

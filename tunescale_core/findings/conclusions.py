@@ -146,19 +146,12 @@ def _better_of(evidence: Evidence, candidates: list[Candidate], task: str) -> Ca
 
 
 def _shifts(evidence: Evidence, model: str, kind: str, *, worst: bool = False) -> list[float]:
-    """Return relative improvements over the base on tasks not tuned on; with `worst`, only losses count."""
-    shifts = []
-    for candidate in evidence.results.candidates:
-        if candidate.model != model or not candidate.tuned or candidate.is_full != (kind == "full"):
-            continue
-        for task in evidence.results.tasks:
-            values = [evidence.results.quality(one, task) for one in (candidate, candidate.base)]
-            if task == candidate.trained_on or values[0] is None or not values[1]:
-                continue
-            sign = 1 if evidence.results.metric(task).better == "higher" else -1
-            shift = sign * (values[0] - values[1]) / abs(values[1])
-            shifts.append(min(shift, 0.0) if worst else shift)
-    return shifts
+    """Return improvements over the base in percent on tasks not tuned on; with `worst`, only losses count."""
+    results = evidence.results
+    tuned = [one for one in results.candidates if one.model == model and one.tuned and one.is_full == (kind == "full")]
+    pairs = [(one, task) for one in tuned for task in results.tasks if task != one.trained_on]
+    shifts = [shift for one, task in pairs if (shift := results.improvement(one, task)) is not None]
+    return [min(shift, 0.0) for shift in shifts] if worst else shifts
 
 
 def _shift_finding(key: str, sizes: Mapping[str, float], what: str) -> Finding:
@@ -166,8 +159,8 @@ def _shift_finding(key: str, sizes: Mapping[str, float], what: str) -> Finding:
         key,
         f"LoRA {what} on tasks not tuned on than full tuning",
         "full - lora, of the largest relative change among tasks not tuned on",
-        {kind: 100 * size for kind, size in sizes.items()},
-        100 * (sizes["full"] - sizes["lora"]),
+        dict(sizes),
+        sizes["full"] - sizes["lora"],
         "points",
         merit=sizes["lora"] - sizes["full"] if "larger" in what else sizes["full"] - sizes["lora"],
         note="extremes of several comparisons: no interval",

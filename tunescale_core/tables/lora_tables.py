@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from tunescale_core.ranks import TIE_RULES, Correlation, Ties, best_lora, full_on, rank_correlation
-from tunescale_core.results import Candidate, Results
+from tunescale_core.results import Candidate, Results, relative_gain
 from tunescale_core.tables.table import MISSING, Block, Column, Entry, Row, Table, number, quality, words
+from tunescale_core.trivial import trivial_quality
 
 
 def table2(results: Results, ties: Ties = "latency") -> Table:
@@ -17,6 +18,7 @@ def table2(results: Results, ties: Ties = "latency") -> Table:
         Column("s ↓", "best LoRA"),
         Column("score", "full"),
         Column("s ↓", "full"),
+        Column("score", "trivial"),
     )
     rows = tuple(
         _against(results, model, task, ties)
@@ -58,7 +60,8 @@ def _against(results: Results, model: str, task: str, ties: Ties) -> Row:
     rank = sides[0].rank if sides[0] else None
     head = (words(f"{task} ({metric.label} {metric.arrow})"), words(model), Entry(str(rank or MISSING), rank))
     key = _named(results, model, task)
-    return Row(key, (*head, marked[0][0], marked[1][0], marked[0][1], marked[1][1]))
+    floor = quality(metric, trivial_quality(results, task))
+    return Row(key, (*head, marked[0][0], marked[1][0], marked[0][1], marked[1][1], floor))
 
 
 def _named(results: Results, model: str, rest: str) -> str:
@@ -84,6 +87,7 @@ def _correlation_row(task: str, figure: str, found: Correlation) -> tuple[Entry,
 def transfer_table(results: Results) -> Table:
     """Return what tuning did to each task: the relative improvement over the same model untuned, in percent."""
     columns = [Column("candidate", words=True), *(Column("%", task, "higher") for task in results.tasks)]
+    tuned = [one for one in results.candidates if one.tuned]
     rows = [
         Row(
             results.label(one),
@@ -91,18 +95,27 @@ def transfer_table(results: Results) -> Table:
             one.model,
             one.method,
         )
-        for one in results.candidates
-        if one.tuned
+        for one in tuned
     ]
+    rows += [row for model in results.tuned if (row := _trivial_row(results, model)) is not None]
     notes = ("improvement over the untuned model in percent; on tasks not tuned on, minus is forgetting",)
     return Table("transfer", "Transfer: trained on × asked", tuple(columns), (Block("", tuple(rows)),), notes)
 
 
 def _shift(results: Results, candidate: Candidate, task: str) -> Entry:
-    values = [results.quality(one, task) for one in (candidate, candidate.base)]
-    if values[0] is None or not values[1]:
-        return Entry(MISSING)
-    sign = 1 if results.metric(task).better == "higher" else -1
-    shift = 100 * sign * (values[0] - values[1]) / abs(values[1])
+    shift = results.improvement(candidate, task)
     own = "*" if task == candidate.trained_on else ""
-    return Entry(f"{shift:+.1f}{own}", shift)
+    return Entry(MISSING) if shift is None else Entry(f"{shift:+.1f}{own}", shift)
+
+
+def _trivial_row(results: Results, model: str) -> Row | None:
+    """Return how answering without looking stands against an untuned model; None where it is not known."""
+    base = Candidate(model, "base")
+    gains = [
+        relative_gain(results.metric(task), trivial_quality(results, task), results.quality(base, task))
+        for task in results.tasks
+    ]
+    if all(gain is None for gain in gains):
+        return None
+    entries = [Entry(MISSING) if gain is None else Entry(f"{gain:+.1f}", gain) for gain in gains]
+    return Row(f"trivial {_named(results, model, '')}", (words(f"trivial against {base.id}"), *entries))
