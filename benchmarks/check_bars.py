@@ -1,9 +1,10 @@
 """How fast and small the embedded study is, each run a process of its own, held against what is promised.
 
-    python benchmarks/check_bars.py
+    python benchmarks/check_bars.py [EMPTY_FOLDER]
 
 Takes some ten minutes on two idle cores, prints each bar with what was measured, and exits with 1 where one is missed.
-Nothing else should run meanwhile. Opening a checkpoint counts as overhead of the cell that opens it.
+Nothing else should run meanwhile. The folder keeps the store, and with it the records, for `check_family.py`. Opening
+a checkpoint counts as overhead of the cell that opens it.
 """
 
 from __future__ import annotations
@@ -80,6 +81,7 @@ def overhead(records: Path, junit: Path) -> float:
 
 def measure(folder: Path) -> list[Bar]:
     """Make every run and return the bars."""
+    folder.mkdir(parents=True, exist_ok=True)
     store, junit = folder / "store", folder / "warm.xml"
     collect = run("--collect-only")
     slice_ = run("-k", "base and for-arc", "--store", str(folder / "other"))
@@ -98,8 +100,11 @@ def measure(folder: Path) -> list[Bar]:
 
 def main() -> int:
     """Print the bars; 1 where one is missed."""
-    with tempfile.TemporaryDirectory() as folder:
-        bars = measure(Path(folder))
+    kept = Path(sys.argv[1]) if len(sys.argv) > 1 else None
+    if kept is not None and kept.is_dir() and any(kept.iterdir()):
+        raise SystemExit(f"{kept} is not empty, and the first run is to start from nothing")
+    with tempfile.TemporaryDirectory() as scratch:
+        bars = measure(kept or Path(scratch))
     print(tabulate([bar.row for bar in bars], ["bar", "measured", "at most", ""], disable_numparse=True))  # noqa: T201
     return 0 if all(bar.measured <= bar.at_most for bar in bars) else 1
 
