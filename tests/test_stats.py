@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import bootstrap
+from scipy.stats import bootstrap, permutation_test, spearmanr
 from statsmodels.stats.contingency_tables import mcnemar as their_mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
@@ -183,3 +183,17 @@ def test_small_rank_correlations_have_exact_p(order: list[int]) -> None:
     found = correlation(list(range(5)), [float(place) for place in order], ranks=True)
     assert found is not None
     assert found[1] * 120 == pytest.approx(round(found[1] * 120))
+
+
+@pytest.mark.parametrize("n", [4, 6, 8])
+def test_the_exact_rank_test_is_scipys(n: int) -> None:
+    """Trying all orders gives scipy's rho, ties included, and the p of its permutation test."""
+    x, y = [1.0, 2.0, 2.0, 4.0, 5.0, 7.0, 6.0, 8.0][:n], [1.0, 3.0, 2.0, 5.0, 4.0, 7.0, 6.0, 8.0][:n]
+    found = correlation(x, y, ranks=True)
+    assert found is not None
+    assert found[0] == pytest.approx(float(spearmanr(x, y).statistic))
+    if n < 8:
+        theirs = permutation_test(
+            (x,), lambda order: spearmanr(order, y).statistic, permutation_type="pairings", n_resamples=np.inf
+        )
+        assert found[1] == pytest.approx(theirs.pvalue)

@@ -7,6 +7,7 @@ training cost are single measurements and do not vary.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -106,7 +107,7 @@ class Chooser:
         return -quality if self.constraints.objective.metric.better == "higher" else quality
 
     def _rank(self, one: Standing) -> tuple[float, float]:
-        return self._worse(one.bound), one.latency or 0.0
+        return self._worse(one.bound), math.inf if one.latency is None else one.latency
 
     def _standings(self) -> Sequence[Standing]:
         import numpy as np
@@ -123,7 +124,7 @@ class Chooser:
             Standing(
                 candidate=one,
                 quality=self.draws.point(one, asked.objective),
-                bound=float(np.quantile(merit[place], ALPHA)) * (1 if merit is quality else -1),
+                bound=float(np.nanquantile(merit[place], ALPHA)) * (1 if merit is quality else -1),
                 latency=self.draws.mean_latency(one),
                 memory=self.draws.memory(one),
                 cost=self.draws.cost(one),
@@ -165,7 +166,7 @@ class Chooser:
         objective = self.constraints.objective
         gains = self.draws.quality(one.candidate, objective) - self.draws.quality(first.candidate, objective)
         gains = gains if objective.metric.better == "higher" else -gains
-        return bool(np.quantile(gains, 1 - ALPHA / 2) >= 0)
+        return bool(np.nanquantile(gains, 1 - ALPHA / 2) >= 0)
 
     def _to_settle(self, open_: Sequence[Standing]) -> str:
         likeliest = max(open_, key=lambda one: one.feasible)
@@ -207,7 +208,7 @@ def _best_shares(merit: Figures, kept: Figures) -> list[float]:
     """Return in what share of the resamples each candidate is feasible and unbeaten; equals share a win."""
     import numpy as np
 
-    allowed = np.where(kept, merit, -np.inf)
+    allowed = np.where(kept & ~np.isnan(merit), merit, -np.inf)
     top = allowed.max(axis=0)
     wins = (allowed == top) & kept
     shared = wins / np.maximum(wins.sum(axis=0), 1)

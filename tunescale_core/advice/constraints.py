@@ -18,6 +18,7 @@ LatencyStat = Literal["mean", "median", "p95", "p99"]
 STATS: tuple[LatencyStat, ...] = ("mean", "median", "p95", "p99")
 _BAR = re.compile(r"(?P<task>[A-Za-z0-9._-]+):(?P<metric>\w+)(?:=(?P<bar>[-+.\deE]+))?")
 _DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>s|m|h|d)?")
+_SIZE = re.compile(r"\d+(\.\d+)?\s*[A-Za-z]*")
 SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
 
 
@@ -83,12 +84,37 @@ def parse_bar(results: Results, text: str) -> Bar:
     return Bar(found["task"], metric, value)
 
 
+def parse_minimum(results: Results, text: str) -> Bar:
+    """Read a bar that must be reached, `task:metric=value`.
+
+    Raises:
+        ResultsError: As `parse_bar`, or it has no value.
+    """
+    bar = parse_bar(results, text)
+    if bar.value is None:
+        raise ResultsError(f"cannot read {text!r}: give what must be reached, as {text.strip()}=0.5")
+    return bar
+
+
+def checked_latency(seconds: float | None) -> float | None:
+    """Return a latency limit as it is.
+
+    Raises:
+        ResultsError: It is no positive number of seconds.
+    """
+    if seconds is not None and not 0 < seconds < math.inf:
+        raise ResultsError(f"a latency limit must be more than 0 seconds, got {seconds:g}")
+    return seconds
+
+
 def parse_memory(text: str) -> int:
     """Read a size as `8GiB`.
 
     Raises:
         ResultsError: It is no size.
     """
+    if not _SIZE.fullmatch(text.strip()):
+        raise ResultsError(f"cannot read {text!r} as a size: give a number of bytes, or as 8GiB")
     try:
         return int(TypeAdapter(ByteSize).validate_python(text))
     except ValidationError as error:

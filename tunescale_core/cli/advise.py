@@ -30,21 +30,22 @@ def advise(  # noqa: PLR0913, PLR0917  an option a constraint
     from tunescale_core.advice.choice import Chooser
     from tunescale_core.advice.constraints import (
         Constraints,
+        checked_latency,
         objective_of,
-        parse_bar,
         parse_duration,
         parse_memory,
+        parse_minimum,
         parse_stat,
     )
     from tunescale_core.advice.shown import as_object, as_text
 
     with one_line_errors():
         results = read(records, table)
-        bars = tuple(parse_bar(results, text) for text in minimum or ())
+        bars = tuple(parse_minimum(results, text) for text in minimum or ())
         constraints = Constraints(
             objective_of(results, maximise, bars),
             bars,
-            max_latency,
+            checked_latency(max_latency),
             parse_stat(latency_stat),
             None if max_memory is None else parse_memory(max_memory),
             None if max_cost is None else parse_duration(max_cost),

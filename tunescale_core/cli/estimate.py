@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -33,6 +34,11 @@ def estimate(  # noqa: PLR0913, PLR0917  an option a figure
 
     if device not in DEVICES:
         fail(f"no device {device!r}; known are {', '.join(DEVICES)}, or give --bandwidth and --memory")
+    for name, figure in (("--bandwidth", bandwidth), ("--prompt", prompt)):
+        if figure is not None and not 0 < figure < math.inf:
+            fail(f"{name} must be more than 0, got {figure:g}")
+    if not 0 <= overhead < math.inf:
+        fail(f"--overhead must be 0 or more, got {overhead:g}")
     with one_line_errors():
         declared = load(study)
         shapes = {name: read_shape(model, declared.folder) for name, model in declared.models.items()}

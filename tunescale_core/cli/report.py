@@ -48,12 +48,12 @@ def report(  # noqa: PLR0913, PLR0917  an option a wish
 
 
 def _limits(results: Results, max_latency: float | None, minimum: Sequence[str]) -> Limits:
-    from tunescale_core.advice.constraints import parse_bar
+    from tunescale_core.advice.constraints import checked_latency, parse_minimum
     from tunescale_core.plots import Limits
 
-    bars = [parse_bar(results, text) for text in minimum]
+    bars = [parse_minimum(results, text) for text in minimum]
     primary = [(bar.task, bar.value) for bar in bars if bar.metric == results.metric(bar.task)]
-    return Limits(max_latency, tuple((task, value) for task, value in primary if value is not None))
+    return Limits(checked_latency(max_latency), tuple((task, value) for task, value in primary if value is not None))
 
 
 def _write(results: Results, target: Path, ties: Ties, reference: Results | None, limits: Limits) -> None:

@@ -40,6 +40,8 @@ def _whole(question: str, claim: str, parts: list[Finding]) -> Finding:
         return summary(question, claim, (), "nothing to answer it with: see what it compares in docs/findings.md")
     if question == "Q1":
         return summary(question, claim, [part for part in parts if part.aligned])
+    if question == "Q2":
+        return summary(question, claim, [part for part in parts if part.key.endswith("quality")])
     if question == "Q6":
         return summary(question, claim, [part for part in parts if not part.aligned])
     return summary(question, claim, parts)

@@ -22,6 +22,8 @@ class Pair:
     old: Candidate
     task: str
     figure: Figure
+    named: bool = False
+    """Whether the key names the old one too, where a question asks about several."""
 
 
 class Evidence:
@@ -68,8 +70,9 @@ class Evidence:
         if found is None:
             return
         quality, metric = pair.figure == "quality", self.results.metric(pair.task)
+        over = f"-over-{self.results.label(pair.old)}" if pair.named else ""
         named = Finding(
-            f"{question}.{self.results.label(pair.new)}.{pair.task}.{pair.figure}",
+            f"{question}.{self.results.label(pair.new)}{over}.{pair.task}.{pair.figure}",
             f"{pair.new.id} has a better {metric.label if quality else 'latency'} than {pair.old.id} for {pair.task}",
             unit=metric.unit if quality else "s",
             aligned=pair.new.trained_on == pair.task,

@@ -105,7 +105,8 @@ def settled(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 
 def _judged(one: Finding) -> Finding:
-    if one.value is None or math.isnan(one.merit):
+    undefined = one.value is None and one.interval is None and one.merit == 0
+    if undefined or math.isnan(one.merit):
         return replace(one, verdict="not enough evidence", basis="nothing")
     low, high = (one.interval.low, one.interval.high) if one.interval else (one.merit, one.merit)
     sure = one.p_adjusted is None or one.p_adjusted < ALPHA

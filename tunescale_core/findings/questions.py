@@ -41,7 +41,7 @@ def larger_base(evidence: Evidence) -> Iterator[Finding]:
             full = evidence.full(small, task)
             if full is not None:
                 for figure in FIGURES:
-                    yield from evidence.better("Q2", Pair(full, base, task, figure))
+                    yield from evidence.better("Q2", Pair(base, full, task, figure, named=True))
 
 
 def lora_with_memory_to_spare(evidence: Evidence) -> Iterator[Finding]:
@@ -91,14 +91,14 @@ def lora_forced(evidence: Evidence) -> Iterator[Finding]:
 
 QUESTIONS: Mapping[str, tuple[str, Callable[[Evidence], Iterator[Finding]]]] = {
     "Q1": ("Fine-tuning is worth it: better and faster on the task tuned on", worth_tuning),
-    "Q2": ("The larger base model is better than the small one, untuned or tuned", larger_base),
+    "Q2": ("The larger base model has the better quality, be the small one untuned or tuned", larger_base),
     "Q3": (
-        "With memory to spare, LoRA is still worth using: better or faster than full tuning",
+        "With memory to spare, LoRA is still the one to use: better and faster than full tuning",
         lora_with_memory_to_spare,
     ),
     "Q4": ("LoRA's rank matters for score or latency", rank_matters),
     "Q5": ("Full tuning is better and faster than the best LoRA", partial_or_full),
-    "Q6": ("Tuning on one task leaves the others unharmed", transfer),
+    "Q6": ("Tuning on one task helps the others too", transfer),
     "Q7": ("LoRA is worth it where memory forces it: better and faster than the untuned model", lora_forced),
 }
 

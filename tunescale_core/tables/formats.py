@@ -24,7 +24,7 @@ def plain(text: str) -> str:
 def terminal(table: Table, bold: Bold = plain) -> str:
     """Return a table for a terminal, block titles as rows of their own."""
     heads = [f"{column.group}\n{_head(column)}" for column in table.columns]
-    lines = list(_rows(table, bold, indent="  " if len(table.blocks) > 1 else ""))
+    lines = list(_rows(table, bold))
     body = tabulate(lines, _once(table.columns, heads), "simple", disable_numparse=True, colalign=_sides(table))
     return "\n".join([body, *(f"({note})" for note in table.notes)])
 
@@ -32,7 +32,7 @@ def terminal(table: Table, bold: Bold = plain) -> str:
 def markdown(table: Table) -> str:
     """Return a table in GitHub's Markdown, the best in bold."""
     heads = [" ".join(part for part in (column.group, _head(column)) if part) for column in table.columns]
-    lines = list(_rows(table, lambda text: f"**{text}**", title=lambda text: f"*{text}*"))
+    lines = list(_rows(table, lambda text: f"**{text}**", title=lambda text: f"*{text}*", escape=_markdown_escaped))
     body = tabulate(lines, heads, "github", disable_numparse=True, colalign=_sides(table))
     return "\n\n".join([f"**{table.title}**", body, *table.notes]) + "\n"
 
@@ -52,7 +52,7 @@ def latex(table: Table) -> str:
 def as_csv(table: Table) -> str:
     """Return a table as CSV: a block's title in a column of its own, numbers at full precision."""
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
+    writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     writer.writerow(["block", *(" ".join(p for p in (c.group, c.head) if p) for c in table.columns)])
     for block in table.blocks:
         writer.writerows(
@@ -97,7 +97,6 @@ def _rows(
     table: Table,
     bold: Bold,
     *,
-    indent: str = "",
     title: Bold = plain,
     escape: Bold = plain,
 ) -> Iterable[list[str]]:
@@ -105,8 +104,7 @@ def _rows(
         if block.title:
             yield [title(escape(block.title)), *[""] * (len(table.columns) - 1)]
         for row in block.rows:
-            first, *rest = (_marked(entry, bold, escape) for entry in row.entries)
-            yield [indent + first, *rest]
+            yield [_marked(entry, bold, escape) for entry in row.entries]
 
 
 def _marked(entry: Entry, bold: Bold, escape: Bold) -> str:
@@ -117,7 +115,12 @@ def _sides(table: Table) -> tuple[str, ...]:
     return tuple("left" if column.words else "right" for column in table.columns)
 
 
+def _markdown_escaped(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
 def _latex_escaped(text: str) -> str:
     for character in "\\&%$#_{}":
         text = text.replace(character, f"\\{character}" if character != "\\" else "\\textbackslash ")
+    text = text.replace("^", "\\textasciicircum{}").replace("~", "\\textasciitilde{}")
     return text.replace("↑", "$\\uparrow$").replace("↓", "$\\downarrow$").replace("–", "--").replace("→", "$\\to$")

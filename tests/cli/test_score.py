@@ -1,21 +1,22 @@
-"""Claims about the command line."""
+"""`tunescale score`: the metrics of a file of answers."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
-from tunescale_core.cli import USAGE, app
+from tunescale_core.cli import app
+from tunescale_core.cli.sources import USAGE
+from tunescale_core.tasks import TASKS
 
 ROW = {"problem": "1 + 1?", "generated_solution": "", "expected_answer": "2"}
 
 
 def test_score_prints_the_metrics_as_json(tmp_path: Path) -> None:
     """`tunescale score … --json` gives every metric of the task and the counts."""
-    from tunescale_core.tasks import TASKS
-
     example = TASKS["openmath"].example(ROW, "answer")
     assert example is not None
     (tmp_path / "d.json").write_text(json.dumps([ROW]), encoding="utf-8")
@@ -28,15 +29,12 @@ def test_score_prints_the_metrics_as_json(tmp_path: Path) -> None:
     assert (found["accuracy"], found["abs_diff"], found["n"], found["missing"]) == (1.0, 0.0, 1, 0)
 
 
-def test_unknown_names_end_in_one_line_and_the_usage_code(tmp_path: Path) -> None:
-    """An unknown task, an unknown model, and a missing file are told in one line each, exit code 4."""
-    wrong = (
-        ["score", "chess", "--data", "d.json", "--predictions", "p.json"],
-        ["pretrain", "mini-huge", "--out", str(tmp_path)],
-        ["score", "arc", "--data", f"{tmp_path}/no.json", "--predictions", f"{tmp_path}/no.json"],
-    )
-    for words in wrong:
-        ran = CliRunner().invoke(app, words)
-        assert ran.exit_code == USAGE
-        assert ran.stderr.startswith("tunescale: ")
-        assert ran.stderr.count("\n") == 1
+@pytest.mark.parametrize(("task", "said"), [("chess", "no task 'chess'"), ("arc", "no.json")])
+def test_unknown_tasks_and_missing_files_end_in_one_line(task: str, said: str, tmp_path: Path) -> None:
+    """An unknown task and a missing file are told in one line each, exit code 4."""
+    file = f"{tmp_path}/no.json"
+    ran = CliRunner().invoke(app, ["score", task, "--data", file, "--predictions", file])
+    assert ran.exit_code == USAGE
+    assert ran.stderr.startswith("tunescale: ")
+    assert said in ran.stderr
+    assert ran.stderr.count("\n") == 1

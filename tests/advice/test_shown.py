@@ -1,0 +1,119 @@
+"""Advice as text and as JSON: the same decision, what it rests on, and dashes for what is not known."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.making import line
+from tests.making import record as made
+from tunescale_core.advice.break_even import break_even
+from tunescale_core.advice.choice import Chooser
+from tunescale_core.advice.constraints import Constraints, objective_of, parse_bar
+from tunescale_core.advice.shown import as_object, as_text
+from tunescale_core.published import reference
+from tunescale_core.records import Record
+from tunescale_core.results import Candidate, Results, from_record
+from tunescale_core.tables.table import MISSING
+from tunescale_core.tasks import Answer
+
+FULL, LARGER = Candidate("m", "full", "arc"), Candidate("large", "base")
+
+
+def asked(right: int, **fields: object) -> Record:
+    """Return a record with so many of forty right."""
+    answers = [Answer(("ABCD"[place % 4],), "ABCD"[(place + (place >= right)) % 4]) for place in range(40)]
+    return made(lines=[line(one, place=place) for place, one in enumerate(answers)], **fields)  # type: ignore[arg-type]
+
+
+def shown(results: Results, bar: str) -> tuple[str, dict[str, Any]]:
+    """Return the advice for a bar as text and as a JSON object, with break-even where there are both sides."""
+    bars = (parse_bar(results, bar),)
+    constraints = Constraints(objective_of(results, None, bars), bars)
+    chooser = Chooser(results, constraints)
+    advice, rule = chooser.advice(), chooser.by_rule()
+    both = {FULL, LARGER} <= set(chooser.candidates)
+    found = break_even(chooser.draws, FULL, LARGER) if both else None
+    arguments = (advice, constraints, rule, [found] if found else [])
+    return as_text(*arguments), json.loads(json.dumps(as_object(*arguments)))
+
+
+def measured(right: int, larger: int = 38) -> Results:
+    tuned = asked(right, method="full", trained_on="arc", seed=0, peak_memory_bytes=2**30)
+    return Results((from_record(tuned), from_record(asked(larger, model="large"))), "here")
+
+
+@pytest.mark.parametrize(
+    ("results", "bar", "decision", "head"),
+    [
+        (measured(4), "arc:accuracy=0.5", "choose", "Ship large-base."),
+        (measured(38), "arc:accuracy=0.5", "tie", "Not enough evidence for one: "),
+        (measured(20, 20), "arc:accuracy=0.5", "not enough evidence", "Not enough evidence: "),
+        (measured(4, 5), "arc:accuracy=0.9", "nothing is feasible", "Nothing that was measured keeps"),
+    ],
+)
+def test_each_decision_has_its_sentence(results: Results, bar: str, decision: str, head: str) -> None:
+    """The text begins with the decision's own sentence, and JSON names the decision."""
+    text, found = shown(results, bar)
+    assert text.startswith(head)
+    assert found["decision"] == decision
+    assert bool(found["next_step"]) is (decision != "choose")
+
+
+def test_the_next_step_is_in_both() -> None:
+    """What to run next follows the decision in the text, and JSON has it word for word."""
+    text, found = shown(measured(20, 20), "arc:accuracy=0.5")
+    assert "measure it with more examples than 40" in found["next_step"]
+    assert found["next_step"] in " ".join(text.split())
+
+
+def test_the_text_has_a_row_a_candidate() -> None:
+    """A row names the candidate, its figures and its shares, and what it breaks; unknown memory is a dash."""
+    text, _ = shown(measured(4), "arc:accuracy=0.5")
+    table = text[text.index("---") :].splitlines()[1:3]
+    rows = {row.split()[0]: row.split()[1:] for row in table}
+    assert rows["large-base"] == ["0.9500", "0.9000", "0.5000", MISSING, "0.0", "100%", "100%", "100%"]
+    tuned = rows["m-full-on-arc"]
+    assert tuned[2:5] == ["0.5000", "1.00", "12.3"]
+    assert tuned[8:] == ["arc", "accuracy", "≥", "0.5"]
+
+
+def test_the_text_says_what_it_rests_on() -> None:
+    """With examples the shares are explained; without, it says that these are point values."""
+    assert "shares of the resamples" in " ".join(shown(measured(4), "arc:accuracy=0.5")[0].split())
+    assert "these are point values" in " ".join(shown(reference("paper"), "arc:macro_f1=0.5")[0].split())
+
+
+def test_the_papers_rule_stands_beside() -> None:
+    """The text and JSON say what the paper's rule would ship, and the text how that one stands."""
+    text, found = shown(measured(30), "arc:accuracy=0.5")
+    assert found["paper_rule"] == "m-full-on-arc"
+    assert "ships: m-full-on-arc (feasible 100%, best 0%)." in " ".join(text.split())
+
+
+def test_no_rule_is_said() -> None:
+    """Where neither a tuned nor a larger model was measured, the rule ships nothing."""
+    tuned_elsewhere = asked(4, method="full", trained_on="squad_v2", seed=0)
+    text, found = shown(Results((from_record(tuned_elsewhere),)), "arc:accuracy=0.5")
+    assert found["paper_rule"] is None
+    assert "ships: nothing: neither side was measured." in " ".join(text.split())
+
+
+def test_break_even_stands_last() -> None:
+    """What tuning pays back is a sentence at the end of the text, and an object in JSON."""
+    text, found = shown(measured(30), "arc:accuracy=0.5")
+    assert text.endswith("m-full-on-arc is not faster than large-base: its training is never paid back in time.")
+    (paid,) = found["break_even"]
+    assert (paid["tuned"], paid["larger"], paid["requests"]) == ("m-full-on-arc", "large-base", None)
+
+
+def test_json_has_every_standing() -> None:
+    """Each candidate stands in JSON by its id, the likeliest best first, figures at full precision."""
+    _, found = shown(reference("paper"), "arc:macro_f1=0.5")
+    assert (found["resampled"], found["maximise"]) == (False, {"task": "arc", "metric": "macro_f1"})
+    assert len(found["standings"]) == 16
+    first = found["standings"][0]
+    assert (first["candidate"], first["quality"], first["latency"]) == ("Qwen3-1.7B-base", 0.7986, 3.4025)
+    assert (first["memory"], first["cost"], first["broken"]) == (None, 0.0, [])

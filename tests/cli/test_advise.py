@@ -1,0 +1,127 @@
+"""`tunescale advise`: what to ship, from a published table or from records."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from tests.making import line
+from tests.making import record as made
+from tunescale_core.cli import app
+from tunescale_core.cli.sources import USAGE
+from tunescale_core.records import write
+from tunescale_core.tasks import Answer
+
+PAPER = str(Path(__file__).parents[2] / "benchmarks" / "baselines" / "paper_table1.csv")
+BAR = ("--min", "arc:macro_f1=0.5")
+
+
+def advise(*words: str) -> Result:
+    return CliRunner().invoke(app, ["advise", *words])
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    """A folder of records: a tuned model that is right and fast, and a larger one that is slow and seldom right."""
+    for model, method, trained_on, right, seconds in (
+        ("small", "full", "arc", 38, 0.1),
+        ("large", "base", None, 10, 1.1),
+    ):
+        answers = [Answer(("ABCD"[place % 4],), "ABCD"[(place + (place >= right)) % 4]) for place in range(40)]
+        lines = [line(one, place=place, seconds=seconds) for place, one in enumerate(answers)]
+        write(made(method, trained_on, lines=lines, model=model, peak_memory_bytes=2**30), tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("words", "chosen"),
+    [
+        (BAR, ["Qwen3-1.7B-base"]),
+        ((*BAR, "--max-latency", "1"), ["Qwen3-0.6B-full-on-openmath"]),
+        (("--maximise", "openmath:abs_diff", "--max-latency", "0.1"), ["Qwen3-0.6B-full-on-openmath"]),
+        (("--min", "squad_v2:f1=20", "--min", "arc:macro_f1=0.5"), ["Qwen3-1.7B-base"]),
+        ((*BAR, "--max-cost", "2h"), ["Qwen3-1.7B-base"]),
+    ],
+)
+def test_json_names_what_to_ship(words: Sequence[str], chosen: list[str]) -> None:
+    """On the paper's table the advice is a JSON object with the choice, from point values."""
+    ran = advise("--table", PAPER, *words, "--json")
+    assert (ran.exit_code, ran.stderr) == (0, "")
+    found = json.loads(ran.stdout)
+    assert (found["decision"], found["chosen"], found["resampled"]) == ("choose", chosen, False)
+
+
+@pytest.mark.parametrize(
+    ("words", "step"),
+    [
+        (("--min", "arc:macro_f1=0.9"), "nearest is Qwen3-1.7B-base, which breaks: arc macro_f1 ≥ 0.9"),
+        ((*BAR, "--max-memory", "8GiB"), "nothing is known of: memory"),
+        ((*BAR, "--max-latency", "1", "--latency-stat", "p95"), "a p95 needs 59 timed examples"),
+    ],
+)
+def test_nothing_feasible_is_an_answer(words: Sequence[str], step: str) -> None:
+    """Where nothing keeps to the constraints that is the advice, exit code 0, with what stands in the way."""
+    ran = advise("--table", PAPER, *words, "--json")
+    assert ran.exit_code == 0
+    found = json.loads(ran.stdout)
+    assert (found["decision"], found["chosen"]) == ("nothing is feasible", [])
+    assert step in found["next_step"]
+
+
+def test_text_says_the_same() -> None:
+    """Without --json the advice is a sentence, a table, the paper's rule and what tuning pays back."""
+    ran = advise("--table", PAPER, *BAR)
+    assert ran.exit_code == 0
+    assert ran.stdout.startswith("Ship Qwen3-1.7B-base.\n")
+    assert "The paper's rule (start small and tune, then scale) ships: Qwen3-1.7B-base" in ran.stdout
+    assert "its training cost is unknown." in ran.stdout
+
+
+def test_records_give_probabilities_and_break_even(study: Path) -> None:
+    """From records the only task's metric is maximised, shares are of resamples, and training is paid back."""
+    ran = advise(str(study), "--max-memory", "1GiB", "--max-cost", "1m", "--json")
+    assert ran.exit_code == 0
+    found = json.loads(ran.stdout)
+    assert (found["decision"], found["chosen"], found["resampled"]) == ("choose", ["small-full-on-arc"], True)
+    assert found["maximise"] == {"task": "arc", "metric": "macro_f1"}
+    (paid,) = found["break_even"]
+    assert (paid["tuned"], paid["larger"]) == ("small-full-on-arc", "large-base")
+    assert paid["requests"] == pytest.approx(12.34)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["nowhere", *BAR], "folder nowhere holds no records"),
+        (["--table", "nowhere.csv", *BAR], "table nowhere.csv cannot be read"),
+        (["folder", "--table", PAPER, *BAR], "give a folder of records or --table, not both"),
+        (["--table", PAPER], "which task is it for?"),
+        (["--table", PAPER, *BAR, "--latency-stat", "p90"], "no latency statistic 'p90'"),
+        (["--table", PAPER, "--min", "arc"], "give TASK:METRIC=VALUE"),
+        (["--table", PAPER, "--min", "chess:elo=1"], "no task 'chess'"),
+        (["--table", PAPER, "--maximise", "arc:elo"], "task arc has no metric 'elo'"),
+        (["--table", PAPER, "--maximise", "arc:accuracy"], "has no accuracy for arc"),
+        (["--table", PAPER, *BAR, "--max-memory", "much"], "cannot read 'much' as a size"),
+        (["--table", PAPER, *BAR, "--max-cost", "soon"], "cannot read 'soon' as a duration"),
+    ],
+)
+def test_bad_input_ends_in_one_line(words: Sequence[str], said: str) -> None:
+    """What cannot be read or is not known is told in one line on stderr, exit code 4, and nothing is printed."""
+    ran = advise(*words)
+    assert (ran.exit_code, ran.stdout) == (USAGE, "")
+    assert ran.stderr.startswith("tunescale: ")
+    assert said in ran.stderr
+    assert ran.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [("--min", "arc:macro_f1"), ("--min", "arc:macro_f1=0.5", "--max-latency", "-1")])
+def test_bars_and_limits_have_values(words: Sequence[str]) -> None:
+    """A bar without a value and a latency below zero end in one line."""
+    ran = advise("--table", PAPER, *words)
+    assert ran.exit_code == USAGE
+    assert len(ran.stderr.strip().splitlines()) == 1

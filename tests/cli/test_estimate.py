@@ -1,0 +1,104 @@
+"""`tunescale estimate`: what a study will take, on a device by name or by its figures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from tests.making import line
+from tests.making import record as made
+from tunescale_core.cli import app
+from tunescale_core.cli.sources import USAGE
+from tunescale_core.records import write
+
+
+def estimate(*words: str) -> Result:
+    return CliRunner().invoke(app, ["estimate", *words])
+
+
+def found(*words: str) -> dict[str, dict[str, Any]]:
+    """Return the estimates of the paper's study, by variant."""
+    ran = estimate("--study", "paper", "--json", *words)
+    assert (ran.exit_code, ran.stderr) == (0, "")
+    return {one["variant"]: one for one in json.loads(ran.stdout)}
+
+
+def test_json_has_every_variant() -> None:
+    """The paper's study has twenty variants: two bases, and on each task five LoRAs and full tuning."""
+    estimates = found()
+    assert len(estimates) == 20
+    assert sum(one["training_bytes"] is None for one in estimates.values()) == 2
+    assert estimates["qwen3-0.6b-base"]["parameters"] == 596_049_920
+
+
+def test_a_table_is_the_default() -> None:
+    """Without --json each variant has a row, and the store in all is a note."""
+    ran = estimate("--study", "paper")
+    assert ran.exit_code == 0
+    assert all(name in ran.stdout for name in found())
+    assert "(store in all: " in ran.stdout
+
+
+def test_a_devices_figures_can_be_given() -> None:
+    """Half the bandwidth takes twice the time a token, and less memory than training needs does not fit."""
+    full = "qwen3-0.6b-full-on-arc"
+    fast, slow = (found("--bandwidth", speed, "--memory", "1GiB")[full] for speed in ("2e12", "1e12"))
+    assert slow["seconds_per_token"] == pytest.approx(2 * fast["seconds_per_token"])
+    assert (fast["fits"], found("--memory", "80GB")[full]["fits"]) == (False, True)
+
+
+def test_a_device_is_known_by_name() -> None:
+    """An L4 reads the weights more slowly than an H200."""
+    base = "qwen3-1.7b-base"
+    assert found("--device", "l4")[base]["seconds_per_token"] > found("--device", "h200")[base]["seconds_per_token"]
+
+
+def test_launching_and_prompts_count() -> None:
+    """What launching takes is the least time a token, and a longer prompt takes more cache."""
+    base = "qwen3-0.6b-base"
+    assert found("--overhead", "0.5")[base]["seconds_per_token"] == 0.5
+    assert found("--prompt", "512")[base]["serving_bytes"] > found("--prompt", "256")[base]["serving_bytes"]
+
+
+def test_measurements_stand_beside(tmp_path: Path) -> None:
+    """With a run's records, the weights that it trained stand in the variant's row."""
+    write(made("full", "arc", lines=[line()], model="qwen3-0.6b"), tmp_path)
+    ran = estimate("--study", "paper", "--records", str(tmp_path))
+    assert ran.exit_code == 0
+    assert "measured" in ran.stdout
+    assert "the process's peak" in ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--device", "abacus"], "no device 'abacus'; known are h200, h100, a100, l40s, l4, rtx4090"),
+        (["--study", "nobody"], "no study is called 'nobody'"),
+        (["--study", "nowhere.toml"], "nowhere.toml"),
+        (["--memory", "much"], "cannot read 'much' as a size"),
+        (["--records", "nowhere"], "folder nowhere holds no records"),
+    ],
+)
+def test_bad_input_ends_in_one_line(words: Sequence[str], said: str) -> None:
+    """What cannot be read or is not known is told in one line on stderr, exit code 4, and nothing is printed."""
+    ran = estimate(*words)
+    assert (ran.exit_code, ran.stdout) == (USAGE, "")
+    assert ran.stderr.startswith("tunescale: ")
+    assert said in ran.stderr
+    assert ran.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "words", [("--bandwidth", "-1"), ("--bandwidth", "0"), ("--overhead", "-1"), ("--prompt", "0")]
+)
+def test_impossible_figures_are_refused(words: Sequence[str]) -> None:
+    """A device without bandwidth and a prompt without tokens are refused in one line that names the option."""
+    ran = estimate(*words)
+    assert ran.exit_code == USAGE
+    assert ran.stderr.startswith(f"tunescale: {words[0]} must be")

@@ -1,0 +1,101 @@
+"""`tunescale report`: the tables of a published table, or of records, in any format."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from tests.making import line
+from tests.making import record as made
+from tunescale_core.cli import app
+from tunescale_core.cli.sources import USAGE
+from tunescale_core.records import write
+
+PAPER = str(Path(__file__).parents[2] / "benchmarks" / "baselines" / "paper_table1.csv")
+FORMATS = ("terminal", "markdown", "latex", "csv", "json")
+
+
+def report(*words: str) -> Result:
+    return CliRunner().invoke(app, ["report", *words])
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_every_format_is_printed(form: str) -> None:
+    """Each format of the paper's table has its figures and ends in one newline, exit code 0."""
+    ran = report("--table", PAPER, "--format", form)
+    assert (ran.exit_code, ran.stderr) == (0, "")
+    assert all(figure in ran.stdout for figure in ("0.7986", "0.4905", "0.1908"))
+    assert ran.stdout.endswith("\n")
+    assert not ran.stdout.endswith("\n\n")
+
+
+def test_a_terminal_is_the_default() -> None:
+    """Without a format the tables are a terminal's."""
+    assert report("--table", PAPER).stdout == report("--table", PAPER, "--format", "terminal").stdout
+
+
+def test_json_is_read_by_name() -> None:
+    """A program reads Tables 1 to 3 by name, sixteen rows in the first."""
+    found = json.loads(report("--table", PAPER, "--format", "json").stdout)
+    assert {"table1", "table2", "table3", "transfer"} <= set(found)
+    assert len(found["table1"]["rows"]) == 16
+
+
+def test_csv_is_read_by_part() -> None:
+    """The first part is Table 1 as a spreadsheet reads it, full precision."""
+    text = report("--table", PAPER, "--format", "csv").stdout
+    name, body = text.split("\n\n")[0].split("\n", 1)
+    rows = list(csv.DictReader(io.StringIO(body)))
+    assert name == "# table1"
+    assert len(rows) == 16
+    assert [row["arc F1"] for row in rows if row["model"] == "Qwen3-1.7B"] == ["0.7986"]
+
+
+@pytest.mark.parametrize(
+    ("ties", "rank", "seconds", "rule"),
+    [("first", 1024, 0.1951, "of equals the first row"), ("latency", 256, 0.1908, "of equals the lower latency")],
+)
+def test_the_tie_rule_is_heard_and_told(ties: str, rank: int, seconds: float, rule: str) -> None:
+    """SQuAD's best LoRA is by the rule asked for, which the table's notes name."""
+    table = json.loads(report("--table", PAPER, "--ties", ties, "--format", "json").stdout)["table2"]
+    (row,) = [row for row in table["rows"] if row["task"].startswith("squad_v2")]
+    assert (row["best LoRA_rank"], row["best LoRA_s ↓"]) == (rank, seconds)
+    assert rule in " ".join(table["notes"])
+
+
+def test_a_reference_stands_beside_records(tmp_path: Path) -> None:
+    """One's own untuned model has the paper's untuned model beside it."""
+    for method, trained_on in (("base", None), ("full", "arc")):
+        write(made(method, trained_on, lines=[line()]), tmp_path)
+    ran = report(str(tmp_path), "--reference", "paper", "--format", "json")
+    assert ran.exit_code == 0
+    rows = {row["method"]: row for row in json.loads(ran.stdout)["table1"]["rows"]}
+    assert (rows["base"]["arc_F1"], rows["base"]["paper arc_F1"]) == (0.25, 0.4932)
+    assert rows["full"]["paper arc_s"] == 0.0803
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["nowhere"], "folder nowhere holds no records"),
+        (["--table", "nowhere.csv"], "table nowhere.csv cannot be read"),
+        (["folder", "--table", PAPER], "give a folder of records or --table, not both"),
+        (["--table", PAPER, "--format", "word"], "no format 'word'; known are terminal, markdown, latex, csv, json"),
+        (["--table", PAPER, "--ties", "last"], "no tie-break rule 'last'; known are latency, first"),
+        (["--table", PAPER, "--reference", "nobody"], "no reference 'nobody'"),
+    ],
+)
+def test_bad_input_ends_in_one_line(words: Sequence[str], said: str) -> None:
+    """What cannot be read or is not known is told in one line on stderr, exit code 4, and nothing is printed."""
+    ran = report(*words)
+    assert (ran.exit_code, ran.stdout) == (USAGE, "")
+    assert ran.stderr.startswith("tunescale: ")
+    assert said in ran.stderr
+    assert ran.stderr.count("\n") == 1

@@ -1,0 +1,190 @@
+"""All findings together: their order, one correction over all of them, and studies that leave something out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import groupby
+
+import pytest
+
+from tests.making import line
+from tests.making import record as made
+from tunescale_core.findings.answers import EVERYTHING, answers
+from tunescale_core.findings.finding import Finding
+from tunescale_core.published import reference
+from tunescale_core.records import Line
+from tunescale_core.results import Candidate, Results, from_record
+from tunescale_core.stats import adjusted
+from tunescale_core.tasks import Answer
+
+PAPER = reference("paper")
+LARGER = Candidate("Qwen3-1.7B", "base")
+QUESTIONS = [f"Q{number}" for number in range(1, 8)] + [f"C{number}" for number in range(1, 8)]
+
+
+def lines(right: int, pace: float) -> list[Line]:
+    """Return forty answers, the first so many of them right, at this pace."""
+    return [
+        line(
+            Answer((gold,), gold if place < right else "BCDA"["ABCD".index(gold)]),
+            place=place,
+            seconds=pace + place % 3 / 100,
+        )
+        for place, gold in enumerate("ABCD" * 10)
+    ]
+
+
+def measured() -> Results:
+    """Return a study on ARC with full tuning, two LoRAs, the untuned model and a larger one."""
+    records = [
+        made("full", "arc", lines=lines(38, 0.1), seed=0),
+        made("lora-r8", "arc", lines=lines(20, 0.5), seed=0),
+        made("lora-r4", "arc", lines=lines(19, 0.5), seed=0),
+        made(lines=lines(10, 1.0)),
+        made(model="big", lines=lines(30, 2.0)),
+    ]
+    return Results(tuple(map(from_record, records)))
+
+
+def parts(found: tuple[Finding, ...], question: str) -> list[Finding]:
+    return [one for one in found if one.question == question and not one.is_summary]
+
+
+@pytest.mark.parametrize("results", [PAPER, measured()], ids=["paper", "measured"])
+def test_every_question_is_answered_in_order(results: Results) -> None:
+    """Q1 to Q7 and C1 to C7 come in order, each as a whole first, its parts after it; no key comes twice."""
+    found = answers(results)
+    assert [question for question, _ in groupby(found, key=lambda one: one.question)] == QUESTIONS == list(EVERYTHING)
+    for question, group in groupby(found, key=lambda one: one.question):
+        whole, *rest = group
+        assert whole.key == question
+        assert whole.claim == EVERYTHING[question][0]
+        assert not any(one.is_summary for one in rest)
+    assert len({one.key for one in found}) == len(found)
+
+
+def test_q1_is_answered_by_the_aligned_parts() -> None:
+    """Whether tuning is worth it rests on the task tuned on alone: six of the paper's eighteen parts."""
+    found = answers(PAPER)
+    whole = next(one for one in found if one.key == "Q1")
+    assert whole.unit == "of 6"
+    assert sum(whole.inputs.values()) == 6
+    assert len(parts(found, "Q1")) == 18
+    assert whole.note.startswith("against it: Q1.full-on-arc.arc.quality; ")
+
+
+def test_q6_is_answered_by_the_other_parts() -> None:
+    """Whether other tasks are unharmed does not rest on the task tuned on: 28 of the paper's 42 parts."""
+    found = answers(PAPER)
+    whole = next(one for one in found if one.key == "Q6")
+    assert whole.unit == "of 28"
+    assert len(parts(found, "Q6")) == 42
+    assert "-on-arc.arc." not in whole.note
+
+
+@pytest.mark.parametrize("question", sorted(set(QUESTIONS) - {"Q1", "Q2", "Q6"}))
+def test_other_questions_are_answered_by_all_parts(question: str) -> None:
+    """These answers count all parts by their verdicts."""
+    found = answers(PAPER)
+    whole, own = next(one for one in found if one.key == question), parts(found, question)
+    counts = {name: sum(one.verdict == name for one in own) for name in ("supported", "refuted", "not enough evidence")}
+    assert whole.inputs == counts
+    assert whole.basis == "parts"
+
+
+def test_p_values_are_corrected_over_all_questions() -> None:
+    """There is one correction, over the parts of all questions together."""
+    found = [one for one in answers(measured()) if one.p is not None]
+    assert len({one.question for one in found}) > 8
+    assert [one.p_adjusted for one in found] == adjusted([one.p for one in found if one.p is not None])
+
+
+def test_findings_from_examples_carry_evidence() -> None:
+    """Made-up records with rows give intervals, p and n; the whole has none of its own."""
+    found = answers(measured())
+    one = next(one for one in found if one.key == "Q1.full-on-arc.arc.quality")
+    assert one.interval is not None
+    assert one.interval.excludes_zero
+    assert (one.n, one.basis, one.verdict) == (40, "interval", "supported")
+    assert one.p_adjusted is not None
+    assert one.p_adjusted < 0.05
+    for whole in (one for one in found if one.is_summary):
+        assert (whole.interval, whole.p, whole.n) == (None, None, None)
+    assert next(one for one in found if one.key == "Q1").verdict == "supported"
+
+
+def test_ties_are_decided_by_the_rule_given() -> None:
+    """The rule decides which LoRA stands for a task where several are as good."""
+    keys = {ties: {one.key for one in answers(PAPER, ties)} for ties in ("latency", "first")}  # type: ignore[arg-type]
+    assert "Q3.lora-r256-on-squad_v2.squad_v2.quality" in keys["latency"] - keys["first"]
+    assert "Q3.lora-r1024-on-squad_v2.squad_v2.quality" in keys["first"] - keys["latency"]
+
+
+def kept(keep: Callable[[Candidate], bool]) -> Results:
+    return Results(tuple(cell for cell in PAPER.cells if keep(cell.candidate)))
+
+
+PARTIAL = {
+    "no LoRA": (kept(lambda one: one.rank is None), {"Q3", "Q4", "Q5", "Q7", "C1", "C3", "C5", "C6"}),
+    "no full tuning": (kept(lambda one: not one.is_full), {"Q1", "Q3", "Q5", "C1", "C3", "C5", "C6", "C7"}),
+    "no larger model": (kept(lambda one: one != LARGER), {"Q2", "C2", "C4", "C7"}),
+    "untuned models alone": (kept(lambda one: not one.tuned), set(QUESTIONS)),
+    "one candidate": (kept(lambda one: one == LARGER), set(QUESTIONS)),
+}
+
+
+@pytest.mark.parametrize("study", list(PARTIAL))
+def test_what_a_study_cannot_answer(study: str) -> None:
+    """A question without anything to compare has no parts, is not decided, and says where to look; others stand."""
+    results, silent = PARTIAL[study]
+    found = answers(results)
+    assert {question for question in QUESTIONS if not parts(found, question)} == silent
+    for whole in (one for one in found if one.is_summary):
+        if whole.question in silent:
+            assert (whole.verdict, whole.basis, whole.value) == ("not enough evidence", "nothing", 0.0)
+            assert whole.note == "nothing to answer it with: see what it compares in docs/findings.md"
+        else:
+            assert whole.basis == "parts"
+    assert [one.key for one in found if one.is_summary] == QUESTIONS
+
+
+def test_a_study_of_one_task() -> None:
+    """With a single task tuned on and asked, there is no other task to forget: Q6, C5 and C6 stay open."""
+    cells = [cell for cell in PAPER.cells if cell.task == "arc" and cell.candidate.trained_on in {"arc", None}]
+    found = answers(Results(tuple(cells)))
+    silent = {question for question in QUESTIONS if not parts(found, question)}
+    assert silent == {"C5", "C6"}
+    q6 = next(one for one in found if one.key == "Q6")
+    assert (q6.verdict, q6.basis) == ("not enough evidence", "nothing")
+    assert {one.aligned for one in parts(found, "Q6")} == {True}
+
+
+def test_a_study_whose_cells_all_failed() -> None:
+    """Cells without figures are compared nowhere, and crash nothing."""
+    failed = {"key": None, "error": "ModelError: gone", "cost": None}
+    records = [
+        made("full", "arc", **failed),
+        made("lora-r4", "arc", **failed),
+        made(**failed),
+        made(model="b", **failed),
+    ]
+    found = answers(Results(tuple(map(from_record, records))))
+    assert [one.key for one in found] == QUESTIONS
+    assert {one.verdict for one in found} == {"not enough evidence"}
+
+
+@pytest.mark.parametrize("missing", ["quality", "latency"])
+def test_a_table_of_one_kind_of_figure(missing: str) -> None:
+    """Without any latency, or without any quality, the parts about it are gone and the others stand."""
+    found = answers(Results(tuple(replace(cell, **{missing: None}) for cell in PAPER.cells)))  # type: ignore[arg-type]
+    kinds = {one.key.rsplit(".", 1)[-1] for one in found if not one.is_summary}
+    assert kinds.isdisjoint({"quality", "score"} if missing == "quality" else {"latency"})
+    assert kinds
+
+
+def test_a_training_task_that_was_never_asked_is_no_fault() -> None:
+    """A model tuned on a task that nothing was asked has its findings on the others."""
+    cells = [made("full", "arc", "squad_v2", metrics={"f1": 5.0}, seed=0), made(task="squad_v2", metrics={"f1": 4.0})]
+    found = {one.key: one for one in answers(Results(tuple(map(from_record, cells))))}
+    assert found["Q1.full-on-arc.squad_v2.quality"].value == pytest.approx(25.0)
