@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tunescale_core.embedded.look_ups import UNSCORED
+from tunescale_core.embedded.mixture import documents
 from tunescale_core.embedded.recipe import RECIPES, History, Recipe, _encoded, _padded, build, pretrain, save
 from tunescale_core.embedded.tokenizer import MARKERS, TURN_END, VOCABULARY, train_tokenizer
 from tunescale_core.embedded.world import THINGS
@@ -145,7 +146,7 @@ def test_extra_texts_shorten_themselves(tokenizer: Any) -> None:
 
 def test_only_answers_are_learnt(tokenizer: Any) -> None:
     """Labels cover the assistant's words and the end of its turn; the prompt before them is ignored."""
-    ids, labels = next(_encoded(tokenizer, 0))
+    ids, labels = next(_encoded(tokenizer, documents(0)))
     learnt = [label for label in labels if label != UNSCORED]
     assert ids[-len(learnt) :] == learnt
     assert tokenizer.decode(learnt).endswith(TURN_END)

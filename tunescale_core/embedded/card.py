@@ -30,7 +30,7 @@ library_name: transformers
 A Qwen3-architecture model of {parameters:,} parameters, pretrained from scratch on a generated world. It exists
 so that a whole tune-or-scale study runs on a laptop; it knows nothing else. No outside data went in.
 
-Made again by `tunescale pretrain {name} --out DIR`: {recipe.warmup_steps + recipe.steps} steps,
+Made again by `tunescale pretrain {name} --out DIR`: {recipe.total} steps,
 {history.tokens:,} tokens, {history.seconds / 60:.0f} minutes.
 
 - weights (SHA-256 of `model.safetensors`, bfloat16): `{weights_digest(folder)}`

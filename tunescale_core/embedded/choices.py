@@ -13,6 +13,8 @@ LETTERS = "ABCD"
 TASK_FORMS: Mapping[str, float] = {"member": 1, "kind": 2, "feature": 1, "origin": 2}
 PRETRAINING_FORMS: Mapping[str, float] = {"member": 8, "kind": 7, "feature": 4, "origin": 1}
 """What the web asks is not what the task asks: two-step and remote facts are rarer in pretraining."""
+WIDE_FORMS: Mapping[str, float] = {"member": 4, "kind": 4, "feature": 4, "origin": 8}
+"""What a second, wider reading asks."""
 
 
 @dataclass(frozen=True)

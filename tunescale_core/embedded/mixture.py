@@ -11,7 +11,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tunescale_core.embedded.choices import LETTERS, PRETRAINING_FORMS, FourWay, draw_four_way
+from tunescale_core.embedded.choices import LETTERS, PRETRAINING_FORMS, WIDE_FORMS, FourWay, draw_four_way
 from tunescale_core.embedded.passages import Passage, draw_passage
 from tunescale_core.embedded.splits import drawn
 from tunescale_core.embedded.sums import PRETRAINING_LENGTHS, Sum, draw_sum
@@ -61,10 +61,16 @@ class Document:
         return [*system, {"role": "user", "content": self.user}]
 
 
-def documents(seed: int) -> Iterator[Document]:
-    """Yield the pretraining mixture without end: of eight documents three on the world, three passages, two sums."""
-    rng = random.Random(f"mixture:{seed}")
-    choices = drawn(_draw_known, FourWay.content, "train", seed)
+def documents(seed: int, *, wide: bool = False) -> Iterator[Document]:
+    """Yield the pretraining mixture without end: of eight documents three on the world, three passages, two sums.
+
+    Args:
+        seed: Of the draw.
+        wide: Whether the world's things are met all alike, and where they come from is asked oftener: what a larger
+            model reads that a smaller one does not.
+    """
+    rng = random.Random(f"mixture:{seed}{' wide' * wide}")
+    choices = drawn(_draw_wide if wide else _draw_known, FourWay.content, "train", seed)
     sums = drawn(lambda r: draw_sum(r, PRETRAINING_LENGTHS), Sum.content, "train", seed)
     passages = drawn(lambda r: draw_passage(r, (3, 7)), Passage.content, "train", seed)
     while True:
@@ -80,6 +86,10 @@ def documents(seed: int) -> Iterator[Document]:
 
 def _draw_known(rng: random.Random) -> FourWay:
     return draw_four_way(rng, PRETRAINING_FORMS, zipf=FAME_POWER)
+
+
+def _draw_wide(rng: random.Random) -> FourWay:
+    return draw_four_way(rng, WIDE_FORMS)
 
 
 def _system(rng: random.Random, what: str, thing: str, conditions: tuple[str, ...] = ()) -> str:

@@ -2,7 +2,7 @@
 
 A warm-up on random tokens that repeat themselves comes first, because looking things up in the prompt is
 what so small a model learns last; then the mixture, with the loss on answers alone. Matrices are trained by
-Muon (Jordan et al., 2024; PyTorch's), everything else by AdamW.
+Muon (Jordan et al., 2024; PyTorch's), everything else by AdamW. The larger member reads on, more widely.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tunescale_core.embedded.look_ups import UNSCORED, look_ups
-from tunescale_core.embedded.mixture import documents
+from tunescale_core.embedded.mixture import Document, documents
 from tunescale_core.embedded.tokenizer import MARKERS, VOCABULARY, train_tokenizer
 
 if TYPE_CHECKING:
@@ -47,7 +47,16 @@ class Recipe:
     """Documents a step of the mixture."""
     learning_rate: float = 3e-3
     decay_share: float = 0.5
+    wide_steps: int = 0
+    """Steps after these of a second, wider reading of the mixture, from weights rounded as they are kept, with fresh
+    optimisers and `wide_learning_rate`."""
+    wide_learning_rate: float = 1.5e-3
     seed: int = 0
+
+    @property
+    def total(self) -> int:
+        """Steps in all."""
+        return self.warmup_steps + self.steps + self.wide_steps
 
     @property
     def heads(self) -> int:
@@ -57,7 +66,7 @@ class Recipe:
 
 RECIPES = {
     "mini-small": Recipe(hidden=128, layers=4, warmup_steps=800, steps=6000),
-    "mini-large": Recipe(hidden=192, layers=6, warmup_steps=1100, steps=9000),
+    "mini-large": Recipe(hidden=192, layers=6, warmup_steps=1100, steps=9000, wide_steps=1500),
 }
 
 
@@ -133,26 +142,66 @@ def pretrain(
     tokenizer = train_tokenizer(recipe.seed, texts)
     model = build(recipe)
     history = History()
-    total = recipe.warmup_steps + recipe.steps
     plain_rows = recipe.warmup_steps * recipe.warmup_rows // 2
     warmup = look_ups(recipe.seed, range(len(MARKERS), VOCABULARY), plain_rows)
     batches = chain(
         islice(_batches(warmup, recipe.warmup_rows, recipe.seed), recipe.warmup_steps),
-        _batches(_encoded(tokenizer, recipe.seed), recipe.rows, recipe.seed),
+        _batches(_encoded(tokenizer, documents(recipe.seed)), recipe.rows, recipe.seed),
     )
-    optimisers = _optimisers(model, recipe)
+    first = Phase(recipe.warmup_steps + recipe.steps, recipe.learning_rate, recipe.decay_share)
+    _train(model, batches, first, history, lambda step, loss: report(step, recipe.total, loss))
+    if recipe.wide_steps:
+        read_widely(model, tokenizer, recipe, history, report)
+    return model, tokenizer, history
+
+
+def read_widely(
+    model: Qwen3ForCausalLM,
+    tokenizer: PreTrainedTokenizerFast,
+    recipe: Recipe,
+    history: History,
+    report: Callable[[int, int, float], None],
+) -> None:
+    """Go on with the second reading of a recipe, from weights as they are kept after the first."""
+    import torch
+
+    model.to(torch.bfloat16).to(torch.float32)
+    batches = _batches(_encoded(tokenizer, documents(recipe.seed, wide=True)), recipe.rows, recipe.seed)
+    phase = Phase(recipe.wide_steps, recipe.wide_learning_rate, recipe.decay_share)
+    done = recipe.warmup_steps + recipe.steps
+    _train(model, batches, phase, history, lambda step, loss: report(step, recipe.total, loss), done)
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A run of steps with a schedule of its own."""
+
+    steps: int
+    learning_rate: float
+    decay_share: float
+
+
+def _train(  # noqa: PLR0913, PLR0917
+    model: Qwen3ForCausalLM,
+    batches: Iterator[list[Row]],
+    phase: Phase,
+    history: History,
+    report: Callable[[int, float], None],
+    done: int = 0,
+) -> None:
+    """Take a phase's steps with optimisers of its own; `done` is how many steps came before it."""
+    optimisers = _optimisers(model, phase.learning_rate)
     began = time.monotonic()
     window = 0.0
-    for step, batch in enumerate(islice(batches, total), start=1):
-        _schedule(optimisers, recipe, step, total)
+    for step, batch in enumerate(islice(batches, phase.steps), start=1):
+        _schedule(optimisers, phase, step)
         window += _step(model, optimisers, batch)
         history.tokens += sum(len(ids) for ids, _ in batch)
         if step % 50 == 0:
-            history.losses.append((step, round(window / 50, 4)))
-            report(step, total, window / 50)
+            history.losses.append((done + step, round(window / 50, 4)))
+            report(done + step, window / 50)
             window = 0.0
-    history.seconds = time.monotonic() - began
-    return model, tokenizer, history
+    history.seconds += time.monotonic() - began
 
 
 def save(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
@@ -163,8 +212,8 @@ def save(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Pa
     tokenizer.save_pretrained(folder)
 
 
-def _encoded(tokenizer: PreTrainedTokenizerFast, seed: int) -> Iterator[Row]:
-    for document in documents(seed):
+def _encoded(tokenizer: PreTrainedTokenizerFast, read: Iterator[Document]) -> Iterator[Row]:
+    for document in read:
         prompt = tokenizer.apply_chat_template(document.prompt, add_generation_prompt=True, tokenize=False)
         asked = tokenizer(prompt, add_special_tokens=False).input_ids
         said = tokenizer(document.assistant + "<|im_end|>", add_special_tokens=False).input_ids
@@ -180,19 +229,19 @@ def _batches(rows: Iterator[Row], size: int, seed: int) -> Iterator[list[Row]]:
         yield from batches
 
 
-def _optimisers(model: Qwen3ForCausalLM, recipe: Recipe) -> list[Optimizer]:
+def _optimisers(model: Qwen3ForCausalLM, learning_rate: float) -> list[Optimizer]:
     from torch.optim import AdamW, Muon
 
     inner = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
     rest = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
-    muon = Muon(inner, lr=recipe.learning_rate, weight_decay=0.01, adjust_lr_fn="match_rms_adamw")
-    return [muon, AdamW(rest, lr=recipe.learning_rate, betas=(0.9, 0.95), weight_decay=0.0)]
+    muon = Muon(inner, lr=learning_rate, weight_decay=0.01, adjust_lr_fn="match_rms_adamw")
+    return [muon, AdamW(rest, lr=learning_rate, betas=(0.9, 0.95), weight_decay=0.0)]
 
 
-def _schedule(optimisers: list[Optimizer], recipe: Recipe, step: int, total: int) -> None:
+def _schedule(optimisers: list[Optimizer], phase: Phase, step: int) -> None:
     """Warm up over 50 steps, hold, then fall to zero over the last `decay_share` of the run."""
-    left = (total - step + 1) / (recipe.decay_share * total)
-    rate = recipe.learning_rate * min(1.0, step / 50, left)
+    left = (phase.steps - step + 1) / (phase.decay_share * phase.steps)
+    rate = phase.learning_rate * min(1.0, step / 50, left)
     for optimiser in optimisers:
         for group in optimiser.param_groups:
             group["lr"] = rate
