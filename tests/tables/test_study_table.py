@@ -140,8 +140,10 @@ def test_what_needs_no_model_stands_last() -> None:
     """The trivial row says what the majority letter scores on the very questions that were asked."""
     lines = [line(Answer((gold,), "B"), place=place) for place, gold in enumerate("AAB")]
     table = quality_table([made_record(lines=lines)])
-    assert rows(table)[-2] == ["no", "model:", "majority", "letter"]
-    assert rows(table)[-1][:3] == ["–", "trivial", "0.2000"]
+    title, row, note = rows(table)[-3:]
+    assert title == ["no", "model"]
+    assert row[:3] == ["–", "trivial", "0.2000"]
+    assert " ".join(note) == "(trivial: majority letter for arc)"
 
 
 def test_published_figures_have_no_trivial_row() -> None:

@@ -19,8 +19,10 @@ def table1(results: Results) -> Table:
     """Return the full grid: a block per training task, quality and mean latency a task; what needs no model last."""
     columns = [*MODEL, *(column for task in results.tasks for column in _quality_columns(results, task))]
     blocks = [block(title, columns, rows) for title, rows in _blocks(results, _quality_entries)]
-    blocks += _trivial_block(results)
-    return Table("table1", "Table 1: quality and latency", tuple(columns), tuple(blocks))
+    floor = _trivial_block(results)
+    rules = ", ".join(f"{trivial_rule(results, task)} for {task}" for task in results.tasks)
+    notes = (f"trivial: {rules}",) if floor else ()
+    return Table("table1", "Table 1: quality and latency", tuple(columns), (*blocks, *floor), notes)
 
 
 def output_table(results: Results) -> Table:
@@ -37,10 +39,9 @@ def _trivial_block(results: Results) -> list[Block]:
     values = {task: trivial_quality(results, task) for task in results.tasks}
     if not any(value is not None for value in values.values()):
         return []
-    rules = ", ".join(trivial_rule(results, task) for task in results.tasks)
     entries = [[quality(results.metric(task), value), Entry(MISSING)] for task, value in values.items()]
     row = Row("trivial", (words(MISSING), words("trivial"), *chain.from_iterable(entries)))
-    return [Block(f"no model: {rules}", (row,))]
+    return [Block("no model", (row,))]
 
 
 def _quality_columns(results: Results, task: str) -> tuple[Column, Column]:
