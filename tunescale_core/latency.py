@@ -61,6 +61,24 @@ class Split:
         return self.length + self.pace + self.first
 
     @property
+    def factors(self) -> tuple[str, ...]:
+        """The ratio, and the factors that multiply to it, as text."""
+        parts = (self.total, self.length, self.pace, self.first)
+        return tuple(f"{math.exp(part):.2f}" for part in parts)
+
+    @property
+    def both(self) -> tuple[str, ...]:
+        """What stands beside the split, new and old: tokens, milliseconds a token, who reasons, who is cut off."""
+        sides = (self.new, self.old)
+        paces = ["–" if one.pace is None else f"{1000 * one.pace:.2f}" for one in sides]
+        return (
+            " / ".join(f"{one.steps + 1:.1f}" for one in sides),
+            " / ".join(paces),
+            " / ".join(f"{one.reasoned:.0%}" for one in sides),
+            " / ".join(f"{one.truncated:.0%}" for one in sides),
+        )
+
+    @property
     def sentence(self) -> str:
         """The split in words."""
         parts = {"output length": self.length, "time a token": self.pace, "time to the first token": self.first}
@@ -76,6 +94,17 @@ def anatomy(results: Results, candidate: Candidate, task: str) -> Anatomy | None
         return None
     names = ("latency", "first", "steps", "reasoned", "reasoning_tokens", "truncated")
     return Anatomy(**{name: sum(getattr(one, name) for one in known) / len(known) for name in names})
+
+
+def splits(results: Results, new: str, old: str) -> dict[str, Split]:
+    """Split two candidates' latencies on every task that both were timed on, by task.
+
+    Raises:
+        ResultsError: There is no candidate of a name.
+    """
+    sides = [results.candidate(name) for name in (new, old)]
+    found = {task: [anatomy(results, side, task) for side in sides] for task in results.tasks}
+    return {task: split(one[0], one[1]) for task, one in found.items() if one[0] is not None and one[1] is not None}
 
 
 def split(new: Anatomy, old: Anatomy) -> Split:

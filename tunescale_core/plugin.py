@@ -206,9 +206,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def _training_line(bench: Bench) -> str:
+    trained, reused = (f"{len(one)} checkpoint{'s' * (len(one) != 1)}" for one in (bench.trained, bench.reused))
     if not bench.trained:
-        return f"trained nothing: {len(bench.reused)} checkpoints were in the store"
-    return f"trained {len(bench.trained)} checkpoints, took {len(bench.reused)} from the store {bench.store.root}"
+        return f"trained nothing, took {reused} from the store {bench.store.root}"
+    return f"trained {trained}, took {reused} from the store {bench.store.root}"
 
 
 def _rounds(benchmark: Any, function: Callable[[Call], None], calls: Iterator[Call], number: int) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -144,6 +145,18 @@ class Results:
     def larger(self) -> tuple[str, ...]:
         """The models that were only asked untuned: what one would scale to."""
         return tuple(dict.fromkeys(one.model for one in self.candidates if one.model not in self.tuned))
+
+    def candidate(self, name: str) -> Candidate:
+        """Return the candidate of an id.
+
+        Raises:
+            ResultsError: There is none; the nearest ids are named.
+        """
+        known = {one.id: one for one in self.candidates}
+        if name not in known:
+            near = ", ".join(get_close_matches(name, known, 3)) or ", ".join(list(known)[:3])
+            raise ResultsError(f"no candidate {name!r} in {self.source}; nearest are {near}")
+        return known[name]
 
     def label(self, candidate: Candidate) -> str:
         """Return what a candidate is called by its part in the study, the model's name only where there are several.

@@ -1,0 +1,36 @@
+"""`tunescale latency`: why one candidate is faster than another."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from tabulate import tabulate
+
+from tunescale_core.cli.sources import RecordsFolder, fail, one_line_errors, read
+
+
+def latency(
+    new: Annotated[str, typer.Argument(help="A candidate, as mini-small-full-on-arc.")],
+    old: Annotated[str, typer.Argument(help="What it is held against, as mini-large-base.")],
+    records: RecordsFolder = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,  # noqa: FBT002
+) -> None:
+    """Split the ratio of two candidates' mean latencies, a task a row: output length, time a token, first token."""
+    from tunescale_core.latency import splits
+
+    with one_line_errors():
+        found = splits(read(records, None), new, old)
+    if not found:
+        fail(f"{new} and {old} were not both timed on any task: run both, or see timed_examples")
+    if as_json:
+        typer.echo(
+            json.dumps({task: asdict(one) | {"sentence": one.sentence} for task, one in found.items()}, indent=1)
+        )
+        return
+    heads = ["asked", "latency ×", "length ×", "pace ×", "first ×", "tokens", "ms a token", "reasons", "truncated"]
+    rows = [[task, *one.factors, *one.both] for task, one in found.items()]
+    typer.echo(tabulate(rows, heads, disable_numparse=True, colalign=("left", *["right"] * 8)))
+    typer.echo(f"(two figures are {new} and {old}; length × pace × first = latency)")
