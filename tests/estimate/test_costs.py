@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from pathlib import Path
 
 import pytest
@@ -75,6 +77,6 @@ def test_measured_figures_stand_beside() -> None:
     lines = [line(tokens=11, seconds=0.12, first_token_seconds=0.02)]
     record = made("full", "arc", lines=lines, model="mini-small", cost=cost)
     table = estimate_table(list(estimates(study, shapes, H200)), Results((from_record(record),)))
-    rows = {row.split(",")[1]: row.split(",")[-3:] for row in as_csv(table).splitlines()}
+    rows = {row[1]: row[-3:] for row in csv.reader(io.StringIO(as_csv(table)))}
     assert [float(value) for value in rows["mini-small-full-on-arc"]] == pytest.approx([1.0, 2.0, 10.0])
     assert rows["mini-large-base"] == ["", "", ""]
