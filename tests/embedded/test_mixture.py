@@ -130,3 +130,12 @@ def test_the_right_options_letter_follows_its_verdict(mixture: list[Document]) -
         letters = re.findall(r", yes ([A-D])\.", said)
         assert len(letters) == 1
         assert re.search(rf"So it is {letters[0]}, ", said)
+
+
+def test_a_wider_reading_asks_more_of_where_things_come_from(mixture: list[Document]) -> None:
+    """The second reading has the same tasks in the same shares, and asks of origins, well known or not, far oftener."""
+    wide = list(islice(documents(0, wide=True), len(mixture)))
+    assert len(sums_of(wide)) == len(sums_of(mixture))
+    assert len(passages_of(wide)) == pytest.approx(len(passages_of(mixture)), abs=5)
+    asked = [sum("Which of these comes from" in one.user for one in read) for read in (mixture, wide)]
+    assert asked[1] > 4 * asked[0] > 0

@@ -1,6 +1,7 @@
 """The recipe: shapes, repeatable pretraining, the schedule, and what is saved."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,17 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tunescale_core.embedded.look_ups import UNSCORED
 from tunescale_core.embedded.mixture import documents
-from tunescale_core.embedded.recipe import RECIPES, History, Recipe, _encoded, _padded, build, pretrain, save
+from tunescale_core.embedded.recipe import (
+    RECIPES,
+    History,
+    Recipe,
+    _encoded,
+    _padded,
+    build,
+    pretrain,
+    read_widely,
+    save,
+)
 from tunescale_core.embedded.tokenizer import MARKERS, TURN_END, VOCABULARY, train_tokenizer
 from tunescale_core.embedded.world import THINGS
 from tunescale_core.tasks import TASKS
@@ -175,3 +186,18 @@ def test_layers_start_silent_and_tokens_alike_in_part() -> None:
     assert not any(layer.self_attn.o_proj.weight.any() or layer.mlp.down_proj.weight.any() for layer in model.layers)
     unit = torch.nn.functional.normalize(model.embed_tokens.weight, dim=1)
     assert (unit @ unit.T).mean() > 0.3
+
+
+@pytest.mark.usefixtures("threads")
+def test_a_second_reading_goes_on_from_the_weights_as_they_are_kept(tmp_path: Path) -> None:
+    """Reading on from a saved checkpoint ends with the very weights of a recipe run in one go."""
+    recipe = replace(TINY, wide_steps=2)
+    whole, _, told = made(recipe)
+    first, tokenizer, history = made(TINY)
+    save(first, tokenizer, tmp_path)
+    kept = AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.bfloat16)
+    read_widely(kept, AutoTokenizer.from_pretrained(tmp_path), recipe, history, lambda *_: None)
+    assert history.tokens == told.tokens
+    weights = kept.state_dict()
+    assert all(torch.equal(value, weights[name]) for name, value in whole.state_dict().items())
+    assert recipe.total == TINY.total + 2
