@@ -160,9 +160,8 @@ def test_turned_round(figure: str) -> None:
         letters([True] * 20, places=list(range(1, 21))),
         letters([True] * 20, places=list(reversed(range(20)))),
         letters([True] * 19),
-        letters([True] * 19) + letters([True], [19], seconds=None, first_token_seconds=None),
     ],
-    ids=["other questions", "another order", "fewer", "one not timed"],
+    ids=["other questions", "another order", "fewer"],
 )
 def test_unpaired_examples_have_no_interval(old: list[Line]) -> None:
     """Where the two did not answer the same examples, timed alike, only the point values are compared."""
@@ -172,6 +171,25 @@ def test_unpaired_examples_have_no_interval(old: list[Line]) -> None:
     assert quality == Comparison(0.0, quality.old)
     assert quality.old == pytest.approx(1.0)
     assert latency == Comparison(0.5, 0.5)
+
+
+def test_other_timed_questions_leave_quality_paired() -> None:
+    """Where the same questions were answered but not the same ones timed, quality is paired and latency is not."""
+    old = letters([True] * 19) + letters([True], [19], seconds=None, first_token_seconds=None)
+    comparisons = versus(letters([False] * 20), old)
+    quality, latency = comparisons.quality(FULL, BASE, "arc"), comparisons.latency(FULL, BASE, "arc")
+    assert quality is not None
+    assert quality.interval is not None
+    assert latency == Comparison(0.5, 0.5)
+
+
+def test_one_example_proves_nothing() -> None:
+    """With one or three examples no bootstrap p is small, however sure its interval looks."""
+    for n in (1, 3):
+        found = versus(letters([True] * n), letters([False] * n)).quality(FULL, BASE, "arc")
+        assert found is not None
+        assert found.p is not None
+        assert found.p >= 0.25
 
 
 def test_what_was_not_measured_is_not_compared() -> None:

@@ -277,3 +277,11 @@ def test_two_figures_for_one_place_are_refused() -> None:
     check_distinct([cell(0.5, 1.0, 0), cell(0.5, 1.0, 1), cell(0.5, 1.0, None)])
     with pytest.raises(ResultsError, match=r"^m-full-on-arc for arc comes twice; leave one out$"):
         check_distinct([cell(0.5, 1.0, 0), cell(0.6, 2.0, 0)])
+
+
+def test_records_of_two_forms_of_a_study_are_refused(tmp_path: Path) -> None:
+    """The same candidate, task and seed under two cell names would count as two seeds: it is refused by folder."""
+    for cell in ("m-full-on-arc-for-arc", "m-full-on-arc-for-arc-s0"):
+        write(made("full", "arc", metrics={"macro_f1": 0.5}, seed=0, cell=cell), tmp_path)
+    with pytest.raises(ResultsError, match="comes twice"):
+        from_folder(tmp_path)

@@ -197,3 +197,15 @@ def test_the_exact_rank_test_is_scipys(n: int) -> None:
             (x,), lambda order: spearmanr(order, y).statistic, permutation_type="pairings", n_resamples=np.inf
         )
         assert found[1] == pytest.approx(theirs.pvalue)
+
+
+def test_ranks_against_the_mean_support_nothing() -> None:
+    """Where most errors grow a little and few shrink a lot, the mean's gain has no support from the ranks."""
+    old = np.full(100, 100.0)
+    new = np.where(np.arange(100) < 80, 100.2, 0.5)
+    assert paired_p("error", new, old, np.zeros(10)) > 0.5
+
+
+def test_enough_is_silent_on_what_overflows() -> None:
+    """A difference beside which the replicates overflow has no number of examples, rather than a crash."""
+    assert enough(1.0, np.array([1e200, -1e200, 1e300]), 10) is None

@@ -16,6 +16,7 @@ from tunescale_core.results import Candidate, Result, Results, Rows
 from tunescale_core.stats import (
     RESAMPLES,
     Interval,
+    at_least_chance,
     bca_interval,
     enough,
     enough_for_shares,
@@ -171,22 +172,24 @@ class Comparisons:
         if values[0] is None or values[1] is None:
             return None
         sides = [self.resampler.latency(side, task) for side in (new, old)]
-        pair = self._pair(new, old, task)
+        pair = self._pair(new, old, task, timed=True)
         if pair is None or sides[0] is None or sides[1] is None:
             return Comparison(values[0], values[1])
         replicates, n = sides[0] - sides[1], int(pair[0][0].timed.sum())
         interval = percentile_interval(values[0] - values[1], replicates)
-        p = paired_p("composite", pair[0][0].seconds, pair[1][0].seconds, replicates)
+        p = at_least_chance(paired_p("composite", pair[0][0].seconds, pair[1][0].seconds, replicates), n)
         return Comparison(values[0], values[1], interval, p, n, enough(interval.value, replicates, n))
 
-    def _pair(self, new: Candidate, old: Candidate, task: str) -> tuple[list[Rows], list[Rows]] | None:
-        """Return both sides' rows, one a seed; None where not all of them answered the same examples."""
+    def _pair(
+        self, new: Candidate, old: Candidate, task: str, *, timed: bool = False
+    ) -> tuple[list[Rows], list[Rows]] | None:
+        """Return both sides' rows, one a seed; None where not all of them answered (or timed) the same examples."""
         sides = tuple([cell.rows for cell in self.results.at(side, task)] for side in (new, old))
         everyone = [rows for side in sides for rows in side if rows is not None]
         complete = len(everyone) == sum(map(len, sides)) and all(sides)
         if not complete or len({rows.example for rows in everyone}) > 1:
             return None
-        if len({rows.timed.tobytes() for rows in everyone}) > 1:
+        if timed and len({rows.timed.tobytes() for rows in everyone}) > 1:
             return None
         return ([rows for rows in sides[0] if rows], [rows for rows in sides[1] if rows])
 
@@ -257,7 +260,14 @@ class _Paired:
     def _p(self) -> float:
         """The metric's own test; the bootstrap's where seeds or groups make examples dependent."""
         law = self.metric.law if self._single and not self._grouped else "composite"
-        return paired_p(law, *self._sides, self.replicates)
+        p = paired_p(law, *self._sides, self.replicates)
+        return at_least_chance(p, self._units) if law == "composite" else p
+
+    @property
+    def _units(self) -> int:
+        """How many examples or groups are drawn independently of each other."""
+        group = self.rows[0][0].group
+        return len({name for name in group if name}) + group.count("")
 
     def _enough(self, n: int) -> int | None:
         if self._single and self.metric.law == "binary":

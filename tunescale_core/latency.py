@@ -103,8 +103,20 @@ def splits(results: Results, new: str, old: str) -> dict[str, Split]:
         ResultsError: There is no candidate of a name.
     """
     sides = [results.candidate(name) for name in (new, old)]
-    found = {task: [anatomy(results, side, task) for side in sides] for task in results.tasks}
+    shared = [task for task in results.tasks if same_calls(results, sides[0], sides[1], task)]
+    found = {task: [anatomy(results, side, task) for side in sides] for task in shared}
     return {task: split(one[0], one[1]) for task, one in found.items() if one[0] is not None and one[1] is not None}
+
+
+def same_calls(results: Results, new: Candidate, old: Candidate, task: str) -> bool:
+    """Tell whether two candidates were timed on the same questions of a task."""
+    asked = set()
+    for cell in (*results.at(new, task), *results.at(old, task)):
+        rows = cell.rows
+        if rows is None:
+            return False
+        asked.add(tuple(name for name, timed in zip(rows.example, rows.timed, strict=True) if timed))
+    return len(asked) == 1
 
 
 def split(new: Anatomy, old: Anatomy) -> Split:
@@ -125,7 +137,7 @@ def split(new: Anatomy, old: Anatomy) -> Split:
 
 def _anatomy(rows: Rows) -> Anatomy | None:
     timed = rows.timed
-    if not timed.any():
+    if not timed.any() or not rows.seconds[timed].mean() > 0:
         return None
     first = rows.first_token_seconds[timed]
     return Anatomy(

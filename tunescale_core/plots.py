@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tunescale_core.comparison import Resampler
-from tunescale_core.latency import anatomy, split
+from tunescale_core.latency import anatomy, same_calls, split
 from tunescale_core.ranks import loras_on
 from tunescale_core.results import Candidate, Results
 from tunescale_core.stats import Interval, percentile_interval
@@ -139,7 +139,11 @@ def latency_split(results: Results) -> Any:
     for column, task in enumerate(tasks, 1):
         against = anatomy(results, base, task)
         found = [(one, anatomy(results, one, task)) for one in results.candidates if one != base]
-        parts = [(one, split(made, against)) for one, made in found if made and against]
+        parts = [
+            (one, split(made, against))
+            for one, made in found
+            if made and against and same_calls(results, one, base, task)
+        ]
         for key, (name, colour) in names.items():
             bar = Bar(
                 x=[getattr(part, key) / math.log(10) for _, part in parts],

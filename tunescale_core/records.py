@@ -233,7 +233,9 @@ def paths(folder: Path) -> tuple[Path, ...]:
     """
     found = tuple(sorted(folder.glob("*.json")))
     if not found:
-        raise RecordError(f"folder {folder} holds no records: run pytest benchmarks first, or give --store")
+        raise RecordError(
+            f"folder {folder} holds no records: run pytest benchmarks first, and give the folder that it prints"
+        )
     return found
 
 

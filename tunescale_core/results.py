@@ -196,16 +196,18 @@ def from_record(record: Record, source: Any = None) -> Result:
     trained = record.trained_on
     candidate = Candidate(record.model, record.method, trained, record.rank)
     metric = TASKS[record.kind].primary
+    if record.error:
+        source = None
     return Result(
         candidate,
         record.task,
         metric,
-        record.metrics.get(metric.name),
-        record.summary.latency if record.summary else None,
+        None if record.error else record.metrics.get(metric.name),
+        record.summary.latency if record.summary and not record.error else None,
         record.seed,
         record.kind,
         record,
-        table_of(record.lines) if source is None and record.lines else source,
+        table_of(record.lines) if source is None and record.lines and not record.error else source,
     )
 
 
@@ -214,8 +216,14 @@ def from_folder(folder: Path) -> Results:
 
     Raises:
         RecordError: One cannot be read, or there is none.
+        ResultsError: Two are of one candidate, task and seed.
     """
-    return Results(tuple(from_record(*read_head(path)) for path in paths(folder)), str(folder))
+    cells = tuple(from_record(*read_head(path)) for path in paths(folder))
+    try:
+        check_distinct(cells)
+    except ResultsError as error:
+        raise ResultsError(f"folder {folder}: {error} (records of an earlier form of the study: delete them)") from None
+    return Results(cells, str(folder))
 
 
 def _columns(table: Any) -> Rows:

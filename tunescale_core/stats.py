@@ -169,10 +169,22 @@ def paired_p(law: Law, new: Figures, old: Figures, replicates: Figures) -> float
     if law == "error":
         from scipy.stats import wilcoxon
 
-        return float(wilcoxon(np.log1p(new[counted]), np.log1p(old[counted])).pvalue)
+        ranked = wilcoxon(np.log1p(new[counted]), np.log1p(old[counted]), alternative="greater")
+        upward = float(ranked.pvalue)
+        one_sided = upward if gains.mean() > 0 else 1 - upward  # ranks that point the other way support nothing
+        return float(min(1.0, 2 * one_sided))
     defined = replicates[~np.isnan(replicates)]
     above, below = ((defined >= 0).sum() + 1, (defined <= 0).sum() + 1)
     return float(min(1.0, 2 * min(above, below) / (len(defined) + 1)))
+
+
+def at_least_chance(p: float, units: int) -> float:
+    """Return a bootstrap's p, but no smaller than chance allows with so few independent units: 2 · 2^-units.
+
+    Resampling one example can only draw it again, which proves nothing; flipping the signs of so many differences can
+    do no better than this.
+    """
+    return max(p, min(1.0, 2.0 ** (1 - units)))
 
 
 def mcnemar(gained: int, lost: int) -> float:
@@ -230,11 +242,12 @@ def enough(value: float, replicates: Figures, n: int) -> int | None:
     import numpy as np
     from scipy.special import ndtri
 
-    error = float(np.nanstd(replicates))
     if value == 0:
         return None
-    z = float(ndtri(1 - ALPHA / 2) + ndtri(POWER))
-    return max(2, math.ceil(n * (z * error / value) ** 2))
+    with np.errstate(over="ignore", invalid="ignore"):
+        error = float(np.nanstd(replicates / value))
+    needed = n * (float(ndtri(1 - ALPHA / 2) + ndtri(POWER)) * error) ** 2
+    return max(2, math.ceil(needed)) if math.isfinite(needed) else None
 
 
 def percentile(values: Sequence[float], rank: int) -> float:

@@ -46,7 +46,7 @@ def refused(read: Callable[[], object]) -> str:
         (" arc:macro_f1=0.5 ", "arc", "macro_f1", 0.5),
         ("arc:accuracy", "arc", "accuracy", None),
         ("openmath:abs_diff=1e3", "openmath", "abs_diff", 1000.0),
-        ("squad_v2:f1=-1", "squad_v2", "f1", -1.0),
+        ("squad_v2:f1=60", "squad_v2", "f1", 60.0),
     ],
 )
 def test_a_bar_names_task_metric_and_value(text: str, task: str, metric: str, value: float | None) -> None:
@@ -55,10 +55,19 @@ def test_a_bar_names_task_metric_and_value(text: str, task: str, metric: str, va
     assert (found.task, found.metric.name, found.value) == (task, metric, value)
 
 
-@given(st.floats(allow_nan=False, allow_infinity=False))
-def test_any_number_can_be_a_bar(value: float) -> None:
-    """Every finite number comes out of a bar as it went in."""
+@given(st.floats(0, 1))
+def test_any_share_can_be_a_bar(value: float) -> None:
+    """Every number in the metric's range comes out of a bar as it went in."""
     assert parse_bar(PAPER, f"arc:macro_f1={value!r}").value == value
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("arc:macro_f1=5", "a share from 0 to 1"), ("squad_v2:f1=0.6", "in percent"), ("squad_v2:f1=-1", "in percent")],
+)
+def test_a_bar_in_another_unit_is_refused(text: str, said: str) -> None:
+    """A percentage for a share, and a share for a percentage, would each be reached by nothing or by everything."""
+    assert said in refused(lambda: parse_bar(PAPER, text))
 
 
 @pytest.mark.parametrize(
@@ -160,7 +169,7 @@ def test_what_is_to_be_maximised_must_be_told() -> None:
 
 def test_a_deployment_serves_the_tasks_that_are_named() -> None:
     """The objective's task and those with a bar are served, each once."""
-    bars = tuple(parse_bar(PAPER, text) for text in ("squad_v2:f1=1", "arc:macro_f1=0.1", "arc:macro_f1=0.2"))
+    bars = tuple(parse_bar(PAPER, text) for text in ("squad_v2:f1=10", "arc:macro_f1=0.1", "arc:macro_f1=0.2"))
     assert Constraints(F1, bars).tasks == ("arc", "squad_v2")
 
 

@@ -188,3 +188,25 @@ def test_a_training_task_that_was_never_asked_is_no_fault() -> None:
     cells = [made("full", "arc", "squad_v2", metrics={"f1": 5.0}, seed=0), made(task="squad_v2", metrics={"f1": 4.0})]
     found = {one.key: one for one in answers(Results(tuple(map(from_record, cells))))}
     assert found["Q1.full-on-arc.squad_v2.quality"].value == pytest.approx(25.0)
+
+
+def test_a_gap_keeps_its_question_open() -> None:
+    """A base that was not asked the task, as others were, leaves the question open and is named."""
+    full = [made("full", "arc", metrics={"macro_f1": 0.9}), made("full", "arc", "squad_v2", metrics={"f1": 50.0})]
+    gap = [*full, made(task="squad_v2", metrics={"f1": 40.0})]
+    found = {one.key: one for one in answers(Results(tuple(map(from_record, gap))))}
+    assert found["Q1.full-on-arc.arc.quality"].note == "not measured: m-base for arc"
+    assert found["Q1"].verdict == "not enough evidence"
+
+
+def test_no_two_findings_share_a_key() -> None:
+    """With two tuned and two larger models every finding has a key of its own."""
+    methods = [("base", None), ("full", "arc"), ("lora-r2", "arc"), ("lora-r4", "arc"), ("lora-r8", "arc")]
+    pairs = [(model, method, on) for model in ("s", "t") for method, on in methods]
+    pairs += [(model, "base", None) for model in ("large", "huge")]
+    records = [
+        made(method, on, model=model, lines=[line(place=n, seconds=0.1 + place + n) for n in range(4)])
+        for place, (model, method, on) in enumerate(pairs)
+    ]
+    keys = [one.key for one in answers(Results(tuple(map(from_record, records))))]
+    assert len(set(keys)) == len(keys)

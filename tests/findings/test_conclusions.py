@@ -147,17 +147,17 @@ def test_c5_memory() -> None:
     """LoRA is safer where its costliest rank still trains in less memory than full tuning."""
     found = concluded("C5", results(trained("full", 900), trained("lora-r4", 500), trained("lora-r8", 700)))
     one = found["lora.arc.memory"]
-    assert one.inputs == {"full": 900.0, "largest LoRA": 700.0}
-    assert (one.value, one.unit, one.verdict) == (200.0, "bytes", "supported")
+    assert one.inputs == pytest.approx({"full": 9e-7, "largest LoRA": 7e-7})
+    assert (one.value, one.unit, one.verdict) == (pytest.approx(2e-7), "GB", "supported")
     found = concluded("C5", results(trained("full", 600), trained("lora-r4", 500), trained("lora-r8", 700)))
-    assert (found["lora.arc.memory"].value, found["lora.arc.memory"].verdict) == (-100.0, "refuted")
+    assert (found["lora.arc.memory"].value, found["lora.arc.memory"].verdict) == (pytest.approx(-1e-7), "refuted")
 
 
 def test_c5_memory_is_the_most_that_any_seed_took() -> None:
     """Of several seeds the largest peak counts; without full tuning or without LoRA nothing is compared."""
     seeds = [trained("full", 900, seed=0), trained("full", 950, seed=1)]
     found = concluded("C5", results(*seeds, trained("lora-r4", 500)))
-    assert found["lora.arc.memory"].inputs == {"full": 950.0, "largest LoRA": 500.0}
+    assert found["lora.arc.memory"].inputs == pytest.approx({"full": 9.5e-7, "largest LoRA": 5e-7})
     assert concluded("C5", results(*seeds)) == {}
     assert concluded("C5", results(trained("lora-r4", 500))) == {}
 

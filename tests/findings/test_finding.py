@@ -130,9 +130,9 @@ def test_parts_make_a_whole(verdicts: list[Verdict], verdict: Verdict) -> None:
 def test_what_speaks_against_is_named() -> None:
     """A refuted question's note names the parts that refute it, after any other note."""
     parts = [Finding("Q1.a", "", verdict="refuted"), Finding("Q1.b", ""), Finding("Q1.c", "", verdict="refuted")]
-    assert summary("Q1", "", parts).note == "against it: Q1.a, Q1.c"
-    assert summary("Q1", "", parts, "mind").note == "mind; against it: Q1.a, Q1.c"
-    assert summary("Q1", "", parts[1:2]).note == ""
+    assert summary("Q1", "", parts).note == "against it: Q1.a, Q1.c; open: Q1.b"
+    assert summary("Q1", "", parts, "mind").note == "mind; against it: Q1.a, Q1.c; open: Q1.b"
+    assert summary("Q1", "", parts[1:2]).note == "open: Q1.b"
 
 
 def test_a_whole_of_nothing() -> None:

@@ -127,7 +127,7 @@ def test_q3_and_q5_are_each_others_opposite(figures: list[tuple[float, float]]) 
             assert other.value == pytest.approx(other.inputs["new"] - other.inputs["old"])
             assert (one.inputs["new"], one.inputs["old"]) == (other.inputs["old"], other.inputs["new"])
             assert one.merit == -other.merit
-            assert other.unit == ("s" if what == "latency" else {"arc": "fraction", "squad_v2": "%"}.get(task, ""))
+            assert other.unit == ("s" if what == "latency" else {"arc": "fraction", "squad_v2": "points"}.get(task, ""))
 
 
 @settings(max_examples=15, deadline=None)

@@ -101,7 +101,9 @@ def test_a_block_a_question() -> None:
     """Each question has one block: its answer in capitals first, then its parts."""
     blocks = as_text(paper()).split("\n\n")
     assert len(blocks) == 15
-    assert blocks[0].startswith("Q1. Fine-tuning is worth it: better and faster on the task tuned on: REFUTED\n")
+    assert blocks[0].startswith(
+        "Q1. Fine-tuning is worth it: better and faster on the task tuned on: REFUTED (no interval)\n"
+    )
     assert blocks[1].startswith("Q2. ")
     assert blocks[7].startswith("C1. ")
     assert blocks[-1].startswith("Intervals are 95%, of the gain (more is better)")

@@ -19,6 +19,7 @@ from tunescale_core.stats import ALPHA, SMALLEST
 from tunescale_core.tasks.task import Figures
 
 SURE = 1 - ALPHA
+GIB = 2**30
 Decision = Literal["choose", "tie", "not enough evidence", "nothing is feasible"]
 
 
@@ -54,6 +55,8 @@ class Advice:
     """All candidates, the likeliest best first."""
     next_step: str
     """What to run where the evidence is not enough."""
+    left_out: tuple[Candidate, ...]
+    """Not measured on every task served, and so not considered."""
     resampled: bool
     """False where the source has point values alone, so that all probabilities are 0 or 1."""
 
@@ -91,7 +94,8 @@ class Chooser:
         """
         task = self.constraints.objective.task
         tuned = [one for one in self.candidates if one.is_full and one.trained_on == task]
-        tuned = tuned or [one for one in self.candidates if one.trained_on == task]
+        if not any(one.is_full and one.trained_on == task for one in self.results.candidates):
+            tuned = [one for one in self.candidates if one.trained_on == task]
         larger = [one for one in self.candidates if one.model in self.results.larger]
         best = min(tuned, key=lambda one: self._worse(self.draws.point(one, self.constraints.objective)), default=None)
         if best is not None and all(_reached(bar, self.draws.point(best, bar)) for bar in self.constraints.bars):
@@ -101,7 +105,7 @@ class Chooser:
     def _advice(
         self, decision: Decision, chosen: tuple[Candidate, ...], standings: tuple[Standing, ...], step: str
     ) -> Advice:
-        return Advice(decision, chosen, standings, step, self.draws.resampled)
+        return Advice(decision, chosen, standings, step, tuple(self.draws.left_out), self.draws.resampled)
 
     def _worse(self, quality: float) -> float:
         return -quality if self.constraints.objective.metric.better == "higher" else quality
@@ -155,7 +159,8 @@ class Chooser:
         )
         for value, limit, name in limits:
             if limit is not None:
-                text = f"{name} ≤ {limit:g}{' (not known)' if value is None else ''}"
+                shown = f"{limit / GIB:g} GiB" if name == "memory" else f"{limit:g} s"
+                text = f"{name} ≤ {shown}{' (not known)' if value is None else ''}"
                 checks.append((text, np.full(draws, value is not None and value <= limit)))
         return checks
 
@@ -179,10 +184,12 @@ class Chooser:
 
     def _nearest(self, standings: Sequence[Standing]) -> str:
         unknown = {text for one in standings for text in one.broken if "not known" in text}
-        if unknown:
+        if unknown and all(any("not known" in text for text in one.broken) for one in standings):
             least = SMALLEST.get(int(self.constraints.stat[1:])) if self.constraints.stat in {"p95", "p99"} else None
             wanted = f"; a {self.constraints.stat} needs {least} timed examples (timed_examples)" if least else ""
-            return f"nothing is known of: {', '.join(sorted(unknown))}{wanted}"
+            names = ", ".join(sorted(text.removesuffix(" (not known)") for text in unknown))
+            published = "; a published table has mean latencies alone" if wanted else ""
+            return f"nothing is known of: {names}{wanted if self.draws.resampled else published}"
         fewest = min(standings, key=lambda one: (len(one.broken), self._rank(one)))
         return f"nearest is {fewest.candidate.id}, which breaks: {', '.join(fewest.broken)}"
 

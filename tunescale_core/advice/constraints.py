@@ -81,7 +81,18 @@ def parse_bar(results: Results, text: str) -> Bar:
         value = math.nan
     if value is not None and not math.isfinite(value):
         raise ResultsError(f"cannot read {text!r}: {found['bar']!r} is no number")
+    _check_range(text, metric, value)
     return Bar(found["task"], metric, value)
+
+
+def _check_range(text: str, metric: Metric, value: float | None) -> None:
+    """Refuse a bar in another unit than the metric's."""
+    if value is None:
+        return
+    if metric.unit == "fraction" and not 0 <= value <= 1:
+        raise ResultsError(f"{text!r}: {metric.name} is a share from 0 to 1")
+    if metric.unit == "%" and (not 0 <= value <= 100 or 0 < value <= 1):
+        raise ResultsError(f"{text!r}: {metric.name} is in percent, so 60 for 60 %")
 
 
 def parse_minimum(results: Results, text: str) -> Bar:

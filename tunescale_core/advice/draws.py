@@ -27,6 +27,8 @@ class Draws:
         self.resampler = resampler_of(results)
         served = constraints.tasks
         self.candidates = [one for one in results.candidates if all(self._measured(one, task) for task in served)]
+        self.left_out = [one for one in results.candidates if one not in self.candidates]
+        """Not measured on every task served."""
         if not self.candidates:
             raise ResultsError(f"nothing in {results.source} was measured on {' and '.join(served)}")
 

@@ -39,7 +39,9 @@ def as_text(advice: Advice, constraints: Constraints, rule: Candidate | None, pa
         else "the source has no examples: these are point values, and nothing is known of how sure they are"
     )
     followed = f"{rule.id}{_rule_standing(advice, rule)}" if rule else "nothing: neither side was measured"
-    notes = [f"({basis})", f"The paper's rule (start small and tune, then scale) ships: {followed}."]
+    out = ", ".join(one.id for one in advice.left_out)
+    notes = [f"({basis})", *([f"Left out, since not measured on every task served: {out}."] if out else [])]
+    notes += [f"The paper's rule (start small and tune, then scale) ships: {followed}."]
     return "\n".join(
         [*(textwrap.fill(text, 110) for text in head), "", table, *(textwrap.fill(n, 110) for n in notes)]
         + [one.text + "." for one in paid]
@@ -55,6 +57,7 @@ def as_object(
         "decision": advice.decision,
         "chosen": [one.id for one in advice.chosen],
         "next_step": advice.next_step,
+        "left_out": [one.id for one in advice.left_out],
         "resampled": advice.resampled,
         "maximise": {"task": objective.task, "metric": objective.metric.name},
         "standings": [asdict(one) | {"candidate": one.candidate.id} for one in advice.standings],

@@ -52,12 +52,11 @@ def advise(  # noqa: PLR0913, PLR0917  an option a constraint
         )
         chooser = Chooser(results, constraints)
         advice, rule = chooser.advice(), chooser.by_rule()
-        task = constraints.objective.task
         pairs = [
             (one, other)
             for one in chooser.candidates
             for other in chooser.candidates
-            if one.trained_on == task and other.model in results.larger
+            if one.trained_on in constraints.tasks and other.model in results.larger
         ]
         paid = [found for pair in pairs if (found := break_even(chooser.draws, *pair)) is not None]
     if as_json:

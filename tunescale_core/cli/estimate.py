@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from tunescale_core.cli.sources import fail, one_line_errors
+from tunescale_core.errors import ResultsError
 
 
 def estimate(  # noqa: PLR0913, PLR0917  an option a figure
@@ -30,6 +31,7 @@ def estimate(  # noqa: PLR0913, PLR0917  an option a figure
     from tunescale_core.estimate.shown import estimate_table
     from tunescale_core.results import from_folder
     from tunescale_core.study import load
+    from tunescale_core.tables.formats import as_json as as_tables
     from tunescale_core.tables.formats import terminal
 
     if device not in DEVICES:
@@ -46,5 +48,13 @@ def estimate(  # noqa: PLR0913, PLR0917  an option a figure
         against = Device(bandwidth or speed, parse_memory(memory) if memory else size, overhead)
         found = list(estimates(declared, shapes, against, prompt))
         measured = from_folder(records) if records else None
-        table = estimate_table(found, measured)
-    typer.echo(json.dumps([asdict(one) for one in found], indent=1) if as_json else terminal(table))
+        if measured and not {one.variant for one in found} & {one.id for one in measured.candidates}:
+            raise ResultsError(f"{records} holds none of study {declared.name}'s variants: give that study's records")
+        named = f"{against.bandwidth / 1e9:,.0f} GB/s and {against.memory / 1e9:,.0f} GB"
+        table = estimate_table(found, measured, named if bandwidth or memory else f"{device}: {named}")
+    if not as_json:
+        typer.echo(terminal(table))
+    elif measured:
+        typer.echo(as_tables((table,)).rstrip())
+    else:
+        typer.echo(json.dumps([asdict(one) for one in found], indent=1))

@@ -52,6 +52,8 @@ def read(records: Path | None, table: Path | None) -> Results:
         if records is not None:
             raise ResultsError("give a folder of records or --table, not both")
         return read_table(table)
+    if records is not None and records.is_file():
+        raise ResultsError(f"{records} is a file: give a folder of records, or a published table with --table")
     return from_folder(records if records is not None else _only_study())
 
 

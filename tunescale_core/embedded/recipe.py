@@ -162,7 +162,10 @@ def read_widely(
     history: History,
     report: Callable[[int, int, float], None],
 ) -> None:
-    """Go on with the second reading of a recipe, from weights as they are kept after the first."""
+    """Go on with the second reading of a recipe, from weights as they are kept after the first.
+
+    The rotary frequencies are rounded with the weights here, and are exact again when the model is opened.
+    """
     import torch
 
     model.to(torch.bfloat16).to(torch.float32)

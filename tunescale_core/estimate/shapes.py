@@ -12,6 +12,8 @@ from typing import Any
 from tunescale_core.errors import ModelError
 from tunescale_core.study import Method, Model
 
+KNOWN = ("qwen3", "qwen2", "llama", "mistral")
+"""Model types of this form."""
 NORMED_HEADS = frozenset({"qwen3"})
 """Model types whose queries and keys are normed a head."""
 
@@ -83,6 +85,9 @@ def shape_of(config: Mapping[str, Any], name: str) -> Shape:
     """
     if "num_experts" in config or "num_local_experts" in config:
         raise ModelError(f"model {name} is a mixture of experts: estimates know dense decoders alone")
+    if config.get("model_type") not in KNOWN:
+        kind = config.get("model_type")
+        raise ModelError(f"model {name} is of type {kind!r}: estimates know the shapes of {', '.join(KNOWN)} alone")
     try:
         hidden, heads = int(config["hidden_size"]), int(config["num_attention_heads"])
         return Shape(

@@ -12,14 +12,17 @@ from tunescale_core.tables.table import MISSING, Block, Column, Entry, Row, Tabl
 GB = 1e9
 
 
-def estimate_table(found: Sequence[Estimate], measured: Results | None = None) -> Table:
-    """Return a row a variant; with results, the measured training peak, time a token and weights stand beside."""
+def estimate_table(found: Sequence[Estimate], measured: Results | None = None, against: str = "") -> Table:
+    """Return a row a variant; `against` names the device, and with results the measured figures stand beside.
+
+    Measured are the training peak, the time a token and the trained weights.
+    """
     columns = [
         Column("variant", words=True),
         Column("weights, M"),
         Column("trained, M"),
         Column("training GB"),
-        Column("fits"),
+        Column("training fits"),
         Column("ms a token, at least"),
         Column("cache kB a token"),
         Column("serving GB"),
@@ -29,7 +32,8 @@ def estimate_table(found: Sequence[Estimate], measured: Results | None = None) -
         columns += [Column(head, "measured") for head in ("trained, M", "training GB", "ms a token")]
     rows = [Row(one.variant, (*_entries(one), *(_measured(one, measured) if measured else ()))) for one in found]
     total = sum(one.store_bytes for one in found) / GB
-    notes = [f"store in all: {total:.3g} GB", "training GB: weights, gradients, Adam's moments and logits"]
+    notes = [f"held against {against}"] if against else []
+    notes += [f"store in all: {total:.3g} GB", "training GB: weights, gradients, Adam's moments and logits"]
     if measured:
         notes.append("measured training GB is the process's peak, on a CPU with the libraries' own in it")
     return Table("estimate", "Before spending", tuple(columns), (Block("", tuple(rows)),), tuple(notes))

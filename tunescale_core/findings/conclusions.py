@@ -31,11 +31,17 @@ def larger_is_best_but_slower(evidence: Evidence) -> Iterator[Finding]:
         for task in evidence.results.tasks:
             rival = _best_of(evidence, small, task)
             if rival is not None:
-                yield from evidence.better("C2", Pair(base, rival, task, "quality"), note="against the best small one")
+                yield from evidence.better(
+                    "C2",
+                    Pair(base, rival, task, "quality", named=len(evidence.tuned) > 1),
+                    note="against the best small one",
+                )
         for task in evidence.aligned(small):
             full = evidence.full(small, task)
             if full is not None:
-                yield from evidence.better("C2", Pair(full, base, task, "latency"))
+                yield from evidence.better(
+                    "C2", Pair(full, base, task, "latency", named=len(evidence.results.larger) > 1)
+                )
 
 
 def rank_is_weak(evidence: Evidence) -> Iterator[Finding]:
@@ -55,7 +61,7 @@ def rank_is_weak(evidence: Evidence) -> Iterator[Finding]:
                 "|full - base| - (best rank - worst rank)",
                 {"ranks": float(len(known)), "between ranks": spread, "full against base": reach},
                 reach - spread,
-                evidence.results.metric(task).unit,
+                "points" if evidence.results.metric(task).unit == "%" else evidence.results.metric(task).unit,
                 merit=reach - spread,
                 aligned=True,
                 note="what rank to take by default is advice, and is not tested",
@@ -69,7 +75,9 @@ def tuned_small_reaches_larger(evidence: Evidence) -> Iterator[Finding]:
             tuned = [one for one in (evidence.full(small, task), evidence.lora(small, task)) if one is not None]
             best = _better_of(evidence, tuned, task)
             if best is not None:
-                yield from evidence.better("C4", Pair(best, Candidate(large, "base"), task, "quality"))
+                yield from evidence.better(
+                    "C4", Pair(best, Candidate(large, "base"), task, "quality", named=len(evidence.results.larger) > 1)
+                )
 
 
 def lora_is_safer_and_smaller(evidence: Evidence) -> Iterator[Finding]:
@@ -102,11 +110,14 @@ def tuned_small_is_cheaper(evidence: Evidence) -> Iterator[Finding]:
             full = evidence.full(small, task)
             if full is None:
                 continue
-            yield from evidence.better("C7", Pair(full, Candidate(large, "base"), task, "latency"))
+            yield from evidence.better(
+                "C7", Pair(full, Candidate(large, "base"), task, "latency", named=len(evidence.results.larger) > 1)
+            )
+            over = f"-over-{large}-base" if len(evidence.results.larger) > 1 else ""
             spreads = [_spread(evidence, one, task) for one in (full, Candidate(large, "base"))]
             if spreads[0] is not None and spreads[1] is not None:
                 yield Finding(
-                    f"C7.{evidence.results.label(full)}.{task}.spread",
+                    f"C7.{evidence.results.label(full)}{over}.{task}.spread",
                     f"{full.id} varies less in latency for {task} than {large} untuned",
                     "old - new",
                     {"new": spreads[0], "old": spreads[1]},
@@ -118,6 +129,7 @@ def tuned_small_is_cheaper(evidence: Evidence) -> Iterator[Finding]:
                 )
 
 
+GB = 1e9
 CONCLUSIONS: Mapping[str, tuple[str, Callable[[Evidence], Iterator[Finding]]]] = {
     "C1": ("Full fine-tuning beats LoRA on both accuracy and speed", full_beats_lora),
     "C2": ("A larger base model is best on accuracy but slower than the tuned small one", larger_is_best_but_slower),
@@ -171,19 +183,25 @@ def _memory(evidence: Evidence, model: str) -> Iterator[Finding]:
     for task in evidence.trainings(model):
         full = evidence.full(model, task) if task in evidence.results.tasks else None
         peaks = {one: _peak(evidence, one) for one in (full, *evidence.loras(model, task)) if one is not None}
+        shared = any(_on_cpu(evidence, one) for one in peaks)
         highest = max((peak for one, peak in peaks.items() if one != full and peak is not None), default=None)
         whole = peaks.get(full) if full is not None else None
         if highest is not None and whole is not None:
             yield Finding(
                 f"C5.{_prefix(evidence, model)}lora.{task}.memory",
                 f"LoRA at any rank trains on {task} in less memory than full tuning",
-                "full - largest LoRA, peak bytes of training",
-                {"full": float(whole), "largest LoRA": float(highest)},
-                float(whole - highest),
-                "bytes",
-                merit=float(whole - highest),
-                note="one run each: no interval",
+                "full - largest LoRA, peak memory of training",
+                {"full": whole / GB, "largest LoRA": highest / GB},
+                None if shared else (whole - highest) / GB,
+                "GB",
+                merit=0.0 if shared else (whole - highest) / GB,
+                note="on a CPU the peak is the whole process's, libraries and all: not compared" if shared else "",
             )
+
+
+def _on_cpu(evidence: Evidence, candidate: Candidate) -> bool:
+    records = [cell.record for cell in evidence.results.cells if cell.candidate == candidate and cell.record]
+    return any(record.provenance is not None and record.provenance.device == "cpu" for record in records)
 
 
 def _peak(evidence: Evidence, candidate: Candidate) -> int | None:

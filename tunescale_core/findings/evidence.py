@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from tunescale_core.comparison import comparisons_of
@@ -65,10 +65,8 @@ class Evidence:
         return ((small, large) for small in self.tuned for large in self.results.larger)
 
     def better(self, question: str, pair: Pair, show: Show | None = None, note: str = "") -> Iterator[Finding]:
-        """Yield the finding that the new one is better than the old; nothing where one was not measured."""
+        """Yield the finding that the new one is better than the old; a gap in what was measured is a finding too."""
         found = getattr(self.comparisons, pair.figure)(pair.new, pair.old, pair.task)
-        if found is None:
-            return
         quality, metric = pair.figure == "quality", self.results.metric(pair.task)
         over = f"-over-{self.results.label(pair.old)}" if pair.named else ""
         named = Finding(
@@ -78,5 +76,19 @@ class Evidence:
             aligned=pair.new.trained_on == pair.task,
             note=note,
         )
+        if found is None:
+            if self._asked(pair):
+                missing = [one.id for one in (pair.new, pair.old) if self._value(one, pair) is None]
+                yield replace(named, note=f"not measured: {' and '.join(missing)} for {pair.task}")
+            return
         default: Show = "improvement" if quality else "change"
         yield compared(named, found, metric.better if quality else "lower", show or default)
+
+    def _asked(self, pair: Pair) -> bool:
+        """Tell whether a study that has both candidates measured others in this, so that a gap is one."""
+        known = self.results.candidates
+        return {pair.new, pair.old} <= set(known) and any(self._value(one, pair) is not None for one in known)
+
+    def _value(self, candidate: Candidate, pair: Pair) -> float | None:
+        value_of = self.results.quality if pair.figure == "quality" else self.results.latency
+        return value_of(candidate, pair.task)

@@ -81,7 +81,7 @@ def compared(named: Finding, found: Comparison, better: Direction, show: Show) -
         formula=difference if show == "difference" else f"({difference}) / |old|",
         inputs={"new": found.new, "old": found.old},
         value=shown[show],
-        unit=named.unit if show == "difference" else "%",
+        unit="%" if show != "difference" else "points" if named.unit == "%" else named.unit,
         merit=gain,
         interval=Interval(gain, *ends) if ends else None,
         p=found.p,
@@ -129,7 +129,9 @@ def summary(key: str, claim: str, parts: Sequence[Finding], note: str = "") -> F
         verdict = "supported"
     counts = {name: float(verdicts.count(name)) for name in ("supported", "refuted", "not enough evidence")}
     against = ", ".join(part.key for part in parts if part.verdict == "refuted")
-    told = "; ".join(text for text in (note, f"against it: {against}" if against else "") if text)
+    open_ = ", ".join(part.key for part in parts if part.verdict == "not enough evidence")
+    texts = (note, f"against it: {against}" if against else "", f"open: {open_}" if open_ else "")
+    told = "; ".join(text for text in texts if text)
     return Finding(
         key,
         claim,

@@ -36,7 +36,9 @@ def larger_base(evidence: Evidence) -> Iterator[Finding]:
         base = Candidate(large, "base")
         for task in evidence.results.tasks:
             for figure in FIGURES:
-                yield from evidence.better("Q2", Pair(base, Candidate(small, "base"), task, figure))
+                yield from evidence.better(
+                    "Q2", Pair(base, Candidate(small, "base"), task, figure, named=len(evidence.tuned) > 1)
+                )
         for task in evidence.aligned(small):
             full = evidence.full(small, task)
             if full is not None:

@@ -46,7 +46,10 @@ def _beside(one: Finding, others: dict[str, Finding]) -> dict[str, Any]:
 
 def _block(group: Sequence[Finding], others: dict[str, Finding]) -> str:
     whole, parts = group[0], group[1:]
-    title = f"{whole.question}. {whole.claim}: {whole.verdict.upper()}"
+    bare = " (no interval)" if parts and all(part.interval is None for part in parts if part.merit) else ""
+    title = f"{whole.question}. {whole.claim}: {whole.verdict.upper()}{bare}"
+    if whole.key in others:
+        title += f"; reference: {others[whole.key].verdict}"
     notes = [note for note in (whole.note, _printed(whole)) if note]
     wrapped = [textwrap.fill(note, WIDTH, initial_indent="    ", subsequent_indent="    ") for note in notes]
     heads = ["finding", "value", "gain, interval", "p", "n", "verdict", "enough n"]

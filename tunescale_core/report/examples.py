@@ -43,7 +43,8 @@ def samples(results: Results, budget: int = BUDGET) -> tuple[Sample, ...]:
 
 
 def _sample(results: Results, task: str, budget: int) -> Sample | None:
-    cells = [cell for one in results.candidates for cell in results.at(one, task)[:1] if cell.source is not None]
+    told = [[cell for cell in results.at(one, task) if cell.source is not None] for one in results.candidates]
+    cells = [each[0] for each in told if each]
     if not cells:
         return None
     chosen = _chosen(results, cells)

@@ -41,7 +41,7 @@ def write_page(
     """Write the report as one HTML file that needs no network.
 
     Raises:
-        ResultsError: The packages of the `report` extra are not installed.
+        ResultsError: The packages of the `report` extra are not installed, or the file cannot be written.
     """
     try:
         from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
@@ -64,7 +64,10 @@ def write_page(
         script=(HERE / "page.js").read_text(encoding="utf-8"),
         style=(HERE / "page.css").read_text(encoding="utf-8"),
     )
-    target.write_text(page, encoding="utf-8")
+    try:
+        target.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise ResultsError(f"the report cannot be written to {target}: {error.strerror or error}") from error
 
 
 def _questions(findings: Sequence[Finding]) -> list[tuple[Finding, list[Finding]]]:

@@ -23,7 +23,8 @@ def plain(text: str) -> str:
 
 def terminal(table: Table, bold: Bold = plain) -> str:
     """Return a table for a terminal, block titles as rows of their own."""
-    heads = [f"{column.group}\n{_head(column)}" for column in table.columns]
+    grouped = any(column.group for column in table.columns)
+    heads = [f"{column.group}\n{_head(column)}" if grouped else _head(column) for column in table.columns]
     lines = list(_rows(table, bold))
     body = tabulate(lines, _once(table.columns, heads), "simple", disable_numparse=True, colalign=_sides(table))
     return "\n".join([body, *(f"({note})" for note in table.notes)])
@@ -88,7 +89,9 @@ def _head(column: Column) -> str:
 def _once(columns: Sequence[Column], heads: list[str]) -> list[str]:
     """Leave a group's name out over its later columns."""
     return [
-        "\n" + head.split("\n", 1)[1] if place and column.group and columns[place - 1].group == column.group else head
+        "\n" + head.split("\n", 1)[1]
+        if place and "\n" in head and column.group and columns[place - 1].group == column.group
+        else head
         for place, (column, head) in enumerate(zip(columns, heads, strict=True))
     ]
 

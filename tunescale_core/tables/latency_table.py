@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from tunescale_core.latency import Anatomy, anatomy, split
+from tunescale_core.latency import Anatomy, anatomy, same_calls, split
 from tunescale_core.results import Candidate, Results
 from tunescale_core.tables.table import MISSING, Block, Column, Entry, Row, Table, number, share, words
 
@@ -38,7 +38,8 @@ def _rows(results: Results, task: str) -> Iterator[Row]:
     for one in results.candidates:
         found = anatomy(results, one, task)
         if found is not None:
-            entries = (words(one.id), *_entries(found, against))
+            comparable = base is not None and same_calls(results, one, base, task)
+            entries = (words(one.id), *_entries(found, against if comparable else None))
             yield Row(f"{results.label(one)} {task}", entries, one.model, one.method)
 
 

@@ -103,6 +103,8 @@ def block(title: str, columns: Sequence[Column], rows: Sequence[Row]) -> Block:
 def beside(table: Table, other: Table, name: str) -> Table:
     """Return a table with another's figures as further columns, row by row of the same key; missing where it has none.
 
+    Where it has none at all, the table is returned as it is.
+
     Args:
         table: One's own.
         other: The same table of other results; its columns are found by group and head.
@@ -120,4 +122,6 @@ def beside(table: Table, other: Table, name: str) -> Table:
         return replace(row, entries=(*row.entries, *added))
 
     blocks = tuple(replace(block, rows=tuple(map(widened, block.rows))) for block in table.blocks)
+    if all(entry.value is None for one in blocks for row in one.rows for entry in row.entries[len(table.columns) :]):
+        return table
     return replace(table, columns=(*table.columns, *extra), blocks=blocks)
