@@ -28,9 +28,11 @@ def as_text(findings: Sequence[Finding], reference: Sequence[Finding] = ()) -> s
     others = {one.key: one for one in reference}
     blocks = [_block(list(group), others) for _, group in groupby(findings, key=lambda one: one.question)]
     level = f"{CONFIDENCE:.0%}"
-    return "\n\n".join(
-        [*blocks, f"Intervals are {level}, of the gain (more is better); p is corrected (Benjamini and Hochberg)."]
+    legend = (
+        f"Intervals are {level}, of the gain (more is better); p is corrected (Benjamini and Hochberg).\n"
+        "An asterisk marks a candidate asked the task it was tuned on."
     )
+    return "\n\n".join([*blocks, legend])
 
 
 def _object(one: Finding) -> dict[str, Any]:
@@ -57,14 +59,19 @@ def _block(group: Sequence[Finding], others: dict[str, Finding]) -> str:
     heads += ["printed"] if any(part.printed for part in parts) else []
     lines = [_line(part, others, printed="printed" in heads) for part in parts]
     table = tabulate(lines, heads, "simple", disable_numparse=True, colalign=("left", *["right"] * 4)) if lines else ""
-    said = dict.fromkeys(part.note for part in parts if part.note and not part.key.startswith("Q6"))
-    told = [textwrap.fill(f"- {note}", WIDTH, initial_indent="    ", subsequent_indent="      ") for note in said]
+    noted = [part for part in parts if part.note and not part.key.startswith("Q6")]
+    said = {note: [part for part in noted if part.note == note] for note in dict.fromkeys(p.note for p in noted)}
+    lone = {note: f"{group[0].key.split('.', 1)[1]}: " if len(group) == 1 else "" for note, group in said.items()}
+    told = [
+        textwrap.fill(f"- {lone[note]}{note}", WIDTH, initial_indent="    ", subsequent_indent="      ")
+        for note in said
+    ]
     return "\n".join([title, *wrapped, *([table] if table else []), *told])
 
 
 def _line(one: Finding, others: dict[str, Finding], *, printed: bool) -> list[str]:
     line = [
-        one.key.removeprefix(f"{one.question}."),
+        one.key.removeprefix(f"{one.question}.") + ("*" if one.aligned else ""),
         _number(one.value, one.unit),
         _interval(one.interval),
         MISSING if one.p_adjusted is None else f"{one.p_adjusted:.3f}",
