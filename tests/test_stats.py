@@ -17,6 +17,7 @@ from tunescale_core.stats import (
     correlation,
     enough,
     enough_for_shares,
+    log_ratio_p,
     mcnemar,
     newcombe,
     paired_p,
@@ -209,3 +210,12 @@ def test_ranks_against_the_mean_support_nothing() -> None:
 def test_enough_is_silent_on_what_overflows() -> None:
     """A difference beside which the replicates overflow has no number of examples, rather than a crash."""
     assert enough(1.0, np.array([1e200, -1e200, 1e300]), 10) is None
+
+
+def test_latency_is_tested_by_ratios() -> None:
+    """Twice the time on every question is no accident however the questions differ; equal or mixed times are none."""
+    old = np.geomspace(0.01, 10, 20)
+    assert log_ratio_p(2 * old, old) < 0.001
+    assert log_ratio_p(old, old) == 1.0
+    assert log_ratio_p(old * np.where(np.arange(20) < 19, 1.01, 0.2), old) == 1.0
+    assert log_ratio_p(np.array([2.0]), np.array([1.0])) == 1.0

@@ -178,6 +178,24 @@ def paired_p(law: Law, new: Figures, old: Figures, replicates: Figures) -> float
     return float(min(1.0, 2 * min(above, below) / (len(defined) + 1)))
 
 
+def log_ratio_p(new: Figures, old: Figures) -> float:
+    """Return the two-sided p that two sides take as long, by flipping the signs of the questions' log-ratios.
+
+    A ratio of each question cancels that some are longer than others. Where the mean of the ratios points the other
+    way than the difference of the means, they support nothing, and p is 1.
+
+    Args:
+        new: Seconds of each question, shape `(n,)`, all above zero.
+        old: The same questions, the other side.
+    """
+    import numpy as np
+
+    ratios = np.log(new / old)
+    if not np.any(ratios) or ratios.mean() * (new.mean() - old.mean()) <= 0:
+        return 1.0
+    return at_least_chance(sign_flip(ratios), len(ratios))
+
+
 def at_least_chance(p: float, units: int) -> float:
     """Return a bootstrap's p, but no smaller than chance allows with so few independent units: 2 · 2^-units.
 

@@ -74,7 +74,7 @@ def test_p_values_are_corrected_for_their_number() -> None:
     """A p that would do alone does not where it is the only small one of many."""
     one = finding(0.1, 0.3, 0.04)
     assert judged(one) == ("supported", "interval")
-    many = settled([one, *(finding(-0.1, 0.3, 0.5) for _ in range(9))])
+    many = settled([one, *(finding(-0.1, 0.3, 0.5, f"Q1.{n}") for n in range(9))])
     assert many[0].p == 0.04
     assert many[0].p_adjusted == pytest.approx(0.4)
     assert many[0].verdict == OPEN
@@ -202,3 +202,11 @@ def test_an_old_figure_of_zero_hides_no_evidence() -> None:
     one = Finding("Q1.x", "", value=None, merit=1.0, interval=Interval(1.0, 0.9, 1.0), p=0.001)
     assert judged(one) == ("supported", "interval")
     assert judged(Finding("Q1.x", "", value=None, merit=-1.0)) == ("refuted", "point values")
+
+
+def test_one_test_counts_once() -> None:
+    """A comparison that answers two questions, turned round in one of them, is one test when p is corrected."""
+    one = Finding("Q3.x", "", inputs={"new": 1.0, "old": 2.0}, value=1.0, merit=-1.0, p=0.03, n=9)
+    same = replace(one, key="Q5.x", inputs={"new": 2.0, "old": 1.0}, merit=1.0)
+    other = replace(one, key="Q1.x", inputs={"new": 5.0, "old": 4.0}, p=0.5)
+    assert [found.p_adjusted for found in settled([one, same, other])] == pytest.approx([0.06, 0.06, 0.5])

@@ -97,11 +97,15 @@ def settled(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     zero and p is, and otherwise not enough evidence. Without one the point values decide, and the basis says so.
     """
     found = list(findings)
-    tested = [place for place, one in enumerate(found) if one.p is not None]
-    corrected = adjusted([p for one in found if (p := one.p) is not None])
-    for place, p in zip(tested, corrected, strict=True):
-        found[place] = replace(found[place], p_adjusted=p)
+    tests = {_test_of(one): one.p for one in found if one.p is not None}
+    corrected = dict(zip(tests, adjusted(list(tests.values())), strict=True))
+    found = [one if one.p is None else replace(one, p_adjusted=corrected[_test_of(one)]) for one in found]
     return tuple(one if one.basis == "parts" else _judged(one) for one in found)
+
+
+def _test_of(one: Finding) -> tuple[object, ...]:
+    """Return what tells a test from others: the same two figures compared, turned round or not, are one test."""
+    return (tuple(sorted(one.inputs.values())), one.n, one.p) if one.inputs else (one.key,)
 
 
 def _judged(one: Finding) -> Finding:
