@@ -215,6 +215,18 @@ def test_the_keyboard_reaches_everything(opened: tuple[Page, list[str]]) -> None
     assert faults == []
 
 
+def test_a_references_findings_stand_beside(browser: Browser, report: Path, tmp_path: Path) -> None:
+    """With a reference each part has the reference's value for the same part in a last column."""
+    write_page(from_folder(report.parent), tmp_path / "beside.html", reference=reference("paper"))
+    for page, faults in _open(browser, tmp_path / "beside.html", width=1280, height=900):
+        page.locator(".question summary").first.click()
+        row = page.locator(
+            ".question tbody tr", has_text="small-full-on-arc has a better F1 than small-base for arc"
+        ).first
+        assert row.locator("td").last.inner_text().split()[0] == "-0.5474"
+        assert faults == []
+
+
 def test_a_published_table_has_a_page_without_examples(browser: Browser, tmp_path: Path) -> None:
     """The paper's own table makes a page with findings, tables and plots, and no examples to browse."""
     write_page(reference("paper"), tmp_path / "paper.html")

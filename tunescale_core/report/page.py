@@ -57,6 +57,7 @@ def write_page(
         methods=list(dict.fromkeys(one.method for one in results.candidates)),
         tasks=list(results.tasks),
         questions=_questions(answers(results, ties)),
+        others={one.key: one for one in answers(reference, ties)} if reference else {},
         tables=every_table(results, ties, reference),
         plots=list(_plots(results, limits)),
         samples=[asdict(one) for one in samples(results)],
