@@ -20,7 +20,6 @@ from tunescale_core.results import (
     check_distinct,
     from_folder,
     from_record,
-    merged,
     relative_gain,
 )
 from tunescale_core.tasks import TASKS, Answer
@@ -253,23 +252,6 @@ def test_a_folder_without_records_is_refused(tmp_path: Path) -> None:
     """An empty folder is an error that names it."""
     with pytest.raises(RecordError, match="holds no records"):
         from_folder(tmp_path)
-
-
-def test_sources_merge_in_their_order() -> None:
-    """Cells and sources of several results stand one after the other, and seeds in different ones are one place's."""
-    one = Results((cell(0.4, 1.0, 0),), "here")
-    other = Results((cell(0.6, 3.0, 1), cell(0.1, 1.0, None, "base")), "there")
-    found = merged(one, other)
-    assert found.cells == (*one.cells, *other.cells)
-    assert found.source == "here, there"
-    assert found.quality(Candidate("m", "full", "arc"), "arc") == pytest.approx(0.5)
-
-
-@pytest.mark.parametrize("parts", [(), (Results(()),), (Results(()), Results(()))])
-def test_nothing_cannot_be_merged(parts: tuple[Results, ...]) -> None:
-    """Where no source has a cell, there is nothing to compare."""
-    with pytest.raises(ResultsError, match="there is nothing to compare: give records or a table"):
-        merged(*parts)
 
 
 def test_two_figures_for_one_place_are_refused() -> None:

@@ -21,9 +21,9 @@ from tunescale_core.stats import (
     mcnemar,
     newcombe,
     paired_p,
-    percentile,
     percentile_interval,
     sign_flip,
+    weighted_percentile,
     weights,
     wilson,
 )
@@ -158,13 +158,13 @@ def test_enough_falls_with_the_square_of_the_effect() -> None:
     assert enough(0.0, noise, 100) is None
 
 
-@pytest.mark.parametrize(("rank", "least"), [(95, 59), (99, 299)])
-def test_small_samples_have_no_high_percentiles(rank: int, least: int) -> None:
-    """Below the least sample a percentile is refused with both numbers; from there on it is numpy's."""
-    with pytest.raises(MetricError, match=f"p{rank} needs at least {least} timed examples, got {least - 1}"):
-        percentile([1.0] * (least - 1), rank)
-    values = list(map(float, range(least)))
-    assert percentile(values, rank) == pytest.approx(np.percentile(values, rank))
+@given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 3)), min_size=1, max_size=20), st.integers(1, 99))
+def test_the_weighted_percentile_is_that_of_the_repeated_values(pairs: list[tuple[int, int]], rank: int) -> None:
+    """A value that counts k times is one that stands there k times."""
+    values, counts = np.array(pairs, dtype=float).T
+    if counts.sum():
+        expected = np.percentile(np.repeat(values, counts.astype(int)), rank, method="inverted_cdf")
+        assert weighted_percentile(values, counts[None, :], rank)[0] == expected
 
 
 def test_correlations() -> None:

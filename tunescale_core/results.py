@@ -256,18 +256,6 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return sum(known) / len(known) if known and len(known) == len(values) else None
 
 
-def merged(*parts: Results) -> Results:
-    """Return several sources' cells together.
-
-    Raises:
-        ResultsError: There is no cell.
-    """
-    cells = tuple(cell for part in parts for cell in part.cells)
-    if not cells:
-        raise ResultsError("there is nothing to compare: give records or a table")
-    return Results(cells, ", ".join(part.source for part in parts))
-
-
 def check_distinct(cells: Iterable[Result]) -> None:
     """Refuse two figures for one place.
 

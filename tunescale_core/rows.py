@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import IO, Any
 
 from tunescale_core.records import SCORE, read_rows
 from tunescale_core.results import Result, Results
+from tunescale_core.tasks import TASKS
 
 CELL = ("model", "method", "trained_on", "seed", "task")
 
@@ -23,14 +25,10 @@ def write_csv(results: Results, out: IO[bytes]) -> None:
 
 def _scores(cell: Result) -> list[str]:
     """Return which score columns a cell has: its task's metrics."""
-    from tunescale_core.tasks import TASKS
-
     return [SCORE + metric.name for metric in TASKS[cell.kind].metrics]
 
 
 def _flat(cell: Result, scores: list[str]) -> Any:
-    import json
-
     import pyarrow as pa
 
     table = read_rows(cell.source) if isinstance(cell.source, Path) else cell.source

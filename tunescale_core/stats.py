@@ -268,20 +268,6 @@ def enough(value: float, replicates: Figures, n: int) -> int | None:
     return max(2, math.ceil(needed)) if math.isfinite(needed) else None
 
 
-def percentile(values: Sequence[float], rank: int) -> float:
-    """Return the percentile of a sample.
-
-    Raises:
-        MetricError: The sample is too small to support it (`SMALLEST`), or empty.
-    """
-    import numpy as np
-
-    least = SMALLEST.get(rank, 1)
-    if len(values) < least:
-        raise MetricError(f"a p{rank} needs at least {least} timed examples, got {len(values)}: raise timed_examples")
-    return float(np.percentile(np.asarray(values, dtype=float), rank))
-
-
 def weighted_percentile(values: Figures, drawn: Figures, rank: float) -> Figures:
     """Return a percentile where each value stands so many times: shapes `(n,)` and `(B, n)` to `(B,)`.
 
