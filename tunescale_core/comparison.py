@@ -134,9 +134,9 @@ def resampler_of(results: Results) -> Resampler:
 class Comparisons:
     """Any two candidates of some results, compared."""
 
-    def __init__(self, results: Results, resampler: Resampler | None = None) -> None:
+    def __init__(self, results: Results) -> None:
         self.results = results
-        self.resampler = resampler or resampler_of(results)
+        self.resampler = resampler_of(results)
         self._found: dict[tuple[Candidate, Candidate, str, str], Comparison | None] = {}
 
     def quality(self, new: Candidate, old: Candidate, task: str, metric: Metric | None = None) -> Comparison | None:
