@@ -74,7 +74,7 @@ def _line(one: Finding, others: dict[str, Finding], *, printed: bool) -> list[st
         one.key.removeprefix(f"{one.question}.") + ("*" if one.aligned else ""),
         _number(one.value, one.unit),
         _interval(one.interval),
-        MISSING if one.p_adjusted is None else f"{one.p_adjusted:.3f}",
+        _p(one.p_adjusted),
         MISSING if one.n is None else str(one.n),
         one.verdict + (" (no interval)" if one.basis == "point values" else ""),
         f"{one.enough:,}" if one.enough is not None and one.verdict == "not enough evidence" else "",
@@ -85,6 +85,12 @@ def _line(one: Finding, others: dict[str, Finding], *, printed: bool) -> list[st
     if printed:
         line.append(_printed(one))
     return line
+
+
+def _p(value: float | None) -> str:
+    if value is None:
+        return MISSING
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _printed(one: Finding) -> str:
