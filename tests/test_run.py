@@ -100,7 +100,7 @@ def wanted(study_file: Path) -> list[Cell]:
 def measured(study_file: Path, store: Path) -> Finished:
     """Measure the cells with a bench of their own."""
     bench = Bench(load(str(study_file)), store, Progress())
-    records = {cell.id: bench.measure(cell, bench.subject(cell.variant)) for cell in wanted(study_file)}
+    records = {cell.id: bench.measure(cell, bench.subjects.subject(cell)) for cell in wanted(study_file)}
     return Finished(bench, records)
 
 
@@ -121,16 +121,16 @@ def second(study_file: Path, first: Finished) -> Finished:
 
 def test_a_variant_is_trained_once(first: Finished) -> None:
     """Two evaluation tasks share one checkpoint a variant, and an untuned model has none."""
-    assert first.bench.trained == ["tiny-full-on-arc", "tiny-lora-r2-on-arc"]
-    assert first.bench.reused == []
-    assert set(first.checkpoints()) == set(first.bench.trained)
+    assert first.bench.subjects.trained == ["tiny-full-on-arc", "tiny-lora-r2-on-arc"]
+    assert first.bench.subjects.reused == []
+    assert set(first.checkpoints()) == set(first.bench.subjects.trained)
     assert len(first.records) == 6
 
 
 def test_a_second_run_trains_nothing(first: Finished, second: Finished) -> None:
     """Another bench on the same store takes every checkpoint from it."""
-    assert second.bench.trained == []
-    assert second.bench.reused == first.bench.trained
+    assert second.bench.subjects.trained == []
+    assert second.bench.subjects.reused == first.bench.subjects.trained
 
 
 def test_a_second_run_says_the_same(first: Finished, second: Finished) -> None:
@@ -253,7 +253,7 @@ def test_a_failed_cell_carries_its_error(study_file: Path, tmp_path: Path) -> No
     bench = Bench(load(str(broken)), tmp_path, Progress())
     cell = cells(bench.study)[0]
     with pytest.raises(ModelError) as caught:
-        bench.subject(cell.variant)
+        bench.subjects.subject(cell)
     record = read(write(bench.failed(cell, caught.value), bench.records))
     assert record.error == f"ModelError: {caught.value}"
     assert (record.cell, record.key, record.lines, record.cost) == (cell.id, None, (), None)

@@ -35,6 +35,8 @@ class TrainingCost(BaseModel):
     parameters: int
     losses: tuple[tuple[int, float], ...]
     """(step, training loss)."""
+    plan: dict[str, object] = {}
+    """How a step was cut: micro-batch, accumulation, activation checkpointing, padding."""
 
 
 class Manifest(BaseModel):
@@ -48,6 +50,8 @@ class Manifest(BaseModel):
     identity: dict[str, object]
     """All that was hashed into the key."""
     cost: TrainingCost
+    left_out: dict[str, int] = {}
+    """Training rows that were left out, by reason."""
     provenance: Provenance
     weights_sha256: str
     """Of `model/model.safetensors`, or of its shards in order of name."""

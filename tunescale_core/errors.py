@@ -38,3 +38,7 @@ class ThresholdError(TuneScaleError):
 
 class ResultsError(TuneScaleError):
     """A table of results cannot be read, or what was asked of results is not in them."""
+
+
+class TrainingError(TuneScaleError):
+    """A fine-tuning run could not be carried out."""

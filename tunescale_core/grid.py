@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from tunescale_core.errors import StudyError
-from tunescale_core.study import Expectation, Method, Study
+from tunescale_core.study import EAGER, Expectation, Method, Study
 from tunescale_core.tasks import TASKS
 
 
@@ -37,16 +37,19 @@ class Variant:
 
 @dataclass(frozen=True)
 class Cell:
-    """Variant × evaluation task: one case."""
+    """Variant × evaluation task × way of serving: one case."""
 
     variant: Variant
     task: str
     """The evaluation task's name in the study."""
+    serving: str = EAGER
+    """`eager`, or one of the study's `[serving]`."""
 
     @property
     def id(self) -> str:
-        """What the case is called: `qwen3-0.6b-lora-r256-on-arc-for-squad_v2`, with seeds `…-s1`."""
-        return f"{self.variant.stem}-for-{self.task}{self.variant.suffix}"
+        """What the case is called: `qwen3-0.6b-lora-r256-on-arc-for-squad_v2`, then `-via-static`, then `-s1`."""
+        via = "" if self.serving == EAGER else f"-via-{self.serving}"
+        return f"{self.variant.stem}-for-{self.task}{via}{self.variant.suffix}"
 
 
 def variants(study: Study) -> tuple[Variant, ...]:
@@ -64,7 +67,15 @@ def cells(study: Study) -> tuple[Cell, ...]:
     Raises:
         StudyError: Two cells have the same id, or an expectation matches none or asks for an unknown metric.
     """
-    expanded = tuple(Cell(variant, task) for variant in variants(study) for task in study.tasks)
+    expanded = tuple(
+        Cell(variant, task, serving)
+        for variant in variants(study)
+        for serving in (EAGER, *(name for name in study.serving if _served(study, variant, name)))
+        for task in study.tasks
+    )
+    for name in study.serving:
+        if not any(cell.serving == name for cell in expanded):
+            raise StudyError(f"study {study.name}: serving.{name} serves no variant; see its mode and its key only")
     seen: set[str] = set()
     for cell in expanded:
         if cell.id in seen:
@@ -73,6 +84,14 @@ def cells(study: Study) -> tuple[Cell, ...]:
     for expectation in study.expect:
         _check(study, expectation, expanded)
     return expanded
+
+
+def _served(study: Study, variant: Variant, name: str) -> bool:
+    """Tell whether a variant is asked by a way of serving: an unmerged adapter needs one."""
+    serving = study.serving[name]
+    if serving.mode == "adapter" and (variant.settings is None or variant.settings.adapter is None):
+        return False
+    return fnmatchcase(variant.id, serving.only)
 
 
 def expected_of(study: Study, cell: Cell) -> tuple[Expectation, ...]:

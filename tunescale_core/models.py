@@ -14,7 +14,7 @@ from tunescale_core.study import Model, Protocol
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import BitsAndBytesConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 EMBEDDED = "embedded:"
 WANTED = ["*.json", "*.safetensors", "*.jinja", "*.txt", "tokenizer.model"]
@@ -126,13 +126,31 @@ def open_model(folder: Path, protocol: Protocol) -> Opened:
     return Opened(model.to(device()).eval(), tokenizer, device())
 
 
-def load_weights(folder: Path, dtype: torch.dtype) -> Any:
+def open_adapted(base: Path, adapter: Path, protocol: Protocol) -> Opened:
+    """Load a base model with an adapter beside it, not merged.
+
+    Raises:
+        ModelError: Its files cannot be read.
+    """
+    from peft import PeftModel
+
+    opened = open_model(base, protocol)
+    try:
+        model = PeftModel.from_pretrained(opened.model, adapter)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ModelError(f"adapter {adapter} cannot be opened: {str(error).splitlines()[0]}") from error
+    return Opened(model.eval(), opened.tokenizer, opened.device)
+
+
+def load_weights(folder: Path, dtype: torch.dtype, quantisation: BitsAndBytesConfig | None = None) -> Any:
     """Load the causal language model of a folder; weights from safetensors alone, no code of its own."""
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, use_safetensors=True, trust_remote_code=False)
+    return AutoModelForCausalLM.from_pretrained(
+        folder, dtype=dtype, use_safetensors=True, trust_remote_code=False, quantization_config=quantisation
+    )
 
 
 def copy_generation_files(source: Path, target: Path) -> None:

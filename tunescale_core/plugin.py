@@ -15,11 +15,12 @@ import pytest
 from tunescale_core.errors import StudyError, ThresholdError, TuneScaleError
 
 if TYPE_CHECKING:
-    from tunescale_core.decoding import Call
+    from tunescale_core.decoding.completion import Call
     from tunescale_core.grid import Cell
     from tunescale_core.records import Record
-    from tunescale_core.run import Bench, Subject
+    from tunescale_core.run import Bench
     from tunescale_core.study import ExpectedFinding, Study
+    from tunescale_core.subjects import Subject
 
 COUNTS = {
     "--train-examples": ("study", "train_examples", "rows each variant is tuned on"),
@@ -126,7 +127,7 @@ def subject(bench: Bench, cell: Cell, request: pytest.FixtureRequest) -> Subject
     """The cell's variant, its checkpoint built or loaded, opened once for all its cells."""
     with _recording_failure(request.config, bench, cell):
         bench.check(cell)
-        return bench.subject(cell.variant)
+        return bench.subjects.subject(cell)
 
 
 @pytest.fixture
@@ -185,31 +186,50 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     session = config.stash[SESSION]
     if not session.records or session.bench is None:
         return
-    from tunescale_core.results import Results, from_record
+    from tunescale_core.results import from_record, gathered
+    from tunescale_core.tables.every import run_tables
     from tunescale_core.tables.formats import plain, terminal
-    from tunescale_core.tables.study_table import output_table, table1
 
     bold = (lambda text: f"\033[1m{text}\033[0m") if terminalreporter.hasmarkup else plain
-    results = Results(tuple(map(from_record, session.records)))
+    results = gathered(map(from_record, session.records))
     bench = session.bench
     examples = max(record.examples for record in session.records)
     timed = max(record.summary.timed if record.summary else 0 for record in session.records)
     terminalreporter.section(f"study {bench.study.name}")
-    for table in (table1(results), output_table(results)):
+    for table in run_tables(results):
         terminalreporter.write_line(terminal(table, bold))
         terminalreporter.write_line("")
     terminalreporter.write_line(
         f"n = {examples} questions a cell, {timed} of them timed; s is mean seconds of generate()"
     )
     terminalreporter.write_line(_training_line(bench))
+    for line in _left_out_lines(session.records):
+        terminalreporter.write_line(line)
     terminalreporter.write_line(f"records: {bench.records}")
 
 
 def _training_line(bench: Bench) -> str:
-    trained, reused = (f"{len(one)} checkpoint{'s' * (len(one) != 1)}" for one in (bench.trained, bench.reused))
-    if not bench.trained:
+    made = bench.subjects
+    trained, reused = (f"{len(one)} checkpoint{'s' * (len(one) != 1)}" for one in (made.trained, made.reused))
+    if not made.trained:
         return f"trained nothing, took {reused} from the store {bench.store.root}"
     return f"trained {trained}, took {reused} from the store {bench.store.root}"
+
+
+def _left_out_lines(records: list[Record]) -> Iterator[str]:
+    """Say what rows were passed over and what prompts were cut, a line a task."""
+    for task in dict.fromkeys(record.task for record in records):
+        mine = [record for record in records if record.task == task]
+        reasons = {reason: number for record in mine for reason, number in record.left_out.items()}
+        if reasons:
+            told = ", ".join(f"{number} ({reason})" for reason, number in reasons.items())
+            yield f"{task}: rows of the evaluation data left out: {told}"
+        cut = max((record.summary.prompts_cut for record in mine if record.summary), default=0)
+        if cut:
+            yield f"{task}: up to {cut} prompts a cell were longer than the window and lost their middle"
+    for variant, reasons in {record.cell.split("-for-")[0]: record.training_left_out for record in records}.items():
+        for reason, number in reasons.items():
+            yield f"{variant}: {number} training rows left out ({reason})"
 
 
 def _rounds(benchmark: Any, function: Callable[[Call], None], calls: Iterator[Call], number: int) -> None:

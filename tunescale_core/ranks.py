@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -63,7 +64,11 @@ def best_lora(results: Results, model: str, task: str, ties: Ties = "latency") -
 def rank_correlation(results: Results, model: str, task: str, figure: Literal["score", "latency"]) -> Correlation:
     """Return how score or latency goes with rank, over the LoRA rows tuned on the task itself."""
     value_of = results.quality if figure == "score" else results.latency
-    pairs = [(one.rank, value_of(one, task)) for one in loras_on(results, model, task)]
+    loras = loras_on(results, model, task)
+    families = Counter(one.family for one in loras)
+    # Ranks of one method are compared: another's rows differ by more than rank.
+    family = max(families, key=lambda name: families[name]) if families else ""
+    pairs = [(one.rank, value_of(one, task)) for one in loras if one.family == family]
     known = [(rank, value) for rank, value in pairs if rank is not None and value is not None]
     ranks, values = [float(rank) for rank, _ in known], [value for _, value in known]
     logs = [math.log2(rank) for rank in ranks]

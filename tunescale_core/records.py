@@ -21,7 +21,7 @@ from tunescale_core.provenance import Provenance
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 SCORE = "score."
 """What the Parquet columns of a line's scores begin with."""
 _ROWS_SUFFIX = re.compile(r"\.[0-9a-f]{12}\.parquet")
@@ -52,6 +52,11 @@ class Line(Frozen):
     seconds: float | None
     """None where the example went through the batched pass."""
     first_token_seconds: float | None
+    device_seconds: float | None = None
+    """The call by the accelerator's own clock; None on a CPU."""
+    prompt_tokens: int = 0
+    prompt_cut: int = 0
+    """Tokens that an over-long prompt lost from its middle."""
     scores: dict[str, float]
     """What it contributes to each metric of its task; NaN where it does not count."""
 
@@ -60,8 +65,10 @@ class Stages(Frozen):
     """Seconds a cell spent, by stage."""
 
     prepare: float
+    warm_up: float
+    """Calls before the first timed one, a compilation among them."""
     generate: float
-    """Timed single calls and their warm-up."""
+    """Timed calls."""
     batch: float
     score: float
     total: float
@@ -72,6 +79,10 @@ class Summary(Frozen):
 
     examples: int
     timed: int
+    prompt_tokens: float
+    """Mean tokens of a prompt."""
+    prompts_cut: int
+    """Prompts that were too long and lost their middle."""
     tokens: float
     """Mean tokens of an answer."""
     reasoned: float
@@ -89,6 +100,19 @@ class Summary(Frozen):
     """Mean seconds to the first token."""
 
 
+class Trial(Frozen):
+    """A short training with one learning rate, judged on the development split."""
+
+    learning_rate: float
+    score: float | None
+    """The task's judged metric over the development questions; None where it is undefined."""
+    metric: str
+    loss: float
+    """Training loss at the end."""
+    steps: int
+    seconds: float
+
+
 class Record(Frozen):
     """Everything one cell measured, or the error it met."""
 
@@ -103,6 +127,16 @@ class Record(Frozen):
     kind: str
     """Which kind of task that is."""
     seed: int | None
+    serving: str = "eager"
+    """How it was served: `eager`, or one of the study's own ways."""
+    serving_settings: dict[str, object] = {}
+    """That way's mode, batch and so on; {} for eager."""
+    adapter: str | None = None
+    """PEFT's name of the adapter that the variant was tuned by; None for full fine-tuning and untuned models."""
+    base: str | None = None
+    """The base model's source and its revision, resolved."""
+    trials: tuple[Trial, ...] = ()
+    """Of the search of its learning rate, where there was one."""
     key: str | None
     """SHA-256 over checkpoint, evaluation data and protocol; None where the cell failed before it was known."""
     metrics: dict[str, float | None] = {}
@@ -110,9 +144,15 @@ class Record(Frozen):
     """On disk, the Parquet file's rows."""
     summary: Summary | None = None
     """Of the lines; None where there is none."""
-    left_out: int = 0
-    """Data rows that the task could not ask."""
+    left_out: dict[str, int] = {}
+    """Rows of the evaluation data that were left out, by reason."""
+    training_left_out: dict[str, int] = {}
+    """Rows of the variant's training data that were left out, by reason."""
     stages: Stages | None = None
+    throughput: float | None = None
+    """Output tokens a second over the timed calls."""
+    batch_agreement: float | None = None
+    """Share of some timed questions that the batched pass, asked them again, answered in the same words."""
     peak_memory_bytes: int | None = None
     cost: TrainingCost | None = None
     """Of the variant's training; None for an untuned model."""
@@ -139,6 +179,8 @@ def summarised(lines: Sequence[Line]) -> Summary:
     return Summary(
         examples=len(lines),
         timed=len(seconds),
+        prompt_tokens=fmean(line.prompt_tokens for line in lines),
+        prompts_cut=sum(line.prompt_cut > 0 for line in lines),
         tokens=fmean(line.tokens for line in lines),
         reasoned=fmean(line.reasoning_tokens > 0 for line in lines),
         reasoning_tokens=fmean(line.reasoning_tokens for line in lines),
@@ -161,9 +203,9 @@ def write(record: Record, folder: Path) -> Path:
     content = _parquet(record.lines) if record.lines else b""
     rows = f"{record.cell}.{hashlib.sha256(content).hexdigest()[:12]}.parquet" if content else None
     if rows:
-        _place(folder / rows, content)
+        place(folder / rows, content)
     head = json.loads(record.model_dump_json(exclude={"lines"})) | {"rows": rows}
-    _place(folder / f"{record.cell}.json", json.dumps(head, indent=1).encode())
+    place(folder / f"{record.cell}.json", json.dumps(head, indent=1).encode())
     for other in folder.iterdir():
         ours = other.name.startswith(record.cell) and _ROWS_SUFFIX.fullmatch(other.name.removeprefix(record.cell))
         if ours and other.name != rows:
@@ -239,7 +281,8 @@ def paths(folder: Path) -> tuple[Path, ...]:
     return found
 
 
-def _place(target: Path, content: bytes) -> None:
+def place(target: Path, content: bytes) -> None:
+    """Write a file whole or not at all: aside, then in one step into its place."""
     handle, aside = tempfile.mkstemp(dir=target.parent, prefix=".record-")
     with os.fdopen(handle, "wb") as file:
         file.write(content)
@@ -275,8 +318,11 @@ def _plain_fields() -> tuple[str, ...]:
 def _arrow_type(field: str) -> pa.DataType:
     import pyarrow as pa
 
-    known = {"gold": pa.list_(pa.string()), "tokens": pa.int64(), "reasoning_tokens": pa.int64()}
-    return known.get(field, pa.float64() if field.endswith("seconds") else pa.string())
+    if field == "gold":
+        return pa.list_(pa.string())
+    if field.endswith("tokens") or field == "prompt_cut":
+        return pa.int64()
+    return pa.float64() if field.endswith("seconds") else pa.string()
 
 
 def _lines(path: Path) -> tuple[Line, ...]:

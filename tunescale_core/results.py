@@ -15,6 +15,7 @@ from typing import Any
 
 from tunescale_core.errors import ResultsError
 from tunescale_core.records import SCORE, Record, paths, read_head, read_rows, table_of
+from tunescale_core.study import EAGER
 from tunescale_core.tasks import TASKS, Metric
 from tunescale_core.tasks.task import Figures
 
@@ -27,6 +28,8 @@ class Candidate:
     method: str
     trained_on: str | None = None
     rank: int | None = None
+    adapter: bool = field(default=False, compare=False)
+    """Whether an adapter was trained that has no rank, IA3 say."""
 
     @property
     def id(self) -> str:
@@ -41,7 +44,12 @@ class Candidate:
     @property
     def is_full(self) -> bool:
         """Tell whether all its weights were trained."""
-        return self.tuned and self.rank is None
+        return self.tuned and self.rank is None and not self.adapter
+
+    @property
+    def family(self) -> str:
+        """The method without its rank: `lora` of `lora-r32`."""
+        return self.method.removesuffix(f"-r{self.rank}")
 
     @property
     def base(self) -> Candidate:
@@ -89,6 +97,8 @@ class Result:
     """Which of `TASKS` the task is."""
     record: Record | None = None
     """The record it comes from, without its lines; None for a published figure."""
+    serving: str = EAGER
+    """How it was served."""
     source: Any = None
     """Where the rows are: a Parquet file's path, an Arrow table, or None."""
 
@@ -98,6 +108,19 @@ class Result:
         if self.source is None:
             return None
         return _columns(read_rows(self.source) if isinstance(self.source, Path) else self.source)
+
+    @cached_property
+    def texts(self) -> tuple[str, ...]:
+        """What was answered, in the order of the rows; empty where the source has none."""
+        if self.source is None:
+            return ()
+        table = read_rows(self.source, ["text"]) if isinstance(self.source, Path) else self.source
+        return tuple(table["text"].to_pylist())
+
+    @property
+    def judged(self) -> str:
+        """The metric by which one answer is judged."""
+        return TASKS[self.kind].judged
 
     def metric_value(self, name: str) -> float | None:
         """Return one of the task's metrics, the primary one included."""
@@ -111,8 +134,11 @@ class Results:
     """All cells that were read, in the order of their source."""
 
     cells: tuple[Result, ...]
+    """Served eagerly, which is what candidates are compared by."""
     source: str = ""
     """What was read, for messages."""
+    served: tuple[Result, ...] = ()
+    """The same variants served otherwise."""
     by_place: dict[tuple[Candidate, str], tuple[Result, ...]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -194,7 +220,7 @@ class Results:
 def from_record(record: Record, source: Any = None) -> Result:
     """Return a record's result; its rows are in `source`, or else its lines."""
     trained = record.trained_on
-    candidate = Candidate(record.model, record.method, trained, record.rank)
+    candidate = Candidate(record.model, record.method, trained, record.rank, adapter=record.adapter is not None)
     metric = TASKS[record.kind].primary
     if record.error:
         source = None
@@ -207,6 +233,7 @@ def from_record(record: Record, source: Any = None) -> Result:
         record.seed,
         record.kind,
         record,
+        record.serving,
         table_of(record.lines) if source is None and record.lines and not record.error else source,
     )
 
@@ -223,7 +250,17 @@ def from_folder(folder: Path) -> Results:
         check_distinct(cells)
     except ResultsError as error:
         raise ResultsError(f"folder {folder}: {error} (records of an earlier form of the study: delete them)") from None
-    return Results(cells, str(folder))
+    results = gathered(cells, str(folder))
+    if not results.cells:
+        raise ResultsError(f"folder {folder} holds no cell served eagerly: run those without -via- in their names too")
+    return results
+
+
+def gathered(cells: Iterable[Result], source: str = "") -> Results:
+    """Return cells as results, those served otherwise than eagerly apart."""
+    every = tuple(cells)
+    eager = tuple(cell for cell in every if cell.serving == EAGER)
+    return Results(eager, source, tuple(cell for cell in every if cell.serving != EAGER))
 
 
 def _columns(table: Any) -> Rows:
@@ -262,9 +299,9 @@ def check_distinct(cells: Iterable[Result]) -> None:
     Raises:
         ResultsError: A candidate's task and seed come twice.
     """
-    seen: set[tuple[Candidate, str, int | None]] = set()
+    seen: set[tuple[Candidate, str, int | None, str]] = set()
     for cell in cells:
-        place = (cell.candidate, cell.task, cell.seed)
+        place = (cell.candidate, cell.task, cell.seed, cell.serving)
         if place in seen:
             raise ResultsError(f"{cell.candidate.id} for {cell.task} comes twice; leave one out")
         seen.add(place)

@@ -8,30 +8,23 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from tunescale_core.checkpoints import (
-    SCHEMA_VERSION,
-    Checkpoint,
-    Manifest,
-    Store,
-    TrainingCost,
-    identity_of,
-    key_of,
-    weights_digest,
-)
+from tunescale_core.checkpoints import Store, key_of
 from tunescale_core.data import Examples, load_examples
-from tunescale_core.decoding import Call, Completion, Decoder
-from tunescale_core.grid import Cell, Variant, task_kind
+from tunescale_core.decoding.completion import REMOTE, Call, Completion
+from tunescale_core.decoding.decoder import EagerDecoder
+from tunescale_core.grid import Cell, task_kind
 from tunescale_core.memory import PeakMemory
-from tunescale_core.models import Base, device, open_model, resolve
 from tunescale_core.progress import Bar, Progress
 from tunescale_core.provenance import provenance
 from tunescale_core.records import Line, Record, Stages
-from tunescale_core.study import Study
+from tunescale_core.study import EAGER, Study
+from tunescale_core.subjects import Subject, Subjects
 from tunescale_core.tasks import TASKS, Answer, Example
-from tunescale_core.training import tune
 
 Rounds = Callable[[Callable[[Call], None], Iterator[Call], int], None]
 """Runs a function once on each of so many prepared calls, timing as it likes (pytest-benchmark's rounds)."""
+REPEATED = 8
+"""Timed questions, at most, that the batched pass is asked again, to tell how far it says the same."""
 
 
 def _counted(calls: Sequence[Call], bar: Bar) -> Iterator[Call]:
@@ -47,50 +40,32 @@ def untimed(function: Callable[[Call], None], calls: Iterator[Call], _: int) -> 
 
 
 @dataclass(frozen=True)
-class Subject:
-    """An opened variant: what cells are measured on."""
+class Asked:
+    """What a cell's model said, and when."""
 
-    decoder: Decoder
-    key: str
-    """Of the checkpoint; of the base's revision for an untuned model."""
-    cost: TrainingCost | None
-    built: bool
+    examples: tuple[Example, ...]
+    completions: tuple[Completion, ...]
+    stages: dict[str, float]
+    """Seconds by stage."""
+    throughput: float | None
+    agreement: float | None
+    peak_memory_bytes: int | None
 
 
 class Bench:
-    """A study at work: its store, its data, and the one variant that is open."""
+    """A study at work: its store, its data, and its variants."""
 
     def __init__(self, study: Study, store: Path, progress: Progress) -> None:
         self.study = study
         self.store = Store(store)
         self.progress = progress
-        self.trained: list[str] = []
-        self.reused: list[str] = []
-        self._open: tuple[Variant, Subject] | None = None
-        self._failed: dict[Variant, Exception] = {}
-        self._bases: dict[str, Base] = {}
+        self.subjects = Subjects(study, self.store, progress)
         self._examples: dict[str, Examples] = {}
 
     @cached_property
     def records(self) -> Path:
         """The folder of this study's records."""
         return self.store.root / "records" / self.study.name
-
-    def subject(self, variant: Variant) -> Subject:
-        """Open a variant, building its checkpoint first where the store lacks it; the last one stays open.
-
-        One that failed fails again at once: hours of training are not repeated for each task it would be asked.
-        """
-        if variant in self._failed:
-            raise self._failed[variant]
-        if self._open is None or self._open[0] != variant:
-            self._open = None  # free the other before this one takes its place
-            try:
-                self._open = (variant, self._opened(variant))
-            except Exception as error:
-                self._failed[variant] = error
-                raise
-        return self._open[1]
 
     def check(self, cell: Cell) -> None:
         """Load what the cell will ask, so that bad data is met before a long training and not after it.
@@ -104,95 +79,98 @@ class Bench:
         """Measure one cell: generate, score, and return its record."""
         began = time.perf_counter()
         examples = self._evaluation(cell.task)
-        single = examples.rows[: self.study.protocol.timed_examples]
-        calls = [subject.decoder.prepare(example.messages) for example in single]
-        prepared = time.perf_counter()
-        with PeakMemory(subject.decoder.opened.device) as memory:
-            for call in calls[: self.study.protocol.warmup_calls]:
-                subject.decoder.run(Call(call.inputs))
-            with self.progress.bar(f"timing {cell.id}", len(calls)) as bar:
-                rounds(subject.decoder.run, _counted(calls, bar), len(calls))
-            timed = time.perf_counter()
-            rest = self._batched(cell, subject, examples.rows[len(single) :])
+        asked = self._asked(cell, subject, examples.rows, rounds)
         generated = time.perf_counter()
-        lines = self._scored(cell, examples.rows, [*map(subject.decoder.completion, calls), *rest])
-        metrics = self._metrics(cell, lines)
+        lines = self._scored(cell, asked.examples, asked.completions)
+        metrics = TASKS[task_kind(self.study, cell.task)].measure([Answer(line.gold, line.answer) for line in lines])
         ended = time.perf_counter()
         return self._record(
             cell,
-            key=key_of({"subject": subject.key, "data": examples.fingerprint, "protocol": self._protocol()}),
+            base=subject.built.base,
+            trials=subject.built.trials,
+            key=self._key(cell, subject, examples),
             metrics=metrics,
             lines=lines,
             left_out=examples.left_out,
-            stages=Stages(
-                prepare=prepared - began,
-                generate=timed - prepared,
-                batch=generated - timed,
-                score=ended - generated,
-                total=ended - began,
-            ),
-            peak_memory_bytes=memory.peak,
-            cost=subject.cost,
+            training_left_out=subject.built.checkpoint.manifest.left_out if subject.built.checkpoint else {},
+            stages=Stages(**asked.stages, score=ended - generated, total=ended - began),
+            throughput=asked.throughput,
+            batch_agreement=asked.agreement,
+            peak_memory_bytes=asked.peak_memory_bytes,
+            cost=subject.built.cost,
             protocol=self._protocol(),
-            provenance=provenance(subject.decoder.opened.device),
+            provenance=provenance(subject.decoder.device),
         )
 
     def failed(self, cell: Cell, error: BaseException) -> Record:
         """Return the record of a cell that could not be measured."""
         return self._record(cell, key=None, error=f"{type(error).__name__}: {error}")
 
-    def _opened(self, variant: Variant) -> Subject:
-        base = self._base(variant.model)
-        if variant.settings is None:
-            opened = open_model(base.folder, self.study.protocol)
-            return Subject(Decoder(opened, self.study.protocol.max_new_tokens), base.revision, None, built=False)
-        checkpoint = self._checkpoint(variant, base)
-        (self.trained if checkpoint.built else self.reused).append(variant.id)
-        opened = open_model(checkpoint.model, self.study.protocol)
-        manifest = checkpoint.manifest
-        decoder = Decoder(opened, self.study.protocol.max_new_tokens)
-        return Subject(decoder, manifest.key, manifest.cost, checkpoint.built)
+    def _asked(self, cell: Cell, subject: Subject, rows: Sequence[Example], rounds: Rounds) -> Asked:
+        """Time calls of the first examples, and put the others through in batches where the model is served eagerly.
 
-    def _checkpoint(self, variant: Variant, base: Base) -> Checkpoint:
-        if variant.settings is None or variant.task is None or variant.seed is None:
-            raise ValueError(f"{variant.id} is untuned and has no checkpoint of its own")
-        examples = load_examples(self.study, variant.task, "train", variant.seed)
-        method = variant.settings.model_dump(mode="json", exclude={"ranks"}) | {"rank": variant.rank}
-        identity = identity_of(base.revision, method, examples.fingerprint, variant.seed, device())
-        key = key_of(identity)
+        Served otherwise only the timed ones are asked, for their answers are to be held against eager's; what fills
+        no call is left out, since a compiled call has one shape.
+        """
+        began = time.perf_counter()
+        single = rows[: self.study.protocol.timed_examples]
+        whole = len(single) - len(single) % subject.batch if len(single) > subject.batch else len(single)
+        calls = [
+            subject.decoder.prepare([example.messages for example in single[start : start + subject.batch]])
+            for start in range(0, whole, subject.batch)
+        ]
+        prepared = time.perf_counter()
+        with PeakMemory(subject.decoder.device) as memory:
+            self._warm_up(cell, subject, calls)
+            warm = time.perf_counter()
+            with self.progress.bar(f"timing {cell.id}", len(calls)) as bar:
+                rounds(subject.decoder.run, _counted(calls, bar), len(calls))
+            timed = time.perf_counter()
+            said = [one for call in calls for one in subject.decoder.completions(call)]
+            rest, agreement = self._batched(cell, subject, rows, said)
+        ended = time.perf_counter()
+        seconds = sum(call.seconds for call in calls)
+        return Asked(
+            examples=tuple(rows[: len(said) + len(rest)]),
+            completions=(*said, *rest),
+            stages={
+                "prepare": prepared - began,
+                "warm_up": warm - prepared,
+                "generate": timed - warm,
+                "batch": ended - timed,
+            },
+            throughput=sum(one.tokens for one in said) / seconds if seconds > 0 else None,
+            agreement=agreement,
+            peak_memory_bytes=memory.peak if subject.decoder.device != REMOTE else None,
+        )
 
-        def build(folder: Path) -> Manifest:
-            cost = tune(variant, base.folder, examples.rows, folder, self.progress)
-            return Manifest(
-                schema_version=SCHEMA_VERSION,
-                key=key,
-                variant=variant.id,
-                identity=identity,
-                cost=cost,
-                provenance=provenance(device()),
-                weights_sha256=weights_digest(folder / "model"),
-            )
+    def _warm_up(self, cell: Cell, subject: Subject, calls: Sequence[Call]) -> None:
+        """Make untimed calls; served otherwise than eagerly at least one, for it may compile."""
+        number = self.study.protocol.warmup_calls if cell.serving == EAGER else max(1, self.study.protocol.warmup_calls)
+        for call in calls[:number]:
+            subject.decoder.run(call.again())
 
-        return self.store.obtain(key, build)
-
-    def _base(self, model: str) -> Base:
-        if model not in self._bases:
-            self._bases[model] = resolve(self.study.models[model], self.study.folder)
-        return self._bases[model]
+    def _batched(
+        self, cell: Cell, subject: Subject, rows: Sequence[Example], said: Sequence[Completion]
+    ) -> tuple[list[Completion], float | None]:
+        """Ask what was not timed, in batches, and some that was timed once more: (answers, share of equal ones)."""
+        rest = rows[len(said) :]
+        if cell.serving != EAGER or not rest or not isinstance(subject.decoder, EagerDecoder):
+            return [], None
+        again = min(REPEATED, len(said))
+        prompts = [example.messages for example in (*rest, *rows[:again])]
+        found: dict[int, Completion] = {}
+        with self.progress.bar(f"asking {cell.id}", len(prompts)) as bar:
+            for place, completion in subject.decoder.batched(prompts, self.study.protocol.batch):
+                found[place] = completion
+                bar.update()
+        same = [found[len(rest) + place].text == said[place].text for place in range(again)]
+        return [found[place] for place in range(len(rest))], sum(same) / len(same) if same else None
 
     def _evaluation(self, task: str) -> Examples:
         if task not in self._examples:
             self._examples[task] = load_examples(self.study, task, "eval")
         return self._examples[task]
-
-    def _batched(self, cell: Cell, subject: Subject, examples: Sequence[Example]) -> list[Completion]:
-        found: dict[int, Completion] = {}
-        with self.progress.bar(f"asking {cell.id}", len(examples)) as bar:
-            prompts = [example.messages for example in examples]
-            for place, completion in subject.decoder.batched(prompts, self.study.protocol.batch):
-                found[place] = completion
-                bar.update()
-        return [found[place] for place in range(len(examples))]
 
     def _scored(self, cell: Cell, examples: Sequence[Example], completions: Sequence[Completion]) -> tuple[Line, ...]:
         task = TASKS[task_kind(self.study, cell.task)]
@@ -212,30 +190,48 @@ class Bench:
                     reasoning_tokens=completion.reasoning_tokens,
                     seconds=completion.seconds,
                     first_token_seconds=completion.first_token_seconds,
+                    device_seconds=completion.device_seconds,
+                    prompt_tokens=completion.prompt_tokens,
+                    prompt_cut=completion.prompt_cut,
                     scores=task.score(Answer(example.gold, said)),
                 )
             )
         return tuple(lines)
 
-    def _metrics(self, cell: Cell, lines: Sequence[Line]) -> dict[str, float | None]:
-        task = TASKS[task_kind(self.study, cell.task)]
-        return task.measure([Answer(line.gold, line.answer) for line in lines])
+    def _key(self, cell: Cell, subject: Subject, examples: Examples) -> str:
+        return key_of(
+            {
+                "subject": subject.built.key,
+                "data": examples.fingerprint,
+                "protocol": self._protocol(),
+                "serving": self._serving(cell),
+            }
+        )
 
     def _protocol(self) -> dict[str, object]:
         return self.study.protocol.model_dump(mode="json")
 
+    def _serving(self, cell: Cell) -> dict[str, object]:
+        if cell.serving == EAGER:
+            return {}
+        return self.study.serving[cell.serving].model_dump(mode="json", exclude={"only", "api_key_env"})
+
     def _record(self, cell: Cell, **measured: object) -> Record:
+        variant = cell.variant
         return Record.model_validate(
             {
                 "study": self.study.name,
                 "cell": cell.id,
-                "model": cell.variant.model,
-                "method": cell.variant.method,
-                "rank": cell.variant.rank,
-                "trained_on": cell.variant.task,
+                "model": variant.model,
+                "method": variant.method,
+                "rank": variant.rank,
+                "adapter": variant.settings.adapter if variant.settings else None,
+                "trained_on": variant.task,
                 "task": cell.task,
                 "kind": task_kind(self.study, cell.task),
-                "seed": cell.variant.seed,
+                "seed": variant.seed,
+                "serving": cell.serving,
+                "serving_settings": self._serving(cell),
                 **measured,
             }
         )

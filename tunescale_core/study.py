@@ -6,9 +6,10 @@ pytest collects.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -20,6 +21,9 @@ SHIPPED = (Path(__file__).parent / "studies", Path(__file__).parent.parent / "be
 """Where studies are found by name: in an installed package, and in a clone."""
 Count = Annotated[int, Field(ge=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+
+
+Thinking = Literal["free", "on", "off"]
 
 
 class Declared(BaseModel):
@@ -60,21 +64,43 @@ class Training(Declared):
 
 
 class Method(Training):
-    """How a model is adapted, as declared; `ranks` make it LoRA."""
+    """How a model is adapted, as declared; `ranks` make it LoRA, `peft` any adapter that PEFT knows."""
 
     ranks: tuple[Count, ...] | None = None
     alpha: Annotated[float, Field(gt=0)] = 16.0
+    """LoRA's, as `dropout` is."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     target_modules: tuple[str, ...] | Literal["all-linear"] = ATTENTION
+    peft: dict[str, Any] = {}
+    """Settings of PEFT's configuration by their names there, as `{ use_dora = true }`; `type` names another adapter
+    than LoRA, as `{ type = "IA3" }`."""
+    quantize: Literal["4bit"] | None = None
+    """How the frozen base is held in training; 4bit makes QLoRA of LoRA."""
+    learning_rates: tuple[Annotated[float, Field(gt=0)], ...] | None = None
+    """Tried on the development split by the study's `[trials]`; the best takes the place of `learning_rate`."""
+
+    def __hash__(self) -> int:
+        return hash(self.model_dump_json())
+
+    @property
+    def adapter(self) -> str | None:
+        """PEFT's name of the adapter, None for full fine-tuning."""
+        if self.ranks is None and not self.peft:
+            return None
+        return str(self.peft.get("type", "LORA")).upper()
 
     @model_validator(mode="after")
     def _of_one_kind(self) -> Method:
-        lora_only = sorted(self.model_fields_set & {"alpha", "dropout", "target_modules"})
-        if self.ranks is None and lora_only:
-            raise ValueError(f"{lora_only[0]} is a setting of LoRA: give ranks too, or leave it out")
+        adapter_only = sorted(self.model_fields_set & {"alpha", "dropout", "target_modules", "quantize"})
+        if self.adapter is None and adapter_only:
+            raise ValueError(f"{adapter_only[0]} is a setting of LoRA: give ranks too, or leave it out")
+        if self.adapter == "LORA" and self.ranks is None:
+            raise ValueError("a LoRA needs ranks")
+        if self.learning_rates is not None and "learning_rate" in self.model_fields_set:
+            raise ValueError("give learning_rate or learning_rates, not both")
         return self
 
-    @field_validator("ranks", "target_modules")
+    @field_validator("ranks", "target_modules", "learning_rates")
     @classmethod
     def _filled(cls, value: tuple[object, ...] | str | None) -> tuple[object, ...] | str | None:
         if value is not None and len(value) == 0:
@@ -111,6 +137,13 @@ class Protocol(Declared):
     """How completions are made and timed."""
 
     max_new_tokens: Count = 1000
+    min_new_tokens: Annotated[int, Field(ge=0)] = 0
+    """Tokens before an answer may end; as many as max_new_tokens give every answer one length."""
+    thinking: Thinking = "free"
+    """free leaves reasoning as the chat template has it (the paper's); on and off ask the template for it or against
+    it, where it takes `enable_thinking` as Qwen3's does."""
+    max_prompt_tokens: Count | None = None
+    """A longer prompt loses its middle; what the model's window leaves beside the answer unless given."""
     warmup_calls: Annotated[int, Field(ge=0)] = 2
     """Untimed calls before a cell's first timed one."""
     timed_examples: Count | None = None
@@ -121,6 +154,43 @@ class Protocol(Declared):
     """auto: bfloat16 on an accelerator, float32 on a CPU."""
     threads: Count | None = None
     """CPU threads; the library's choice unless given."""
+
+
+class Serving(Declared):
+    """How a model is served when it is asked: the axis beside `eager`, which is always measured (the paper's)."""
+
+    mode: Literal["eager", "static", "adapter", "endpoint"]
+    """eager: `generate()` as it is. static: a cache of fixed size, the decoding step compiled, in CUDA graphs where
+    there is a GPU. adapter: the adapter beside the base, not merged; of variants that have one. endpoint: a server
+    that speaks OpenAI's protocol."""
+    batch: Count = 1
+    """Questions at once; for an endpoint, requests."""
+    thinking: Thinking | None = None
+    """Instead of the protocol's."""
+    only: str = "*"
+    """A shell pattern over variants' ids: which are asked so."""
+    url: str | None = None
+    """Of an endpoint, as `http://127.0.0.1:8000/v1`."""
+    model: str = "{variant}"
+    """What the endpoint calls the model; `{variant}` stands for the variant's id, `{path}` for its folder."""
+    api_key_env: str | None = None
+    """The environment variable that holds the endpoint's key."""
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Serving:
+        if (self.mode == "endpoint") != (self.url is not None):
+            raise ValueError("an endpoint needs a url" if self.mode == "endpoint" else "url belongs to mode endpoint")
+        return self
+
+
+class Trials(Declared):
+    """The search of a method's learning rate: each rate of its `learning_rates` gets one trial like any other's."""
+
+    train_examples: Count = 400
+    """Rows of a trial, the first that the variant would be tuned on."""
+    dev_examples: Count = 60
+    """Questions of the development split that a trial is judged by; they are never evaluated."""
+    seed: Annotated[int, Field(ge=0)] = 0
 
 
 class Expectation(Declared):
@@ -139,6 +209,18 @@ class Expectation(Declared):
         return self
 
 
+EAGER = "eager"
+_SHORT = re.compile(r"(?P<mode>eager|static|adapter)?(?:-?batch-(?P<batch>[1-9]\d*))?")
+
+
+def serving_of(name: str) -> dict[str, object]:
+    """Return the serving that a name alone means, as `static` or `adapter-batch-4`; {} where it means none."""
+    found = _SHORT.fullmatch(name)
+    if not found or not name:
+        return {}
+    return {"mode": found["mode"] or EAGER, "batch": int(found["batch"] or 1)}
+
+
 class ExpectedFinding(Declared):
     """What a study expects one of its findings to say."""
 
@@ -152,6 +234,9 @@ class Head(Declared):
 
     name: Name
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = (0,)
+    training: Literal["planned", "literal"] = "planned"
+    """planned: how much of a step is done at once follows from the memory at hand; the rows of a step, their order
+    and the loss stay. literal: `batch` × `accumulation` as written."""
     train_examples: Count = 1000
     eval_examples: Count = 200
 
@@ -173,20 +258,32 @@ class Study(Declared):
     methods: dict[Name, Method] = {}
     tasks: Annotated[dict[Name, TaskData], Field(min_length=1)]
     protocol: Protocol = Protocol()
+    serving: dict[Name, Serving] = {}
+    """Beside eager, which is always measured."""
+    trials: Trials = Trials()
     expect: tuple[Expectation, ...] = ()
     findings: tuple[ExpectedFinding, ...] = ()
     folder: Path = Path()
     """Where relative data paths start: the study file's own folder."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _servings_named(cls, content: Any) -> Any:
+        tables = content.get("serving") if isinstance(content, dict) else None
+        if not isinstance(tables, dict):
+            return content
+        named = {name: serving_of(name) | table if isinstance(table, dict) else table for name, table in tables.items()}
+        return content | {"serving": named}
+
     @model_validator(mode="after")
     def _consistent(self) -> Study:
+        if EAGER in self.serving:
+            raise ValueError("serving.eager: eager is always measured and has no settings")
         for name, method in self.methods.items():
             if name == "base" and method != Method():
                 raise ValueError("methods.base: an untuned model has no settings")
-            if name.startswith("lora") != (method.ranks is not None):
-                raise ValueError(
-                    f"methods.{name}: ranks belong to methods whose names start with lora, and only to them"
-                )
+            if name.startswith("lora") and method.adapter is None:
+                raise ValueError(f"methods.{name}: a LoRA needs ranks")
         for name, model in self.models.items():
             for wanted in model.methods or ():
                 if wanted != "base" and wanted not in self.methods:

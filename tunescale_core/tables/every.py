@@ -10,6 +10,8 @@ from tunescale_core.results import Results
 from tunescale_core.tables.formats import as_csv, as_json, latex, markdown, terminal
 from tunescale_core.tables.latency_table import latency_table
 from tunescale_core.tables.lora_tables import table2, table3, transfer_table
+from tunescale_core.tables.search_table import search_table
+from tunescale_core.tables.serving_table import serving_table
 from tunescale_core.tables.study_table import output_table, table1
 from tunescale_core.tables.table import Table, beside
 
@@ -32,7 +34,14 @@ def every_table(results: Results, ties: Ties = "latency", reference: Results | N
     return tuple(table for table in found if any(block.rows for block in table.blocks))
 
 
+def run_tables(results: Results) -> tuple[Table, ...]:
+    """Return the tables that end a run: the grid and its output, and how it was served where that varies."""
+    found = [table1(results), output_table(results)] if results.cells else []
+    return (*found, *([serving_table(results)] if results.served else []))
+
+
 def _tables(results: Results, ties: Ties) -> list[Table]:
     outputs = [output_table(results)] if any(cell.record for cell in results.cells) else []
     others = [table2(results, ties), table3(results), transfer_table(results), latency_table(results)]
-    return [table1(results), *outputs, *others]
+    more = [search_table(results), serving_table(results)]
+    return [table1(results), *outputs, *others, *more]

@@ -11,7 +11,8 @@ from tunescale_core.grid import Variant, variants
 from tunescale_core.progress import Progress
 from tunescale_core.study import Method, load
 from tunescale_core.tasks import Example
-from tunescale_core.training import conversations, lora_config, sft_config, steps_of, tune
+from tunescale_core.training.recipe import adapter_config, conversations, sft_config, steps_of
+from tunescale_core.training.tune import Lesson, tune
 
 EXAMPLE = Example("1", ({"role": "system", "content": "S"}, {"role": "user", "content": "U"}), ("A",), "\\boxed{A}")
 SAID = {"role": "assistant", "content": "\\boxed{A}"}
@@ -95,7 +96,7 @@ def test_sft_config_follows_the_settings(tmp_path: Path) -> None:
 @pytest.mark.parametrize("rank", [32, 64, 256, 512, 1024])
 def test_lora_config_of_the_paper(rank: int) -> None:
     """Each of the paper's ranks adapts the four attention projections with alpha 16 and dropout 0.1."""
-    config = lora_config(paper(f"lora-r{rank}"))
+    config = adapter_config(paper(f"lora-r{rank}"))
     assert config is not None
     assert (config.r, config.lora_alpha, config.lora_dropout) == (rank, 16, 0.1)
     assert set(config.target_modules) == {"q_proj", "k_proj", "v_proj", "o_proj"}
@@ -106,19 +107,19 @@ def test_lora_config_of_the_paper(rank: int) -> None:
 def test_lora_config_of_all_linear() -> None:
     """`all-linear` is handed to PEFT as the word it knows."""
     variant = next(v for v in variants(load("mini")) if v.method == "lora-r4")
-    config = lora_config(variant)
+    config = adapter_config(variant)
     assert config is not None
     assert config.target_modules == "all-linear"
 
 
 def test_full_fine_tuning_has_no_adapter() -> None:
     """A variant without a rank gets no PEFT configuration."""
-    assert lora_config(paper("full")) is None
+    assert adapter_config(paper("full")) is None
 
 
 def test_an_untuned_variant_cannot_be_trained(tmp_path: Path) -> None:
     """Asking to tune an untuned variant is an error before anything is loaded or written."""
     base = next(v for v in variants(load("mini")) if v.method == "base")
     with pytest.raises(ValueError, match="mini-small-base is untuned"):
-        tune(base, tmp_path / "none", [EXAMPLE], tmp_path, Progress())
+        tune(Lesson(base, tmp_path / "none", [EXAMPLE]), tmp_path, Progress(), "planned")
     assert list(tmp_path.iterdir()) == []

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from tunescale_core.data import load_examples
-from tunescale_core.decoding import Completion, Decoder
+from tunescale_core.decoding.completion import Completion
+from tunescale_core.decoding.decoder import EagerDecoder as Decoder
 from tunescale_core.embedded.tokenizer import TURN_END
 from tunescale_core.models import Opened, open_model, resolve
 from tunescale_core.study import Model, Protocol, load
@@ -31,13 +32,13 @@ def opened() -> Opened:
 @pytest.fixture
 def decoder(opened: Opened) -> Decoder:
     """Return a decoder that stops after a few tokens."""
-    return Decoder(opened, LIMIT)
+    return Decoder(opened, Protocol(max_new_tokens=LIMIT))
 
 
 def called(decoder: Decoder, messages: tuple[Message, ...]) -> Completion:
-    call = decoder.prepare(messages)
+    call = decoder.prepare([messages])
     decoder.run(call)
-    return decoder.completion(call)
+    return decoder.completions(call)[0]
 
 
 def test_batches_say_what_single_calls_say(decoder: Decoder) -> None:
@@ -56,7 +57,7 @@ def test_batches_say_what_single_calls_say(decoder: Decoder) -> None:
 @pytest.mark.parametrize("task", TASKS)
 def test_a_studys_questions_are_answered_alike_in_batches(opened: Opened, task: str) -> None:
     """In fp32, every whole answer of the embedded study's first questions is the same in a batch as alone."""
-    decoder = Decoder(opened, 160)
+    decoder = Decoder(opened, Protocol(max_new_tokens=160))
     prompts = [example.messages for example in load_examples(load("mini"), task, "eval").rows[:16]]
     together = dict(decoder.batched(prompts, 16))
     assert [together[place].text for place in range(16)] == [called(decoder, prompt).text for prompt in prompts]
@@ -81,7 +82,7 @@ def test_only_single_calls_are_timed(decoder: Decoder) -> None:
 @pytest.mark.parametrize("limit", [1, LIMIT])
 def test_the_limit_ends_a_completion(opened: Opened, limit: int) -> None:
     """A completion that reaches max_new_tokens has that many tokens and says that its length ended it."""
-    one = called(Decoder(opened, limit), PROMPTS[1])
+    one = called(Decoder(opened, Protocol(max_new_tokens=limit)), PROMPTS[1])
     assert (one.finish, one.tokens) == ("length", limit)
 
 
@@ -91,7 +92,7 @@ def test_an_end_marker_ends_a_completion(decoder: Decoder, ends: int) -> None:
     tokenizer = decoder.opened.tokenizer
     end = tokenizer.convert_tokens_to_ids(TURN_END)
     ids = tokenizer("so it is \\boxed{5}", add_special_tokens=False).input_ids
-    one = decoder._completed([*ids, *[end] * ends, tokenizer.pad_token_id])
+    one = decoder.reader.read([*ids, *[end] * ends, tokenizer.pad_token_id])
     assert (one.text, one.tokens, one.finish) == ("so it is \\boxed{5}", len(ids) + 1, "stop")
     assert one.reasoning_tokens == len(tokenizer("so it is", add_special_tokens=False).input_ids)
 
@@ -100,14 +101,14 @@ def test_thought_markers_survive_decoding(decoder: Decoder) -> None:
     """`<think>` stays in the text although it is a special token; padding goes."""
     tokenizer = decoder.opened.tokenizer
     ids = tokenizer("<|pad|><think>hm</think>\\boxed{5}", add_special_tokens=False).input_ids
-    assert decoder._completed(ids).text == "<think>hm</think>\\boxed{5}"
+    assert decoder.reader.read(ids).text == "<think>hm</think>\\boxed{5}"
 
 
 def test_nothing_is_sampled(opened: Opened) -> None:
     """A model that asks for sampling is decoded greedily all the same."""
     opened.model.generation_config.do_sample = True
     opened.model.generation_config.temperature = 5.0
-    decoder = Decoder(opened, LIMIT)
+    decoder = Decoder(opened, Protocol(max_new_tokens=LIMIT))
     for config in (decoder.config, opened.model.generation_config):
         assert config.do_sample is False
         assert config.temperature is None
@@ -117,4 +118,4 @@ def test_nothing_is_sampled(opened: Opened) -> None:
 def test_a_call_must_run_before_it_says_anything(decoder: Decoder) -> None:
     """Asking an unfinished call for its completion raises."""
     with pytest.raises(RuntimeError, match="has not been run"):
-        decoder.completion(decoder.prepare(PROMPTS[0]))
+        decoder.completions(decoder.prepare(PROMPTS[:1]))

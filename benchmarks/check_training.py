@@ -1,0 +1,98 @@
+"""Literal against planned training, side by side: tokens a second, and how far their loss curves are apart.
+
+    python benchmarks/check_training.py [--model FOLDER] [--steps N] [--rounds N] [--json FILE]
+
+Takes the paper's recipe (batch 1 × 8 with activation checkpointing) on SQuAD-like rows of the embedded world: on the
+embedded small model, or on a GPU on random weights of Qwen3-0.6B's shape. Rounds alternate, so a machine's drift
+strikes both. Exits with 1 where the bar is missed: 1.5 times on a CPU, 3 times on a GPU, curves within 1e-4 in fp32.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tunescale_core.data import load_examples
+from tunescale_core.grid import Variant
+from tunescale_core.models import Model, device, resolve
+from tunescale_core.progress import Progress
+from tunescale_core.provenance import provenance
+from tunescale_core.study import ATTENTION, Method, load
+from tunescale_core.training import tune as tuning
+from tunescale_core.training.plan import Plan
+from tunescale_core.training.tune import Lesson
+
+BAR = {"cuda": 3.0}
+CPU_BAR = 1.5
+CURVES = 1e-4
+TASKS = ("arc", "openmath", "squad_v2")
+
+
+def main() -> int:
+    """Measure and print; 1 where a bar is missed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", type=Path, help="folder of a model; the embedded small one unless given")
+    parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", type=Path)
+    asked = parser.parse_args()
+    base = asked.model or resolve(Model(source="embedded:mini-small"), Path()).folder
+    bar = BAR.get(device(), CPU_BAR)
+    found = [measured(base, method, task, asked) for method in ("full", "lora") for task in TASKS]
+    for row in found:
+        print(  # noqa: T201
+            f"{row['method']:5} {row['task']:9} literal {row['literal']:9.0f} tokens/s   planned {row['planned']:9.0f}"
+            f"   {row['times']:.2f} times   curves within {row['curves']:.1e}   ({row['plan']})"
+        )
+    speed = statistics.geometric_mean(float(row["times"]) for row in found)
+    apart = max(float(row["curves"]) for row in found)
+    print(f"planned is {speed:.2f} times as fast (bar {bar}); curves within {apart:.1e} (bar {CURVES})")  # noqa: T201
+    if asked.json:
+        asked.json.write_text(json.dumps({"rows": found, "provenance": provenance(device()).model_dump()}, indent=1))
+    return int(speed < bar or (apart > CURVES and device() == "cpu"))
+
+
+def measured(base: Path, method: str, task: str, asked: argparse.Namespace) -> dict[str, object]:
+    """Train both ways in turn and compare."""
+    settings = Method() if method == "full" else Method(ranks=(32,), target_modules=ATTENTION)
+    study = load("mini", {"study": {"train_examples": 8 * asked.steps}})
+    rows = load_examples(study, task, "train").rows
+    rank = None if method == "full" else 32
+    lesson = Lesson(Variant("m", method, task, 0, rank, settings, f"m-{method}-on-{task}"), base, rows)
+    speeds: dict[str, list[float]] = {"literal": [], "planned": []}
+    curves: dict[str, list[float]] = {}
+    plans: dict[str, str] = {}
+    for turn in range(asked.rounds):
+        for way in ("literal", "planned") if turn % 2 == 0 else ("planned", "literal"):
+            seconds, tokens, curve, plan = trained(lesson, way)
+            speeds[way].append(tokens / seconds)
+            curves[way] = curve
+            plans[way] = plan
+    middle = {way: statistics.median(values) for way, values in speeds.items()}
+    apart = max(abs(a - b) for a, b in zip(curves["literal"], curves["planned"], strict=True))
+    return {
+        "method": method, "task": task, **middle, "times": middle["planned"] / middle["literal"],
+        "curves": apart, "plan": plans["planned"], "first": curves["literal"][0], "last": curves["literal"][-1],
+    }  # fmt: skip
+
+
+def trained(lesson: Lesson, way: str) -> tuple[float, int, list[float], str]:
+    """Train once: seconds of the whole job from the planning on, tokens, the loss of every step, the plan."""
+    with tempfile.TemporaryDirectory() as scratch:
+        began = time.perf_counter()
+        plan = next(iter(tuning._choices(lesson, way)))  # noqa: SLF001
+        planning = time.perf_counter() - began
+        trainer, rows = tuning.trainer_for(lesson, plan, Path(scratch))
+        trainer.args.logging_steps = 1
+        trainer.state.logging_steps = 1
+        cost = tuning._run(trainer, rows, lesson, plan, Progress())  # noqa: SLF001
+    return cost.seconds + planning, cost.tokens, [loss for _, loss in cost.losses], Plan.model_validate(cost.plan).short
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,204 @@
+"""What cells are measured on: variants opened as they are served, their checkpoints built where they are missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from tunescale_core.checkpoints import (
+    SCHEMA_VERSION,
+    Checkpoint,
+    Manifest,
+    Store,
+    TrainingCost,
+    identity_of,
+    key_of,
+    weights_digest,
+)
+from tunescale_core.data import Examples, load_examples
+from tunescale_core.decoding.completion import Decoder
+from tunescale_core.decoding.decoder import EagerDecoder
+from tunescale_core.decoding.static import StaticDecoder
+from tunescale_core.grid import Cell, Variant, task_kind
+from tunescale_core.models import Base, Opened, device, open_adapted, open_model, resolve, tokenizer_of
+from tunescale_core.progress import Progress
+from tunescale_core.provenance import provenance
+from tunescale_core.records import Trial
+from tunescale_core.study import EAGER, Protocol, Serving, Study
+from tunescale_core.tasks import TASKS, Task
+from tunescale_core.training.choice import best_of
+from tunescale_core.training.trials import Search, search
+from tunescale_core.training.tune import Lesson, tune
+
+
+@dataclass(frozen=True)
+class Built:
+    """A variant's weights on disk."""
+
+    model: Path
+    """Folder of the model, merged if it was adapted."""
+    key: str
+    """Of the checkpoint; the base's revision for an untuned model."""
+    base: str
+    """The base's source and revision."""
+    base_folder: Path
+    checkpoint: Checkpoint | None = None
+    trials: tuple[Trial, ...] = ()
+
+    @property
+    def cost(self) -> TrainingCost | None:
+        """What its training took; None for an untuned model."""
+        return self.checkpoint.manifest.cost if self.checkpoint else None
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A variant, ready to be asked as it is served."""
+
+    decoder: Decoder
+    built: Built
+    batch: int = 1
+    """Questions of one call."""
+
+
+class Subjects:
+    """A study's variants; the one opened last stays open."""
+
+    def __init__(self, study: Study, store: Store, progress: Progress) -> None:
+        self.study, self.store, self.progress = study, store, progress
+        self.trained: list[str] = []
+        self.reused: list[str] = []
+        self.searched: dict[str, tuple[Trial, ...]] = {}
+        """Trials of each search that was needed, by the variant's id without its seed."""
+        self._built: dict[Variant, Built] = {}
+        self._failed: dict[Variant, Exception] = {}
+        self._bases: dict[str, Base] = {}
+        self._open: tuple[tuple[Variant, bool], Opened] | None = None
+        self._subject: tuple[tuple[Variant, str], Subject] | None = None
+
+    def subject(self, cell: Cell) -> Subject:
+        """Open a cell's variant as it is served, building its checkpoint first where the store lacks it."""
+        place = (cell.variant, cell.serving)
+        if self._subject is None or self._subject[0] != place:
+            self._subject = None
+            self._subject = (place, self._served(cell.variant, cell.serving))
+        return self._subject[1]
+
+    def built(self, variant: Variant) -> Built:
+        """Return a variant's weights.
+
+        One that failed fails again at once: hours of training are not repeated for each task it would be asked.
+        """
+        if variant in self._failed:
+            raise self._failed[variant]
+        if variant not in self._built:
+            try:
+                self._built[variant] = self._build(variant)
+            except Exception as error:
+                self._failed[variant] = error
+                raise
+        return self._built[variant]
+
+    def _served(self, variant: Variant, name: str) -> Subject:
+        serving = Serving(mode=EAGER) if name == EAGER else self.study.serving[name]
+        protocol = self.study.protocol
+        if serving.thinking is not None:
+            protocol = protocol.model_copy(update={"thinking": serving.thinking})
+        built = self.built(variant)
+        if serving.mode == "endpoint":
+            return Subject(self._endpoint(variant, built, serving, protocol), built, serving.batch)
+        opened = self._opened(variant, built, adapted=serving.mode == "adapter")
+        kind = StaticDecoder if serving.mode == "static" else EagerDecoder
+        return Subject(kind(opened, protocol), built, serving.batch)
+
+    def _endpoint(self, variant: Variant, built: Built, serving: Serving, protocol: Protocol) -> Decoder:
+        from tunescale_core.decoding.endpoint import Endpoint
+
+        called = serving.model.replace("{variant}", variant.id).replace("{path}", str(built.model.resolve()))
+        self._open = None
+        return Endpoint(serving, called, protocol, tokenizer_of(built.model))
+
+    def _opened(self, variant: Variant, built: Built, *, adapted: bool) -> Opened:
+        place = (variant, adapted)
+        if self._open is None or self._open[0] != place:
+            self._open = None  # free the other before this one takes its place
+            if adapted and built.checkpoint is not None:
+                opened = open_adapted(built.base_folder, built.checkpoint.folder / "adapter", self.study.protocol)
+            else:
+                opened = open_model(built.model, self.study.protocol)
+            self._open = (place, opened)
+        return self._open[1]
+
+    def _build(self, variant: Variant) -> Built:
+        base = self._base(variant.model)
+        named = f"{self.study.models[variant.model].source}@{base.revision}"
+        if variant.settings is None:
+            return Built(base.folder, base.revision, named, base.folder)
+        self._open = self._subject = None  # training wants the memory
+        settled, trials = self._settled(variant, base)
+        checkpoint = self._checkpoint(settled, base)
+        (self.trained if checkpoint.built else self.reused).append(variant.id)
+        return Built(checkpoint.model, checkpoint.manifest.key, named, base.folder, checkpoint, trials)
+
+    def _settled(self, variant: Variant, base: Base) -> tuple[Variant, tuple[Trial, ...]]:
+        """Return the variant with the learning rate that its trials chose, and the trials."""
+        settings = variant.settings
+        if settings is None or settings.learning_rates is None or variant.task is None:
+            return variant, ()
+        task = TASKS[task_kind(self.study, variant.task)]
+        if variant.stem not in self.searched:
+            self.searched[variant.stem] = search(
+                self._search(variant, base, task), self.store.root / "trials", self.progress
+            )
+        trials = self.searched[variant.stem]
+        rate = {"learning_rate": best_of(trials, task).learning_rate, "learning_rates": None}
+        return replace(variant, settings=settings.model_copy(update=rate)), trials
+
+    def _search(self, variant: Variant, base: Base, task: Task) -> Search:
+        wanted = self.study.trials
+        assert variant.task is not None  # noqa: S101  told by the caller
+        train = load_examples(self.study, variant.task, "train", wanted.seed)
+        dev = load_examples(self.study, variant.task, "dev")
+        return Search(
+            variant=replace(variant, seed=wanted.seed),
+            base=base,
+            train=train.rows[: wanted.train_examples],
+            dev=dev.rows[: wanted.dev_examples],
+            task=task,
+            protocol=self.study.protocol,
+            training=self.study.study.training,
+        )
+
+    def _checkpoint(self, variant: Variant, base: Base) -> Checkpoint:
+        if variant.settings is None or variant.task is None or variant.seed is None:
+            raise ValueError(f"{variant.id} is untuned and has no checkpoint of its own")
+        examples = load_examples(self.study, variant.task, "train", variant.seed)
+        identity = self._identity(variant, base, examples)
+        return self.store.obtain(key_of(identity), partial(self._trained, variant, base, examples, identity))
+
+    def _identity(self, variant: Variant, base: Base, examples: Examples) -> dict[str, object]:
+        assert variant.settings is not None  # noqa: S101  told by the caller
+        method = variant.settings.model_dump(mode="json", exclude={"ranks", "learning_rates"}) | {"rank": variant.rank}
+        method["training"] = self.study.study.training
+        return identity_of(base.revision, method, examples.fingerprint, variant.seed or 0, device())
+
+    def _trained(
+        self, variant: Variant, base: Base, examples: Examples, identity: dict[str, object], folder: Path
+    ) -> Manifest:
+        lesson = Lesson(variant, base.folder, examples.rows)
+        return Manifest(
+            schema_version=SCHEMA_VERSION,
+            key=key_of(identity),
+            variant=variant.id,
+            identity=identity,
+            cost=tune(lesson, folder, self.progress, self.study.study.training),
+            left_out=examples.left_out,
+            provenance=provenance(device()),
+            weights_sha256=weights_digest(folder / "model"),
+        )
+
+    def _base(self, model: str) -> Base:
+        if model not in self._bases:
+            self._bases[model] = resolve(self.study.models[model], self.study.folder)
+        return self._bases[model]

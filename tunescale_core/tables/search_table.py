@@ -1,0 +1,61 @@
+"""Which learning rates were tried, and which was chosen."""
+
+from __future__ import annotations
+
+from tunescale_core.records import Trial
+from tunescale_core.results import Candidate, Results
+from tunescale_core.tables.table import Block, Column, Entry, Row, Table, number, words
+from tunescale_core.tasks import TASKS
+from tunescale_core.training.choice import best_of
+
+
+def search_table(results: Results) -> Table:
+    """Return a row a method and a trial of it: what the development questions said of each learning rate."""
+    columns = (
+        Column("method", words=True),
+        Column("learning rate"),
+        Column("figure"),
+        Column("on dev", words=True),
+        Column("loss"),
+        Column("steps"),
+        Column("s"),
+        Column("chosen", words=True),
+    )
+    blocks = []
+    for task in dict.fromkeys(one.trained_on for one in results.candidates if one.trained_on):
+        rows = [row for one in results.candidates if one.trained_on == task for row in _rows(results, one)]
+        if rows:
+            blocks.append(Block(f"tuned on {task}", tuple(rows)))
+    notes = ("a trial a rate, each with as many rows and questions; the questions are never evaluated",)
+    return Table("search", "Learning rates tried", columns, tuple(blocks), notes)
+
+
+def _rows(results: Results, one: Candidate) -> list[Row]:
+    cells = [cell for task in results.tasks for cell in results.at(one, task) if cell.record and cell.record.trials]
+    if not cells or cells[0].record is None:
+        return []
+    trials = cells[0].record.trials
+    own = next((cell for cell in cells if cell.task == one.trained_on), cells[0])
+    chosen = best_of(trials, TASKS[own.kind])
+    return [
+        Row(
+            f"{results.label(one)} {trial.learning_rate:g}",
+            _entries(one, trial, trial == chosen),
+            one.model,
+            one.method,
+        )
+        for trial in trials
+    ]
+
+
+def _entries(one: Candidate, trial: Trial, chosen: bool) -> tuple[Entry, ...]:  # noqa: FBT001
+    return (
+        words(f"{one.model}-{one.method}"),
+        Entry(f"{trial.learning_rate:g}", trial.learning_rate),
+        number(trial.score, 3),
+        words(trial.metric),
+        number(trial.loss, 3),
+        number(trial.steps, 0),
+        number(trial.seconds, 1),
+        words("yes" if chosen else ""),
+    )

@@ -1,0 +1,101 @@
+"""How the same weights do served one way and another: time, tokens a second, and whether they say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from statistics import fmean
+
+from tunescale_core.results import Candidate, Result, Results
+from tunescale_core.study import EAGER
+from tunescale_core.tables.table import MISSING, Column, Entry, Row, Table, block, number, words
+
+
+def serving_table(results: Results) -> Table:
+    """Return a row a candidate and way of serving, a block a task; eager first.
+
+    A batch's questions all wait for its end, so each takes the whole call. `equal` counts the answers that are eager's
+    word for word; quality is over the same timed questions on every row.
+    """
+    columns = [
+        Column("candidate", words=True),
+        Column("served", words=True),
+        Column("s", better="lower"),
+        Column("s to first token", better="lower"),
+        Column("ms a token", better="lower"),
+        Column("tokens a s", better="higher"),
+        Column("equal to eager", words=True),
+        Column("quality"),
+    ]
+    blocks = []
+    for task in dict.fromkeys(cell.task for cell in results.served):
+        rows = [row for one in _candidates(results, task) for row in _rows(results, one, task)]
+        blocks.append(block(f"asked {task}", columns, rows))
+    notes = (
+        "s: wall clock of one call, the mean over timed questions; quality: the metric by which one answer is judged",
+        "equal to eager: timed answers that are the same word for word; – where eager was not run",
+    )
+    return Table("serving", "Ways of serving", tuple(columns), tuple(blocks), notes)
+
+
+def _candidates(results: Results, task: str) -> list[Candidate]:
+    return list(dict.fromkeys(cell.candidate for cell in results.served if cell.task == task))
+
+
+def _rows(results: Results, one: Candidate, task: str) -> Iterator[Row]:
+    eager = results.at(one, task)
+    served = [cell for cell in results.served if cell.candidate == one and cell.task == task]
+    for name in dict.fromkeys([*(cell.serving for cell in eager), *(cell.serving for cell in served)]):
+        cells = eager if name == EAGER else [cell for cell in served if cell.serving == name]
+        pairs = [(cell, _same_seed(eager, cell)) for cell in cells]
+        entries = (words(one.id), words(name), *_times(cells), *_answers(pairs))
+        yield Row(f"{results.label(one)} {task} {name}", entries, one.model, one.method)
+
+
+def _same_seed(eager: Sequence[Result], cell: Result) -> Result | None:
+    return next((one for one in eager if one.seed == cell.seed), None)
+
+
+def _times(cells: Sequence[Result]) -> list[Entry]:
+    first = _mean([cell.record.summary.first_token if cell.record and cell.record.summary else None for cell in cells])
+    pace = _mean([_pace(cell) for cell in cells])
+    return [
+        number(_mean([cell.latency for cell in cells]), 4),
+        number(first, 4),
+        number(None if pace is None else 1000 * pace, 2),
+        number(_mean([cell.record.throughput if cell.record else None for cell in cells]), 1),
+    ]
+
+
+def _pace(cell: Result) -> float | None:
+    """Return seconds a token after the first, over the timed questions."""
+    if cell.rows is None or not cell.rows.timed.any():
+        return None
+    rows = cell.rows
+    steps = (rows.tokens - 1)[rows.timed].sum()
+    return float((rows.seconds - rows.first_token_seconds)[rows.timed].sum() / steps) if steps > 0 else None
+
+
+def _answers(pairs: Sequence[tuple[Result, Result | None]]) -> list[Entry]:
+    """Return how many timed answers are eager's, and the quality of the timed answers, over all seeds."""
+    equal = total = 0
+    worth: list[float] = []
+    for cell, eager in pairs:
+        if cell.rows is None:
+            continue
+        judged = cell.judged
+        timed = cell.rows.timed
+        worth += [float(value) for value in cell.rows.figures[judged][timed]]
+        if eager is not None and eager.rows is not None:
+            theirs = dict(zip(eager.rows.example, eager.texts, strict=True))
+            said = [
+                (example, text) for example, text, one in zip(cell.rows.example, cell.texts, timed, strict=True) if one
+            ]
+            known = [(theirs[example], text) for example, text in said if example in theirs]
+            equal += sum(a == b for a, b in known)
+            total += len(known)
+    return [words(f"{equal}/{total}" if total else MISSING), number(fmean(worth) if worth else None, 4)]
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known and len(known) == len(values) else None

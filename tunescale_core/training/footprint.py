@@ -1,0 +1,86 @@
+"""What training keeps in memory, measured on one row before it begins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tunescale_core.study import Method
+from tunescale_core.tasks import Example
+from tunescale_core.training.plan import Footprint
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedTokenizerBase
+
+    from tunescale_core.training.order import Trainer
+
+OPTIMISER_BYTES = 12
+"""A trained weight's gradient and AdamW's two moments in fp32."""
+PROBE_TOKENS = 256
+"""The row that is measured is the longest of at most so many tokens: memory is what may be short."""
+
+
+def measured_footprint(
+    make: Callable[[Sequence[Example]], Trainer],
+    examples: Sequence[Example],
+    tokenizer: PreTrainedTokenizerBase,
+    settings: Method,
+) -> Footprint:
+    """Measure what one row's forward pass keeps for its backward pass.
+
+    Args:
+        make: Returns a trainer over a few examples, of one row a micro-batch.
+        examples: All that will be trained on.
+        tokenizer: Of the base model.
+        settings: The recipe.
+    """
+    lengths = [min(settings.max_length, one) for one in tokens_of(examples, tokenizer)]
+    short = [place for place, one in enumerate(lengths) if one <= PROBE_TOKENS]
+    probed = max(short, key=lengths.__getitem__) if short else min(range(len(lengths)), key=lengths.__getitem__)
+    trainer = make([examples[probed]])
+    batch = next(iter(trainer.get_train_dataloader()))
+    kept = kept_bytes(trainer, batch) / batch["input_ids"].numel()
+    layers = trainer.model.config.num_hidden_layers
+    inputs = trainer.model.config.hidden_size * layers * 4
+    trained = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
+    return Footprint(
+        state_bytes=OPTIMISER_BYTES * trained,
+        kept_bytes=kept,
+        checkpointed_bytes=inputs + kept / layers,
+        longest=max(lengths),
+    )
+
+
+def tokens_of(examples: Sequence[Example], tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Return how many tokens each example has as a whole conversation."""
+    texts = [
+        str(
+            tokenizer.apply_chat_template(
+                [*example.messages, {"role": "assistant", "content": example.target}], tokenize=False
+            )
+        )
+        for example in examples
+    ]
+    return [len(ids) for ids in tokenizer(texts, add_special_tokens=False).input_ids]
+
+
+def kept_bytes(trainer: Trainer, batch: dict[str, torch.Tensor]) -> int:
+    """Return the bytes that a forward pass keeps for the backward pass, weights left out; no gradient is made."""
+    import torch
+
+    model = trainer.model.train()
+    weights = {p.untyped_storage().data_ptr() for p in model.parameters()}
+    found: dict[int, int] = {}
+
+    def note(tensor: torch.Tensor) -> Any:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            # Held until the pass is over, so that no address is given out twice.
+            found[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor), trainer.compute_loss_context_manager():
+        loss = trainer.compute_loss(model, {name: value.to(model.device) for name, value in batch.items()})
+    del loss
+    return sum(found.values())

@@ -1,0 +1,142 @@
+"""How much of a step is done at once: micro-batch, activation checkpointing and padding, from the memory at hand.
+
+The gradient is that of the whole effective batch whatever is chosen: the same rows in each step, their losses summed
+over tokens and divided by the step's tokens. So a plan changes time and memory, and weights by rounding alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+import psutil
+from pydantic import BaseModel, ConfigDict
+
+from tunescale_core.study import Method
+
+MARGIN = 1.2
+"""What is predicted is held against the memory at hand with this much to spare."""
+CGROUP = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current"))
+
+
+class Plan(BaseModel):
+    """How a step of the effective batch is cut; `micro_batch · accumulation` rows make one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    training: Literal["literal", "planned"]
+    micro_batch: int
+    accumulation: int
+    activation_checkpointing: bool
+    padding: Literal["none", "longest", "sorted"]
+    """none: one row at a time; longest: to the longest of the micro-batch; sorted: the same, rows of like length
+    of one step together."""
+    memory_bytes: int | None = None
+    """At hand when the plan was made."""
+    predicted_bytes: int | None = None
+    """Of gradients, optimiser state and activations."""
+    fell_back: tuple[str, ...] = ()
+    """Plans that ran out of memory before this one."""
+
+    @classmethod
+    def literal(cls, settings: Method) -> Plan:
+        """Return the recipe as it is written."""
+        return cls(
+            training="literal",
+            micro_batch=settings.batch,
+            accumulation=settings.accumulation,
+            activation_checkpointing=settings.activation_checkpointing,
+            padding="none" if settings.batch == 1 else "longest",
+        )
+
+    @property
+    def short(self) -> str:
+        """The plan in a few words: `4 × 2, checkpointing`."""
+        return f"{self.micro_batch} × {self.accumulation}" + (
+            ", checkpointing" if self.activation_checkpointing else ""
+        )
+
+
+class Footprint(BaseModel):
+    """What training takes, measured on one row."""
+
+    model_config = ConfigDict(frozen=True)
+
+    state_bytes: int
+    """Gradients and optimiser state, beyond the weights that are loaded already."""
+    kept_bytes: float
+    """Kept a token for the backward pass."""
+    checkpointed_bytes: float
+    """The same with activation checkpointing: a layer's inputs each, and one layer's insides."""
+    longest: int
+    """Tokens of the longest row."""
+
+    def predicted(self, micro_batch: int, *, checkpointing: bool) -> int:
+        """Return the bytes that a plan takes at its longest rows."""
+        each = self.checkpointed_bytes if checkpointing else self.kept_bytes
+        return self.state_bytes + round(micro_batch * self.longest * each)
+
+
+def plans(settings: Method, footprint: Footprint, memory: int) -> Iterator[Plan]:
+    """Yield plans that fit, the fastest first, then ever smaller ones to fall back on; the last takes least.
+
+    Args:
+        settings: Whose effective batch is cut.
+        footprint: As measured.
+        memory: Bytes at hand.
+    """
+    ordered = [_plan(settings, micro, footprint, memory, checkpointing=off) for micro, off in _cuts(settings)]
+    fitting = [plan for plan in ordered if MARGIN * (plan.predicted_bytes or 0) <= memory]
+    first = ordered.index(fitting[0]) if fitting else len(ordered) - 1
+    yield ordered[first]
+    taken = ordered[first].predicted_bytes or 0
+    for plan in ordered[first + 1 :]:
+        if (plan.predicted_bytes or 0) < taken:
+            taken = plan.predicted_bytes or 0
+            yield plan
+
+
+def _cuts(settings: Method) -> list[tuple[int, bool]]:
+    """Divisors of the effective batch with and without checkpointing, by falling speed.
+
+    Recomputing costs a third more arithmetic; a micro-batch of one row leaves most of a device idle, which costs more.
+    """
+    rows = settings.batch * settings.accumulation
+    divisors = [n for n in range(rows, 0, -1) if rows % n == 0]
+    large = [n for n in divisors if 4 * n >= rows]
+    small = [n for n in divisors if 4 * n < rows]
+    return [*((n, False) for n in large), *((n, True) for n in large), *((n, False) for n in small)] + [
+        (n, True) for n in small
+    ]
+
+
+def _plan(settings: Method, micro: int, footprint: Footprint, memory: int, *, checkpointing: bool) -> Plan:
+    rows = settings.batch * settings.accumulation
+    return Plan(
+        training="planned",
+        micro_batch=micro,
+        accumulation=rows // micro,
+        activation_checkpointing=checkpointing,
+        padding="none" if micro == 1 else "longest" if micro == rows else "sorted",
+        memory_bytes=memory,
+        predicted_bytes=footprint.predicted(micro, checkpointing=checkpointing),
+    )
+
+
+def memory_at_hand(device: str) -> int:
+    """Return the bytes that can still be allocated: the accelerator's, or the host's within its control group."""
+    if device == "cuda":
+        import torch
+
+        free, _ = torch.cuda.mem_get_info()
+        return free + torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
+    return min([psutil.virtual_memory().available, *_group_limit()])
+
+
+def _group_limit() -> Sequence[int]:
+    try:
+        limit, used = (path.read_text(encoding="ascii").strip() for path in CGROUP)
+        return [max(0, int(limit) - int(used))]
+    except (OSError, ValueError):  # no control group, or no limit ("max")
+        return []

@@ -1,0 +1,104 @@
+"""The search of a method's learning rate: one short trial a rate, judged on questions that are never evaluated.
+
+Every method of a study has as many rates, and every trial as many rows and questions, so no method is favoured by
+being tuned with more care than another. The trials of one search share the data and the seed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from filelock import FileLock
+from pydantic import TypeAdapter
+
+from tunescale_core.checkpoints import identity_of, key_of
+from tunescale_core.data import fingerprint
+from tunescale_core.decoding.decoder import EagerDecoder
+from tunescale_core.grid import Variant
+from tunescale_core.models import Base, device, open_model
+from tunescale_core.progress import Progress
+from tunescale_core.records import Trial, place
+from tunescale_core.study import Protocol
+from tunescale_core.tasks import Answer, Example, Task
+from tunescale_core.training.tune import Lesson, tune
+
+_TRIALS = TypeAdapter(tuple[Trial, ...])
+
+
+@dataclass(frozen=True)
+class Search:
+    """What a search tries and how it judges."""
+
+    variant: Variant
+    """With the seed of the trials; its settings name the rates."""
+    base: Base
+    train: Sequence[Example]
+    dev: Sequence[Example]
+    task: Task
+    protocol: Protocol
+    training: Literal["planned", "literal"]
+
+    @property
+    def key(self) -> str:
+        """What it is found by: all that can change which rate is chosen."""
+        assert self.variant.settings is not None  # noqa: S101  an untuned model has no rates
+        method = self.variant.settings.model_dump(mode="json", exclude={"ranks"}) | {"rank": self.variant.rank}
+        judged = {"protocol": self.protocol.model_dump(mode="json"), "dev": fingerprint(self.dev)}
+        judged["training"] = self.training
+        return key_of(
+            identity_of(self.base.revision, method | judged, fingerprint(self.train), self.variant.seed or 0, device())
+        )
+
+
+def search(wanted: Search, folder: Path, progress: Progress) -> tuple[Trial, ...]:
+    """Return the trials of a search, from `folder` where it was made before.
+
+    Args:
+        wanted: The search.
+        folder: Where searches are kept.
+        progress: Told of every step.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{wanted.key[:24]}.json"
+    with FileLock(path.with_suffix(".lock")):
+        if not path.is_file():
+            rates = wanted.variant.settings.learning_rates if wanted.variant.settings else None
+            trials = tuple(tried(wanted, rate, progress) for rate in rates or ())
+            content = {"key": wanted.key, "variant": wanted.variant.stem, "trials": _TRIALS.dump_python(trials)}
+            place(path, json.dumps(content, indent=1).encode())
+        return _TRIALS.validate_python(json.loads(path.read_text(encoding="utf-8"))["trials"])
+
+
+def tried(wanted: Search, rate: float, progress: Progress) -> Trial:
+    """Tune with one rate and judge it."""
+    assert wanted.variant.settings is not None  # noqa: S101  an untuned model has no rates
+    settings = wanted.variant.settings.model_copy(update={"learning_rate": rate, "learning_rates": None})
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory() as scratch:
+        lesson = Lesson(replace(wanted.variant, settings=settings), wanted.base.folder, wanted.train)
+        cost = tune(lesson, Path(scratch), progress, wanted.training)
+        score = judged(wanted, Path(scratch) / "model")
+    return Trial(
+        learning_rate=rate,
+        score=score,
+        metric=wanted.task.judged,
+        loss=cost.losses[-1][1] if cost.losses else math.nan,
+        steps=cost.steps,
+        seconds=time.perf_counter() - began,
+    )
+
+
+def judged(wanted: Search, model: Path) -> float | None:
+    """Return a tuned model's figure over the development questions."""
+    decoder = EagerDecoder(open_model(model, wanted.protocol), wanted.protocol)
+    said = dict(decoder.batched([example.messages for example in wanted.dev], wanted.protocol.batch))
+    answers = [Answer(example.gold, wanted.task.parse(said[number].text)) for number, example in enumerate(wanted.dev)]
+    metric = wanted.task.metric(wanted.task.judged)
+    return metric(answers) if metric else None

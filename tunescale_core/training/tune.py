@@ -1,0 +1,207 @@
+"""Supervised fine-tuning through TRL's SFTTrainer and PEFT: examples in, a model folder and its cost out."""
+
+from __future__ import annotations
+
+import gc
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from tunescale_core.checkpoints import TrainingCost
+from tunescale_core.errors import TrainingError
+from tunescale_core.grid import Variant
+from tunescale_core.memory import PeakMemory
+from tunescale_core.models import copy_generation_files, device, load_weights, tokenizer_of
+from tunescale_core.progress import Progress
+from tunescale_core.study import Method
+from tunescale_core.tasks import Example
+from tunescale_core.training.dropout import by_row
+from tunescale_core.training.footprint import measured_footprint
+from tunescale_core.training.order import Trainer
+from tunescale_core.training.plan import Plan, memory_at_hand, plans
+from tunescale_core.training.recipe import adapter_config, conversations, quantisation_config, sft_config, steps_of
+
+if TYPE_CHECKING:
+    from transformers import TrainerCallback
+
+    from tunescale_core.training.dropout import Rows
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """All that decides what a fine-tuning run learns."""
+
+    variant: Variant
+    base: Path
+    """Folder of the base model."""
+    examples: Sequence[Example]
+    """In order; their targets are learnt."""
+
+    @property
+    def settings(self) -> Method:
+        """The variant's recipe.
+
+        Raises:
+            ValueError: The variant is untuned.
+        """
+        if self.variant.settings is None or self.variant.seed is None:
+            raise ValueError(f"{self.variant.id} is untuned: there is nothing to train")
+        return self.variant.settings
+
+
+def tune(lesson: Lesson, target: Path, progress: Progress, training: Literal["planned", "literal"]) -> TrainingCost:
+    """Fine-tune a base model as a variant says.
+
+    Args:
+        lesson: What is learnt.
+        target: Folder that receives `model/` and, for an adapter, `adapter/`.
+        progress: Told of every step.
+        training: Whether a step is cut by plan or as the recipe is written.
+
+    Raises:
+        TrainingError: The memory at hand holds not even the smallest plan.
+    """
+    fell_back: list[str] = []
+    for plan in _choices(lesson, training):
+        try:
+            return _tuned(lesson, plan.model_copy(update={"fell_back": tuple(fell_back)}), target, progress)
+        except (MemoryError, RuntimeError) as error:
+            if not out_of_memory(error):
+                raise
+            fell_back.append(plan.short)
+        _release()
+    raise TrainingError(
+        f"training {lesson.variant.id} ran out of memory at {', then at '.join(fell_back)}: "
+        "use a shorter max_length, a smaller batch, an adapter of lower rank, or a larger device"
+    )
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error says that memory ran out, on an accelerator or the host."""
+    import torch
+
+    said = str(error)
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in said
+
+
+def trainer_for(lesson: Lesson, plan: Plan, scratch: Path) -> tuple[Trainer, Rows]:
+    """Return TRL's trainer for a lesson, and what must be told the step; seeds are set for it."""
+    import datasets
+    import torch
+    from transformers import set_seed
+
+    settings, variant = lesson.settings, lesson.variant
+    set_seed(variant.seed or 0)
+    # fp32 master weights: at small learning rates pure bfloat16 loses most updates to rounding.
+    model = load_weights(lesson.base, torch.float32, quantisation_config(settings))
+    datasets.disable_progress_bars()
+    trainer = Trainer(
+        model=model,
+        args=sft_config(settings, variant.seed or 0, len(lesson.examples), scratch, plan),
+        train_dataset=datasets.Dataset.from_list(conversations(lesson.examples, settings.loss)),
+        processing_class=tokenizer_of(lesson.base),
+        peft_config=adapter_config(variant),
+    )
+    trainer.sorted_within = settings.batch * settings.accumulation if plan.padding == "sorted" else None
+    return trainer, by_row(trainer.model)
+
+
+def _choices(lesson: Lesson, training: str) -> Iterator[Plan]:
+    """Yield how a step may be cut, the best first."""
+    if training == "literal":
+        yield Plan.literal(lesson.settings)
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        footprint = measured_footprint(
+            lambda few: trainer_for(
+                Lesson(lesson.variant, lesson.base, few), Plan.literal(lesson.settings), Path(scratch)
+            )[0],
+            lesson.examples,
+            tokenizer_of(lesson.base),
+            lesson.settings,
+        )
+    _release()
+    yield from plans(lesson.settings, footprint, memory_at_hand(device()))
+
+
+def _tuned(lesson: Lesson, plan: Plan, target: Path, progress: Progress) -> TrainingCost:
+    with tempfile.TemporaryDirectory() as scratch:
+        trainer, rows = trainer_for(lesson, plan, Path(scratch))
+        cost = _run(trainer, rows, lesson, plan, progress)
+        _save(trainer, lesson, target)
+    return cost
+
+
+def _release() -> None:
+    """Give memory back before the next try."""
+    import torch
+
+    gc.collect()
+    if device() == "cuda":
+        torch.cuda.empty_cache()
+
+
+def _run(trainer: Trainer, rows: Rows, lesson: Lesson, plan: Plan, progress: Progress) -> TrainingCost:
+    from transformers.trainer_callback import PrinterCallback
+
+    steps = steps_of(lesson.settings, len(lesson.examples))
+    trainer.remove_callback(PrinterCallback)
+    with progress.bar(f"training {lesson.variant.id}", steps) as bar, PeakMemory(device()) as memory:
+        trainer.add_callback(_stepper(bar, rows))
+        began = time.perf_counter()
+        trainer.train()
+        seconds = time.perf_counter() - began
+    history = trainer.state.log_history
+    parameters = list(trainer.model.parameters())
+    return TrainingCost(
+        seconds=seconds,
+        tokens=int(max((entry.get("num_tokens", 0) for entry in history), default=0)),
+        steps=trainer.state.global_step,
+        peak_memory_bytes=memory.peak,
+        trainable_parameters=sum(p.numel() for p in parameters if p.requires_grad),
+        parameters=sum(p.numel() for p in parameters),
+        losses=tuple((entry["step"], float(entry["loss"])) for entry in history if "loss" in entry),
+        plan=plan.model_dump(mode="json"),
+    )
+
+
+def _stepper(bar: Any, rows: Rows) -> TrainerCallback:
+    from transformers import TrainerCallback
+
+    class Stepper(TrainerCallback):  # type: ignore[misc]
+        """Counts steps on a bar, and tells them to what depends on them."""
+
+        def on_step_begin(self, _: object, state: Any, *__: object, **___: object) -> None:
+            """Tell the step to dropout."""
+            rows.step = state.global_step
+
+        def on_step_end(self, *_: object, **__: object) -> None:
+            """Count one."""
+            bar.update()
+
+    return Stepper()
+
+
+def _save(trainer: Trainer, lesson: Lesson, target: Path) -> None:
+    """Write the model, merged if it was adapted, in the base's own type, and the adapter beside it."""
+    from transformers import AutoConfig
+
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    if lesson.settings.adapter is not None:
+        model.save_pretrained(target / "adapter")
+        model = _merged(model, lesson)
+    # Rounding once, after the fp32 merge, is the most exact way to the base's type.
+    model.to(AutoConfig.from_pretrained(lesson.base).dtype).save_pretrained(target / "model")
+    copy_generation_files(lesson.base, target / "model")
+    tokenizer_of(lesson.base).save_pretrained(target / "model")
+
+
+def _merged(model: Any, lesson: Lesson) -> Any:
+    """Return a model with its adapter's weights added to its own, a 4-bit base's as training saw them."""
+    if lesson.settings.quantize:
+        # Merging into 4-bit weights would round the sum to 4 bits again.
+        model.base_model.model.dequantize()
+    return model.merge_and_unload()
