@@ -21,11 +21,11 @@ from tunescale_core.checkpoints import (
 from tunescale_core.data import Examples, load_examples
 from tunescale_core.decoding import Call, Completion, Decoder
 from tunescale_core.grid import Cell, Variant, task_kind
-from tunescale_core.memory import PeakMemory
 from tunescale_core.models import Base, device, open_model, resolve
 from tunescale_core.progress import Bar, Progress
 from tunescale_core.provenance import provenance
 from tunescale_core.records import Line, Record, Stages
+from tunescale_core.sensors import Sensors
 from tunescale_core.study import Study
 from tunescale_core.tasks import TASKS, Answer, Example
 from tunescale_core.training import tune
@@ -107,7 +107,7 @@ class Bench:
         single = examples.rows[: self.study.protocol.timed_examples]
         calls = [subject.decoder.prepare(example.messages) for example in single]
         prepared = time.perf_counter()
-        with PeakMemory(subject.decoder.opened.device) as memory:
+        with Sensors(subject.decoder.opened.device) as sensors:
             for call in calls[: self.study.protocol.warmup_calls]:
                 subject.decoder.run(Call(call.inputs))
             with self.progress.bar(f"timing {cell.id}", len(calls)) as bar:
@@ -131,7 +131,7 @@ class Bench:
                 score=ended - generated,
                 total=ended - began,
             ),
-            peak_memory_bytes=memory.peak,
+            peak_memory_bytes=sensors.readings.memory_bytes,
             cost=subject.cost,
             protocol=self._protocol(),
             provenance=provenance(subject.decoder.opened.device),

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from tunescale_core.checkpoints import TrainingCost
 from tunescale_core.grid import Variant
-from tunescale_core.memory import PeakMemory
 from tunescale_core.models import copy_generation_files, device, load_weights, tokenizer_of
 from tunescale_core.progress import Progress
+from tunescale_core.sensors import Sensors
 from tunescale_core.study import Method
 from tunescale_core.tasks import Example
 
@@ -136,7 +136,7 @@ def _run(trainer: SFTTrainer, variant: Variant, rows: int, progress: Progress) -
 
     steps = steps_of(variant.settings or Method(), rows)
     trainer.remove_callback(PrinterCallback)
-    with progress.bar(f"training {variant.id}", steps) as bar, PeakMemory(device()) as memory:
+    with progress.bar(f"training {variant.id}", steps) as bar, Sensors(device()) as sensors:
         trainer.add_callback(_stepper(bar))
         began = time.perf_counter()
         trainer.train()
@@ -147,7 +147,7 @@ def _run(trainer: SFTTrainer, variant: Variant, rows: int, progress: Progress) -
         seconds=seconds,
         tokens=int(max((entry.get("num_tokens", 0) for entry in history), default=0)),
         steps=trainer.state.global_step,
-        peak_memory_bytes=memory.peak,
+        peak_memory_bytes=sensors.readings.memory_bytes,
         trainable_parameters=sum(p.numel() for p in parameters if p.requires_grad),
         parameters=sum(p.numel() for p in parameters),
         losses=tuple((entry["step"], float(entry["loss"])) for entry in history if "loss" in entry),
