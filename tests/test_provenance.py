@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cards import GIGA, Answer, installed, refuse, torch_with_card
+from tunescale_core import provenance as provenance_module
 from tunescale_core.provenance import PACKAGES, WEIGHT_PACKAGES, Provenance, now, provenance, versions
 
 ASK = "from tunescale_core.provenance import provenance; print(provenance('cpu').model_dump_json())"
@@ -49,6 +51,61 @@ def test_machine() -> None:
     assert found.device == f"cpu ({platform.machine()})"
     assert found.cpu_count == os.cpu_count()
     assert found.memory_bytes > 2**28
+
+
+@pytest.mark.parametrize(
+    ("written", "asked", "cpu"),
+    [
+        ("processor\t: 0\nmodel name\t: Chip 9: fast\n", "x86_64", "Chip 9: fast"),
+        ("processor\t: 0\n", "x86_64", "x86_64"),
+        (None, "x86_64", "x86_64"),
+        (None, "", None),
+    ],
+)
+def test_processor_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str | None, asked: str, cpu: str | None
+) -> None:
+    """The processor's model is what Linux says, or else what the platform does, or else None."""
+    if written is not None:
+        (tmp_path / "cpuinfo").write_text(written)
+    monkeypatch.setattr(provenance_module, "CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(platform, "processor", lambda: asked)
+    assert provenance_module._cpu.__wrapped__() == cpu
+
+
+def test_torch_is_asked_only_if_it_is_there(tmp_path: Path) -> None:
+    """On a CPU, torch's threads are told where torch is loaded, and it is not loaded for their sake."""
+    assert asked_in(tmp_path)["threads"] is None
+    import torch
+
+    assert provenance("cpu").threads == torch.get_num_threads()
+
+
+def test_cpu_has_no_card() -> None:
+    """On a CPU nothing is said of a driver."""
+    found = provenance("cpu")
+    assert (found.driver, found.cuda, found.device_memory_bytes) == (None, None, None)
+
+
+@pytest.mark.parametrize(("answer", "driver"), [(lambda: "580.1", "580.1"), (refuse, None)])
+def test_card(monkeypatch: pytest.MonkeyPatch, answer: Answer, driver: str | None) -> None:
+    """A card has its memory and what torch was built for, and its driver's version where that is told."""
+    import torch
+
+    for cached in ("_card", "_device_name"):
+        monkeypatch.setattr(provenance_module, cached, getattr(provenance_module, cached).__wrapped__)
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    torch_with_card(monkeypatch)
+    installed(monkeypatch, nvmlSystemGetDriverVersion=answer)
+    found = provenance("cuda")
+    assert (found.driver, found.cuda, found.device_memory_bytes) == (driver, "13.0", 80 * GIGA)
+    assert found.device == "Card 1000"
+
+
+def test_earlier_provenance_can_be_read() -> None:
+    """What was written before the card was described is still provenance."""
+    newer = {"cpu", "threads", "driver", "cuda", "device_memory_bytes"}
+    assert Provenance.model_validate(provenance("cpu").model_dump(exclude=newer)).threads is None
 
 
 def test_round_trip() -> None:

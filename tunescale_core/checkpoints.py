@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tunescale_core.errors import StoreError
 from tunescale_core.provenance import WEIGHT_PACKAGES, Provenance, versions
+from tunescale_core.sensors import Readings
 
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
@@ -30,11 +31,14 @@ class TrainingCost(BaseModel):
     tokens: int
     """Tokens read, prompts included."""
     steps: int
-    peak_memory_bytes: int
+    peak_memory_bytes: int | None
+    """Of the whole training: None where the machine does not say."""
     trainable_parameters: int
     parameters: int
     losses: tuple[tuple[int, float], ...]
     """(step, training loss)."""
+    readings: Readings | None = None
+    """Of the device during the optimisation."""
     plan: dict[str, object] = {}
     """How a step was cut: micro-batch, accumulation, activation checkpointing, padding."""
 

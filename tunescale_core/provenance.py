@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import platform
 import subprocess
+import sys
 import time
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import psutil
 from pydantic import BaseModel, ConfigDict
 
+from tunescale_core.nvml import driver_version
+
 PACKAGES = ("tunescale", "torch", "transformers", "trl", "peft", "accelerate", "datasets", "tokenizers")
 WEIGHT_PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate")
 """Whose versions can change trained weights."""
+CPUINFO = Path("/proc/cpuinfo")
+"""Where Linux describes its processors; other systems have no such file."""
 
 
 class Provenance(BaseModel):
@@ -32,6 +39,16 @@ class Provenance(BaseModel):
     git_dirty: bool | None
     created: str
     """UTC, ISO 8601."""
+    cpu: str | None = None
+    """The processor's model; None where the system does not name it."""
+    threads: int | None = None
+    """That torch computes with on the CPU; None where torch was not in use."""
+    driver: str | None = None
+    """Version of the NVIDIA driver; None but for CUDA."""
+    cuda: str | None = None
+    """Version that torch was built for; None where models did not run on CUDA."""
+    device_memory_bytes: int | None = None
+    """Of the card; None but for CUDA."""
 
 
 def versions(packages: tuple[str, ...] = PACKAGES) -> dict[str, str]:
@@ -48,6 +65,7 @@ def versions(packages: tuple[str, ...] = PACKAGES) -> dict[str, str]:
 def provenance(device: str) -> Provenance:
     """Describe the present circumstances; `device` is what models run on."""
     commit, dirty = _git()
+    card = _card(device)
     return Provenance(
         versions=versions(),
         python=platform.python_version(),
@@ -58,12 +76,48 @@ def provenance(device: str) -> Provenance:
         git_commit=commit,
         git_dirty=dirty,
         created=now(),
+        cpu=_cpu(),
+        threads=_threads(),
+        driver=card.driver,
+        cuda=card.cuda,
+        device_memory_bytes=card.memory_bytes,
     )
 
 
 def now() -> str:
     """Return the present time, UTC, ISO 8601."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+@dataclass(frozen=True)
+class _Card:
+    driver: str | None = None
+    cuda: str | None = None
+    memory_bytes: int | None = None
+
+
+@cache
+def _card(device: str) -> _Card:
+    if device != "cuda":
+        return _Card()
+    import torch
+
+    return _Card(driver_version(), torch.version.cuda, int(torch.cuda.get_device_properties().total_memory))
+
+
+@cache
+def _cpu() -> str | None:
+    try:
+        lines = CPUINFO.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, "") or platform.processor() or None
+
+
+def _threads() -> int | None:
+    torch = sys.modules.get("torch")  # what has not been loaded has computed nothing, and takes seconds to load
+    return torch.get_num_threads() if torch else None
 
 
 @cache

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from tunescale_core.checkpoints import TrainingCost
 from tunescale_core.errors import RecordError
 from tunescale_core.provenance import Provenance
+from tunescale_core.sensors import Readings
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -154,6 +155,9 @@ class Record(Frozen):
     batch_agreement: float | None = None
     """Share of some timed questions that the batched pass, asked them again, answered in the same words."""
     peak_memory_bytes: int | None = None
+    """Of the timed calls: what serving takes."""
+    readings: Readings | None = None
+    """Of the device during the timed calls."""
     cost: TrainingCost | None = None
     """Of the variant's training; None for an untuned model."""
     protocol: dict[str, object] = {}

@@ -13,10 +13,10 @@ from tunescale_core.data import Examples, load_examples
 from tunescale_core.decoding.completion import REMOTE, Call, Completion
 from tunescale_core.decoding.decoder import EagerDecoder
 from tunescale_core.grid import Cell, task_kind
-from tunescale_core.memory import PeakMemory
 from tunescale_core.progress import Bar, Progress
 from tunescale_core.provenance import provenance
 from tunescale_core.records import Line, Record, Stages
+from tunescale_core.sensors import Readings, Sensors
 from tunescale_core.study import EAGER, Study
 from tunescale_core.subjects import Subject, Subjects
 from tunescale_core.tasks import TASKS, Answer, Example
@@ -49,7 +49,8 @@ class Asked:
     """Seconds by stage."""
     throughput: float | None
     agreement: float | None
-    peak_memory_bytes: int | None
+    readings: Readings
+    """Of the device during the timed calls."""
 
 
 class Bench:
@@ -96,7 +97,8 @@ class Bench:
             stages=Stages(**asked.stages, score=ended - generated, total=ended - began),
             throughput=asked.throughput,
             batch_agreement=asked.agreement,
-            peak_memory_bytes=asked.peak_memory_bytes,
+            peak_memory_bytes=asked.readings.memory_bytes,
+            readings=asked.readings,
             cost=subject.built.cost,
             protocol=self._protocol(),
             provenance=provenance(subject.decoder.device),
@@ -120,14 +122,13 @@ class Bench:
             for start in range(0, whole, subject.batch)
         ]
         prepared = time.perf_counter()
-        with PeakMemory(subject.decoder.device) as memory:
-            self._warm_up(cell, subject, calls)
-            warm = time.perf_counter()
-            with self.progress.bar(f"timing {cell.id}", len(calls)) as bar:
-                rounds(subject.decoder.run, _counted(calls, bar), len(calls))
-            timed = time.perf_counter()
-            said = [one for call in calls for one in subject.decoder.completions(call)]
-            rest, agreement = self._batched(cell, subject, rows, said)
+        self._warm_up(cell, subject, calls)
+        warm = time.perf_counter()
+        with self.progress.bar(f"timing {cell.id}", len(calls)) as bar, Sensors(subject.decoder.device) as sensors:
+            rounds(subject.decoder.run, _counted(calls, bar), len(calls))
+        timed = time.perf_counter()
+        said = [one for call in calls for one in subject.decoder.completions(call)]
+        rest, agreement = self._batched(cell, subject, rows, said)
         ended = time.perf_counter()
         seconds = sum(call.seconds for call in calls)
         return Asked(
@@ -141,7 +142,8 @@ class Bench:
             },
             throughput=sum(one.tokens for one in said) / seconds if seconds > 0 else None,
             agreement=agreement,
-            peak_memory_bytes=memory.peak if subject.decoder.device != REMOTE else None,
+            # What this machine does while another one answers says nothing of the model.
+            readings=sensors.readings if subject.decoder.device != REMOTE else Readings(),
         )
 
     def _warm_up(self, cell: Cell, subject: Subject, calls: Sequence[Call]) -> None:

@@ -25,6 +25,7 @@ from tunescale_core.models import Base, Opened, device, open_adapted, open_model
 from tunescale_core.progress import Progress
 from tunescale_core.provenance import provenance
 from tunescale_core.records import Trial
+from tunescale_core.sensors import warn_if_shared
 from tunescale_core.study import EAGER, Protocol, Serving, Study
 from tunescale_core.tasks import TASKS, Task
 from tunescale_core.training.choice import best_of
@@ -127,6 +128,7 @@ class Subjects:
                 opened = open_adapted(built.base_folder, built.checkpoint.folder / "adapter", self.study.protocol)
             else:
                 opened = open_model(built.model, self.study.protocol)
+            warn_if_shared(opened.device)
             self._open = (place, opened)
         return self._open[1]
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from tunescale_core.checkpoints import TrainingCost
 from tunescale_core.errors import TrainingError
 from tunescale_core.grid import Variant
-from tunescale_core.memory import PeakMemory
 from tunescale_core.models import copy_generation_files, device, load_weights, tokenizer_of
 from tunescale_core.progress import Progress
+from tunescale_core.sensors import Sensors, warn_if_shared
 from tunescale_core.study import Method
 from tunescale_core.tasks import Example
 from tunescale_core.training.dropout import by_row
@@ -147,9 +147,10 @@ def _release() -> None:
 def _run(trainer: Trainer, rows: Rows, lesson: Lesson, plan: Plan, progress: Progress) -> TrainingCost:
     from transformers.trainer_callback import PrinterCallback
 
+    warn_if_shared(device())
     steps = steps_of(lesson.settings, len(lesson.examples))
     trainer.remove_callback(PrinterCallback)
-    with progress.bar(f"training {lesson.variant.id}", steps) as bar, PeakMemory(device()) as memory:
+    with progress.bar(f"training {lesson.variant.id}", steps) as bar, Sensors(device()) as sensors:
         trainer.add_callback(_stepper(bar, rows))
         began = time.perf_counter()
         trainer.train()
@@ -160,7 +161,8 @@ def _run(trainer: Trainer, rows: Rows, lesson: Lesson, plan: Plan, progress: Pro
         seconds=seconds,
         tokens=int(max((entry.get("num_tokens", 0) for entry in history), default=0)),
         steps=trainer.state.global_step,
-        peak_memory_bytes=memory.peak,
+        peak_memory_bytes=sensors.readings.memory_bytes,
+        readings=sensors.readings,
         trainable_parameters=sum(p.numel() for p in parameters if p.requires_grad),
         parameters=sum(p.numel() for p in parameters),
         losses=tuple((entry["step"], float(entry["loss"])) for entry in history if "loss" in entry),
