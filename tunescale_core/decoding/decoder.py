@@ -137,8 +137,7 @@ class Reader:
 
     def count(self, text: str) -> int:
         """Return how many tokens a text has."""
-        ids: list[int] = self.tokenizer(text, add_special_tokens=False).input_ids if text else []
-        return len(ids)
+        return len(list(self.tokenizer(text, add_special_tokens=False).input_ids)) if text else 0
 
     def _decode(self, ids: list[int]) -> str:
         """Decode, keeping thought markers that a tokenizer counts among its special tokens."""

@@ -65,7 +65,7 @@ def _measured(one: Estimate, results: Results) -> tuple[Entry, ...]:
     steady = [pace for pace in paces if pace is not None]
     return (
         _millions(known[0].trainable_parameters if known else None),
-        _gigabytes(max((cost.peak_memory_bytes for cost in known), default=None)),
+        _gigabytes(max((cost.peak_memory_bytes for cost in known if cost.peak_memory_bytes is not None), default=None)),
         number(1000 * sum(steady) / len(steady) if steady else None, 4),
     )
 

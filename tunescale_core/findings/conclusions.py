@@ -206,7 +206,7 @@ def _on_cpu(evidence: Evidence, candidate: Candidate) -> bool:
 
 def _peak(evidence: Evidence, candidate: Candidate) -> int | None:
     costs = [cell.record.cost for cell in evidence.results.cells if cell.candidate == candidate and cell.record]
-    return max((cost.peak_memory_bytes for cost in costs if cost is not None), default=None)
+    return max((cost.peak_memory_bytes for cost in costs if cost and cost.peak_memory_bytes is not None), default=None)
 
 
 def _spread(evidence: Evidence, candidate: Candidate, task: str) -> float | None:

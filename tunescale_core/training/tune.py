@@ -114,17 +114,16 @@ def _choices(lesson: Lesson, training: str) -> Iterator[Plan]:
     if training == "literal":
         yield Plan.literal(lesson.settings)
         return
+    settings = lesson.settings
     with tempfile.TemporaryDirectory() as scratch:
         footprint = measured_footprint(
-            lambda few: trainer_for(
-                Lesson(lesson.variant, lesson.base, few), Plan.literal(lesson.settings), Path(scratch)
-            )[0],
+            lambda few: trainer_for(Lesson(lesson.variant, lesson.base, few), Plan.literal(settings), Path(scratch))[0],
             lesson.examples,
             tokenizer_of(lesson.base),
-            lesson.settings,
+            settings,
         )
     _release()
-    yield from plans(lesson.settings, footprint, memory_at_hand(device()))
+    yield from plans(settings, footprint, memory_at_hand(device()))
 
 
 def _tuned(lesson: Lesson, plan: Plan, target: Path, progress: Progress) -> TrainingCost:
@@ -194,16 +193,29 @@ def _save(trainer: Trainer, lesson: Lesson, target: Path) -> None:
     model = trainer.accelerator.unwrap_model(trainer.model)
     if lesson.settings.adapter is not None:
         model.save_pretrained(target / "adapter")
-        model = _merged(model, lesson)
+        model = _merged(model, lesson, target / "adapter")
     # Rounding once, after the fp32 merge, is the most exact way to the base's type.
     model.to(AutoConfig.from_pretrained(lesson.base).dtype).save_pretrained(target / "model")
     copy_generation_files(lesson.base, target / "model")
     tokenizer_of(lesson.base).save_pretrained(target / "model")
 
 
-def _merged(model: Any, lesson: Lesson) -> Any:
-    """Return a model with its adapter's weights added to its own, a 4-bit base's as training saw them."""
-    if lesson.settings.quantize:
-        # Merging into 4-bit weights would round the sum to 4 bits again.
-        model.base_model.model.dequantize()
-    return model.merge_and_unload()
+def _merged(model: Any, lesson: Lesson, adapter: Path) -> Any:
+    """Return a plain model with the adapter's weights added to its own.
+
+    Of a 4-bit base the sum starts from the weights as training saw them: adding to the 4-bit ones would round once
+    more, to 4 bits, and adding to the original ones would leave out what the adapter learnt to make up for.
+    """
+    if lesson.settings.quantize is None:
+        return model.merge_and_unload()
+    import torch
+    from peft import PeftModel
+    from peft.utils.integrations import dequantize_bnb_weight
+
+    plain = load_weights(lesson.base, torch.float32)
+    for name, module in model.get_base_model().named_modules():
+        state = getattr(getattr(module, "weight", None), "quant_state", None)
+        if state is not None:
+            weight = dequantize_bnb_weight(module.weight, state=state)
+            plain.get_submodule(name.removesuffix(".base_layer")).weight.data = weight.float().cpu()
+    return PeftModel.from_pretrained(plain, adapter).merge_and_unload()

@@ -1,0 +1,187 @@
+"""Fine-tuning for real on the embedded small model: plans that agree, memory that runs out, adapters of every kind."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from tunescale_core.data import load_examples
+from tunescale_core.errors import StudyError, TrainingError
+from tunescale_core.grid import Variant
+from tunescale_core.models import resolve
+from tunescale_core.progress import Progress
+from tunescale_core.study import Method, Model, load
+from tunescale_core.training import tune as tuning
+from tunescale_core.training.footprint import kept_bytes, tokens_of
+from tunescale_core.training.plan import Footprint, Plan, plans
+from tunescale_core.training.recipe import adapter_config
+from tunescale_core.training.tune import Lesson, out_of_memory, trainer_for, tune
+
+pytestmark = pytest.mark.slow
+
+BASE = resolve(Model(source="embedded:mini-small"), Path()).folder
+ROWS = load_examples(load("mini"), "squad_v2", "train").rows[:20]
+FULL = Method(learning_rate=1e-3)
+LORA = Method(ranks=(4,), learning_rate=1e-2, target_modules="all-linear")
+
+
+def lesson(settings: Method, number: int = 20) -> Lesson:
+    rank = settings.ranks[0] if settings.ranks else None
+    variant = Variant("mini-small", "method", "squad_v2", 0, rank, settings, "mini-small-method-on-squad_v2")
+    return Lesson(variant, BASE, ROWS[:number])
+
+
+def curve(settings: Method, plan: Plan, tmp_path: Path) -> list[float]:
+    trainer, rows = trainer_for(lesson(settings), plan, tmp_path)
+    cost = tuning._run(trainer, rows, lesson(settings), plan, Progress())
+    return [loss for _, loss in cost.losses]
+
+
+def every_plan() -> Iterator[Plan]:
+    tight = Footprint(state_bytes=1, kept_bytes=2.0, checkpointed_bytes=1.0, longest=1)
+    for memory in range(25):
+        yield next(plans(FULL, tight, memory))
+
+
+@pytest.mark.parametrize("settings", [FULL, LORA], ids=["full", "lora"])
+def test_every_plan_learns_the_literal_loops_curve(settings: Method, tmp_path: Path) -> None:
+    """In fp32 the loss of each step is the literal loop's to 1e-4 under every plan, dropout 0.1 and a short last step
+    among it, and the loop does learn.
+    """
+    literal = curve(settings, Plan.literal(settings), tmp_path)
+    assert len(literal) == 3
+    assert literal[0] - literal[-1] > 0.01
+    found = {plan.short: plan for plan in every_plan()}
+    assert len(found) >= 5
+    for plan in found.values():
+        assert curve(settings, plan, tmp_path) == pytest.approx(literal, abs=1e-4), plan
+
+
+def test_running_out_of_memory_falls_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a plan runs out of memory the next smaller one is tried from the start, and its record says so."""
+    ran: list[str] = []
+    run = tuning._run
+
+    def short(trainer: object, rows: object, wanted: Lesson, plan: Plan, progress: Progress) -> object:
+        ran.append(plan.short)
+        if plan.micro_batch > 2:
+            raise torch.OutOfMemoryError("no more")
+        return run(trainer, rows, wanted, plan, progress)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(tuning, "_run", short)
+    cost = tune(lesson(FULL), tmp_path, Progress(), "planned")
+    assert ran[:2] == ["8 × 1", "4 × 2"]
+    plan = Plan.model_validate(cost.plan)
+    assert plan.micro_batch <= 2
+    assert plan.fell_back == tuple(ran[:-1])
+    assert (tmp_path / "model" / "model.safetensors").is_file()
+
+
+def test_no_plan_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where not even the smallest plan fits, the error says what was tried and what to do."""
+    monkeypatch.setattr(tuning, "_run", lambda *_: (_ for _ in ()).throw(MemoryError()))
+    with pytest.raises(TrainingError, match="ran out of memory at 8 × 1, then at .*: use a shorter max_length"):
+        tune(lesson(FULL), tmp_path, Progress(), "planned")
+
+
+def test_other_errors_are_not_memorys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error that is not about memory ends the training at once."""
+    monkeypatch.setattr(tuning, "_run", lambda *_: (_ for _ in ()).throw(RuntimeError("shape mismatch")))
+    with pytest.raises(RuntimeError, match="shape mismatch"):
+        tune(lesson(FULL), tmp_path, Progress(), "planned")
+
+
+def test_what_says_that_memory_ran_out() -> None:
+    """Python's, CUDA's and the CPU allocator's ways of saying so are known."""
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(1 << 60)
+    assert out_of_memory(caught.value)
+    assert out_of_memory(MemoryError())
+    assert out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
+    assert not out_of_memory(RuntimeError("shape mismatch"))
+
+
+def test_literal_training_is_the_recipe(tmp_path: Path) -> None:
+    """Asked for literally, a step is cut as the recipe says, and the cost's plan says that."""
+    cost = tune(lesson(FULL, 8), tmp_path, Progress(), "literal")
+    assert cost.plan["training"] == "literal"
+    assert (cost.plan["micro_batch"], cost.plan["accumulation"], cost.plan["activation_checkpointing"]) == (1, 8, True)
+
+
+def test_kept_bytes_grow_with_tokens_and_checkpointing_saves_them(tmp_path: Path) -> None:
+    """What is kept for the backward pass goes with the tokens; with checkpointing it is several times less."""
+    kept = {}
+    for number in (2, 4):
+        plan = Plan.literal(Method(batch=number, activation_checkpointing=False))
+        trainer, _ = trainer_for(lesson(FULL, number), plan, tmp_path)
+        batch = next(iter(trainer.get_train_dataloader()))
+        kept[number] = kept_bytes(trainer, batch) / batch["input_ids"].numel()
+    assert kept[2] == pytest.approx(kept[4], rel=0.1)
+    trainer.model.activation_checkpointing_enable()
+    assert kept_bytes(trainer, batch) / batch["input_ids"].numel() < kept[4] / 3
+
+
+def test_lengths_are_of_whole_conversations() -> None:
+    """Tokens of an example count its prompt, its target and the template's own."""
+    from tunescale_core.models import tokenizer_of
+
+    tokenizer = tokenizer_of(BASE)
+    longer = replace(ROWS[0], target=ROWS[0].target + " and more")
+    one, two = tokens_of([ROWS[0], longer], tokenizer)
+    assert two == one + len(tokenizer(" and more", add_special_tokens=False).input_ids)
+
+
+ADAPTERS = {
+    "rslora": {"ranks": (4,), "peft": {"use_rslora": True}},
+    "dora": {"ranks": (4,), "peft": {"use_dora": True}},
+    "ia3": {"peft": {"type": "ia3", "feedforward_modules": []}},
+    "vera": {"ranks": (8,), "peft": {"type": "VERA"}, "target_modules": ("q_proj", "o_proj")},
+    "loha": {"ranks": (4,), "peft": {"type": "LOHA", "alpha": 8}},
+    "qlora": {"ranks": (4,), "quantize": "4bit"},
+}
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
+def test_anything_peft_configures_trains_and_merges(name: str, tmp_path: Path) -> None:
+    """Each kind of adapter, one line of a study, trains, moves the weights, and merges into a plain model."""
+    from safetensors.torch import load_file
+
+    settings = Method.model_validate({"learning_rate": 1e-2, **ADAPTERS[name]})
+    cost = tune(lesson(settings, 16), tmp_path, Progress(), "planned")
+    assert 0 < cost.trainable_parameters < cost.parameters / 2
+    before, after = (load_file(folder / "model.safetensors") for folder in (BASE, tmp_path / "model"))
+    assert after.keys() == before.keys()
+    assert all(after[key].dtype == before[key].dtype for key in before)
+    assert any(not torch.equal(after[key], before[key]) for key in before)
+    assert (tmp_path / "adapter" / "adapter_config.json").is_file()
+
+
+def test_a_merged_qlora_is_what_training_saw(tmp_path: Path) -> None:
+    """The merged 4-bit model differs from the full-precision base by the 4-bit rounding of the weights it was trained
+    on, not by that of the sum.
+    """
+    from safetensors.torch import load_file
+
+    settings = Method.model_validate({"learning_rate": 1e-9, **ADAPTERS["qlora"]})
+    tune(lesson(settings, 8), tmp_path, Progress(), "planned")
+    before, after = (load_file(folder / "model.safetensors") for folder in (BASE, tmp_path / "model"))
+    name = "model.layers.0.mlp.up_proj.weight"
+    error = (after[name].float() - before[name].float()).abs().mean() / before[name].float().abs().mean()
+    assert 0.01 < error < 0.2
+    assert torch.equal(after["model.norm.weight"], before["model.norm.weight"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"ranks": (4,), "peft": {"use_dorra": True}}, "PEFT's LORA has no setting 'use_dorra'"),
+        ({"ranks": (4,), "peft": {"type": "LORRA"}}, "PEFT has no adapter 'LORRA'; it has .*LORA"),
+        ({"ranks": (4,), "peft": {"type": "IA3"}}, "PEFT's IA3 has no setting 'r'"),
+    ],
+)
+def test_what_peft_does_not_know_is_said(settings: dict[str, object], said: str) -> None:
+    """An unknown adapter or setting is one line that names the method."""
+    with pytest.raises(StudyError, match=f"method method: {said}"):
+        adapter_config(lesson(Method.model_validate(settings)).variant)
