@@ -110,8 +110,8 @@ class Record(Frozen):
     """On disk, the Parquet file's rows."""
     summary: Summary | None = None
     """Of the lines; None where there is none."""
-    left_out: int = 0
-    """Data rows that the task could not ask."""
+    left_out: dict[str, int] = {}
+    """Data rows that were not asked, by reason."""
     stages: Stages | None = None
     peak_memory_bytes: int | None = None
     cost: TrainingCost | None = None
