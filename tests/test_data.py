@@ -219,6 +219,16 @@ def test_once_keeps_the_first_of_each(ids: list[str]) -> None:
     assert {one for _, one in passed if isinstance(one, LeftOut)} <= {LeftOut("asked already")}
 
 
+def test_gsm8k_can_be_asked_of_what_openmath_taught(tmp_path: Path) -> None:
+    """Training on OpenMathInstruct-2's columns and evaluating on GSM8K's is one study."""
+    write_json(tmp_path / "rows.json", MATHS)
+    write_jsonl(tmp_path / "gsm8k.jsonl", [{"question": "48 + 24?", "answer": "It is <<48+24=72>>72.\n#### 1,072"}])
+    study = study_of(tmp_path, data="rows.json", eval_data="gsm8k.jsonl", target="solution")
+    assert len(load_examples(study, "openmath", "train").rows) == 3
+    (asked,) = load_examples(study, "openmath", "eval").rows
+    assert (asked.gold, asked.target) == (("1,072",), "It is 72.\n\\boxed{1,072}")
+
+
 @pytest.mark.parametrize("kind", TASKS)
 def test_the_embedded_source_has_development_rows(tmp_path: Path, kind: str) -> None:
     """By default sixty rows of the split dev are there to choose a recipe by, none of them asked or learnt."""

@@ -12,6 +12,10 @@ from tunescale_core.tasks.openmath import TOLERANCE, OpenMath, difference, is_ri
 from tunescale_core.tasks.task import Answer, Example, LeftOut, Row, weighted_median
 
 ROW: Row = {"problem": "What is 2 + 3?", "generated_solution": "2 + 3 = 5\n\\boxed{5}", "expected_answer": "5"}
+GSM8K: Row = {
+    "question": "Natalia sold clips to 48 friends, and half as many later. How many in all?",
+    "answer": "She sold 48/2 = <<48/2=24>>24 later.\nIn all 48+24 = <<48+24=72>>72.\n#### 72",
+}
 NUMBERS = st.floats(-1e9, 1e9)
 
 
@@ -157,6 +161,38 @@ def test_rows_without_one_number_are_left_out(gold: str) -> None:
 def test_rows_that_say_nothing_are_left_out(change: dict[str, object], reason: str) -> None:
     """An empty problem or gold answer is passed over, with its reason."""
     assert OpenMath().example({**ROW, **change}, "answer") == LeftOut(reason)
+
+
+def test_gsm8ks_columns_are_read() -> None:
+    """A row of GSM8K asks its question, and its gold answer is what follows the last line's mark."""
+    example = OpenMath().example(GSM8K, "answer")
+    assert isinstance(example, Example)
+    assert example.messages[1]["content"] == GSM8K["question"]
+    assert (example.gold, example.target) == (("72",), "\\boxed{72}")
+
+
+def test_gsm8ks_solution_ends_in_the_box() -> None:
+    """Style "solution" teaches GSM8K's steps without the calculator's notes, the box in the last line's place."""
+    example = OpenMath().example(GSM8K, "solution")
+    assert isinstance(example, Example)
+    assert example.target == "She sold 48/2 = 24 later.\nIn all 48+24 = 72.\n\\boxed{72}"
+
+
+@given(st.integers(-(10**9), 10**9), st.sampled_from(["{}", "{:,}", " {} "]), st.sampled_from(["answer", "solution"]))
+def test_what_gsm8k_teaches_is_right(value: int, layout: str, style: str) -> None:
+    """Whatever the number and the style, what tuning teaches of a GSM8K row parses to its answer."""
+    answer = f"So it is <<{value}={value}>>{value}.\n####{layout.format(value)}"
+    example = OpenMath().example({**GSM8K, "answer": answer}, style)
+    assert isinstance(example, Example)
+    assert is_right(Answer((str(value),), OpenMath().parse(example.target)))
+    assert "<<" not in example.target
+
+
+@pytest.mark.parametrize("answer", ["72", "#### 72\nThat is all.", ""])
+def test_a_gsm8k_row_without_its_mark_is_an_error(answer: str) -> None:
+    """An answer whose last line does not state the number names its column."""
+    with pytest.raises(DataError, match=r"^column 'answer' does not end in a line '#### NUMBER'$"):
+        OpenMath().example({**GSM8K, "answer": answer}, "answer")
 
 
 @pytest.mark.parametrize("missing", ["problem", "expected_answer", "generated_solution"])
