@@ -1,195 +1,46 @@
-"""Where examples come from: files in every format, the embedded world, and what identifies them."""
+"""Rows to examples: what is asked, what is left out and why, and what identifies them."""
 
-import csv
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Iterable
-from itertools import islice
+import math
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pyarrow import parquet
 
-from tunescale_core.data import embedded_rows, fingerprint, load_examples, read_file, rows_of
-from tunescale_core.embedded.splits import Split
+from tests.files import MATHS, WRITERS, write_json, write_jsonl
+from tunescale_core.data import check_apart, fingerprint, load_examples, once
 from tunescale_core.errors import DataError
-from tunescale_core.study import Study, TaskData
-from tunescale_core.tasks import TASKS, Example
+from tunescale_core.scoring import score_file
+from tunescale_core.sources import Purpose
+from tunescale_core.study import Study
+from tunescale_core.tasks import TASKS, Example, LeftOut
 
-ROWS = [
-    {"problem": f"What is {n} + 1?", "generated_solution": f"\\boxed{{{n + 1}}}", "expected_answer": answer}
-    for n, answer in enumerate(["1", "x", "3", "4/2", "1,234"])
-]
-NESTED = {
-    "version": "v2.0",
-    "data": [
-        {
-            "title": "Mills",
-            "paragraphs": [
-                {
-                    "context": "Mara works at the mill.",
-                    "qas": [
-                        {"id": "1", "question": "Where?", "answers": [{"text": "the mill", "answer_start": 14}]},
-                        {"id": "2", "question": "Why?", "answers": [], "is_impossible": True},
-                    ],
-                }
-            ],
-        },
-        {"paragraphs": [{"context": "Odo plays.", "qas": [{"id": "3", "question": "Who?", "answers": []}]}]},
-    ],
-}
 EXAMPLE = Example("q", TASKS["arc"].prompt("Which?"), ("A",), "\\boxed{A}")
 
 
-def write_json(path: Path, rows: list[dict[str, str]]) -> None:
-    path.write_text(json.dumps(rows), encoding="utf-8")
-
-
-def write_jsonl(path: Path, rows: list[dict[str, str]]) -> None:
-    path.write_text("\n\n".join(json.dumps(row) for row in rows) + "\n", encoding="utf-8")
-
-
-def write_csv(path: Path, rows: list[dict[str, str]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def write_parquet(path: Path, rows: list[dict[str, str]]) -> None:
-    parquet.write_table(pa.Table.from_pylist(rows), path)
-
-
-WRITERS: dict[str, Callable[[Path, list[dict[str, str]]], None]] = {
-    "json": write_json,
-    "jsonl": write_jsonl,
-    "csv": write_csv,
-    "parquet": write_parquet,
-}
-
-
-def study_of(folder: Path, **data: Any) -> Study:
+def study_of(folder: Path, task: str = "openmath", **data: Any) -> Study:
     return Study.model_validate(
         {
             "study": {"name": "s", "train_examples": 3, "eval_examples": 2},
             "models": {"m": {"source": "embedded:mini-small"}},
-            "tasks": {"openmath": data},
+            "tasks": {task: data},
             "folder": folder,
         }
     )
 
 
-def firsts(rows: Iterable[dict[str, Any]], count: int) -> list[dict[str, Any]]:
-    return list(islice(rows, count))
-
-
-def prompts(kind: str, rows: list[dict[str, Any]]) -> set[str]:
-    examples = [TASKS[kind].example(row, "answer") for row in rows]
-    return {example.messages[1]["content"] for example in examples if example}
-
-
-@pytest.mark.parametrize("suffix", WRITERS)
-def test_every_format_gives_the_same_rows(tmp_path: Path, suffix: str) -> None:
-    """JSON, JSONL, CSV and Parquet files of the same rows read alike."""
-    path = tmp_path / f"rows.{suffix}"
-    WRITERS[suffix](path, ROWS)
-    assert list(read_file(path)) == ROWS
-
-
-@given(st.lists(st.dictionaries(st.text(max_size=5), st.text(max_size=10) | st.integers() | st.none()), max_size=5))
-def test_json_rows_come_back_as_written(
-    tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, object]]
-) -> None:
-    """Any list of objects reads back from JSON as it was written."""
-    path = tmp_path_factory.mktemp("json") / "rows.json"
-    path.write_text(json.dumps(rows), encoding="utf-8")
-    assert list(read_file(path)) == rows
-
-
-def test_rows_under_a_data_key_are_read(tmp_path: Path) -> None:
-    """A JSON object whose `data` lists plain rows gives those rows, and a lone object is one row."""
-    path = tmp_path / "rows.json"
-    path.write_text(json.dumps({"data": ROWS}), encoding="utf-8")
-    assert list(read_file(path)) == ROWS
-    path.write_text(json.dumps(ROWS[0]), encoding="utf-8")
-    assert list(read_file(path)) == ROWS[:1]
-
-
-def test_squads_nested_layout_is_flattened(tmp_path: Path) -> None:
-    """Every question of every paragraph becomes a row in the columns of the hub's data set."""
-    path = tmp_path / "squad.json"
-    path.write_text(json.dumps(NESTED), encoding="utf-8")
-    rows = list(read_file(path))
-    assert [row["id"] for row in rows] == ["1", "2", "3"]
-    assert rows[0] == {
-        "id": "1",
-        "title": "Mills",
-        "context": "Mara works at the mill.",
-        "question": "Where?",
-        "answers": {"text": ["the mill"], "answer_start": [14]},
-    }
-    assert rows[1]["answers"] == {"text": [], "answer_start": []}
-    examples = [TASKS["squad_v2"].example(row, "answer") for row in rows]
-    assert [example.gold for example in examples if example] == [("the mill",), (), ()]
-
-
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("rows.json", b"{broken"),
-        ("rows.json", b"[1, 2]"),
-        ("rows.json", b'"text"'),
-        ("rows.json", b"\xff\xfe\xff"),
-        ("rows.jsonl", b'{"a": 1}\n{"a": '),
-        ("rows.csv", b""),
-        ("rows.parquet", b"no parquet"),
-        ("rows.parquet", b""),
-    ],
-)
-def test_a_file_that_is_not_of_its_format_is_named(tmp_path: Path, name: str, content: bytes) -> None:
-    """A broken file raises an error that names it and its format."""
-    (tmp_path / name).write_bytes(content)
-    with pytest.raises(DataError, match=rf"{name} cannot be read as {name.rpartition('.')[2]}"):
-        list(read_file(tmp_path / name))
-
-
-@pytest.mark.parametrize("suffix", WRITERS)
-def test_a_missing_file_is_named(tmp_path: Path, suffix: str) -> None:
-    """A file that does not exist raises an error with its path."""
-    with pytest.raises(DataError, match=rf"none\.{suffix} does not exist"):
-        read_file(tmp_path / f"none.{suffix}")
-
-
 @pytest.mark.parametrize("suffix", WRITERS)
 def test_a_study_reads_a_file_of_its_own(tmp_path: Path, suffix: str) -> None:
     """Rows without a usable answer are counted as left out, and reading stops at the number asked for."""
-    WRITERS[suffix](tmp_path / f"rows.{suffix}", ROWS)
+    WRITERS[suffix](tmp_path / f"rows.{suffix}", MATHS)
     loaded = load_examples(study_of(tmp_path, data=f"rows.{suffix}"), "openmath", "train")
     assert [example.gold for example in loaded.rows] == [("1",), ("3",), ("4/2",)]
-    assert loaded.left_out == 1
+    assert loaded.left_out == {"gold answer is not a number": 1}
     assert loaded.fingerprint == fingerprint(loaded.rows)
-
-
-def test_evaluation_skips_rows_that_training_does_not(tmp_path: Path) -> None:
-    """`skip` passes over the first rows of the evaluation split alone."""
-    write_json(tmp_path / "rows.json", ROWS)
-    data = TaskData(data="rows.json", skip=3)
-    assert list(rows_of(data, "openmath", "eval", tmp_path)) == ROWS[3:]
-    assert list(rows_of(data, "openmath", "train", tmp_path)) == ROWS
-
-
-def test_evaluation_can_have_a_source_of_its_own(tmp_path: Path) -> None:
-    """`eval_data` is read for evaluation and `data` for training."""
-    write_json(tmp_path / "train.json", ROWS[:2])
-    write_jsonl(tmp_path / "eval.jsonl", ROWS[2:])
-    data = TaskData(data="train.json", eval_data="eval.jsonl")
-    assert list(rows_of(data, "openmath", "train", tmp_path)) == ROWS[:2]
-    assert list(rows_of(data, "openmath", "eval", tmp_path)) == ROWS[2:]
 
 
 def test_a_tasks_own_numbers_override_the_studys(tmp_path: Path) -> None:
@@ -200,17 +51,265 @@ def test_a_tasks_own_numbers_override_the_studys(tmp_path: Path) -> None:
 
 
 def test_a_source_without_usable_rows_is_an_error(tmp_path: Path) -> None:
-    """Where no row can be asked, the error names task, source and purpose."""
-    write_json(tmp_path / "rows.json", [ROWS[1]])
-    with pytest.raises(DataError, match=r"task openmath: rows\.json has no usable rows for eval"):
+    """Where no row can be asked, the error names task, source and purpose, and says why."""
+    write_json(tmp_path / "rows.json", [MATHS[1]])
+    with pytest.raises(
+        DataError,
+        match=r"^task openmath: data file .*rows\.json has no usable rows for eval \(1 left out: gold answer is not",
+    ):
         load_examples(study_of(tmp_path, data="rows.json"), "openmath", "eval")
 
 
-def test_a_row_without_its_columns_is_an_error(tmp_path: Path) -> None:
-    """A row of another data set raises an error that names the missing column."""
-    write_json(tmp_path / "rows.json", [{"question": "Why?"}])
-    with pytest.raises(DataError, match="expected_answer"):
-        load_examples(study_of(tmp_path, data="rows.json"), "openmath", "train")
+def arc_rows(count: int) -> list[dict[str, Any]]:
+    choices = {"text": ["oak", "robin", "tea", "iron"], "label": list("ABCD")}
+    return [{"id": str(n), "question": f"Which is {n}?", "choices": choices, "answerKey": "B"} for n in range(count)]
+
+
+def openmath_rows(count: int) -> list[dict[str, Any]]:
+    return [{"problem": f"What is {n} + 1?", "expected_answer": str(n + 1)} for n in range(count)]
+
+
+def squad_rows(count: int) -> list[dict[str, Any]]:
+    rest = {"question": "Where?", "answers": {"text": ["the mill"], "answer_start": [9]}}
+    return [{"id": str(n), "context": f"Mara {n} is at the mill.", **rest} for n in range(count)]
+
+
+ROWS = {"arc": arc_rows, "openmath": openmath_rows, "squad_v2": squad_rows}
+MISSING: Any = object()
+TEXTS = ["oak", "robin", "tea", "iron"]
+LABELS = "['A', 'B', 'C', 'D']"
+REFUSED = {
+    "missing column": ("arc", "json", {"question": MISSING}, "no column 'question' (it has: id, choices, answerKey)"),
+    "missing SQuAD column": ("squad_v2", "jsonl", {"context": MISSING}, "no column 'context' (it has: id, "),
+    "null": ("openmath", "parquet", {"problem": None}, "column 'problem' is NoneType, not str"),
+    "null in JSON": ("squad_v2", "jsonl", {"question": None}, "column 'question' is NoneType, not str"),
+    "NaN": ("squad_v2", "jsonl", {"context": math.nan}, "column 'context' is float, not str"),
+    "number for text": ("openmath", "jsonl", {"expected_answer": 5}, "column 'expected_answer' is int, not str"),
+    "text for choices": ("arc", "json", {"choices": "oak"}, "column 'choices' is str, not dict"),
+    "choice without a label": (
+        "arc",
+        "parquet",
+        {"choices": {"text": TEXTS, "label": ["A", None, "C", "D"]}},
+        "column 'choices.label' is not a list of text",
+    ),
+    "empty label": (
+        "arc",
+        "jsonl",
+        {"choices": {"text": TEXTS, "label": ["A", "", "C", "D"]}},
+        "column 'choices' has a choice without a label: ['A', '', 'C', 'D']",
+    ),
+    "lists of different length": (
+        "arc",
+        "parquet",
+        {"choices": {"text": TEXTS, "label": list("ABC")}},
+        "column 'choices' has 3 labels for 4 texts",
+    ),
+    "key that is no label": (
+        "arc",
+        "parquet",
+        {"answerKey": "E"},
+        f"column 'answerKey' is 'E', which is none of the labels {LABELS}",
+    ),
+    "no key": ("arc", "jsonl", {"answerKey": ""}, f"column 'answerKey' is '', which is none of the labels {LABELS}"),
+    "answers as a list": ("squad_v2", "json", {"answers": ["the mill"]}, "column 'answers' is list, not dict"),
+    "answers as text": ("squad_v2", "jsonl", {"answers": "the mill"}, "column 'answers' is str, not dict"),
+    "answers without text": ("squad_v2", "jsonl", {"answers": {}}, "column 'answers.text' is not a list of text"),
+}
+PASSED_OVER = {
+    "empty question": ("arc", "parquet", {"question": ""}, "empty question"),
+    "empty SQuAD question": ("squad_v2", "jsonl", {"question": "  "}, "empty question"),
+    "empty problem": ("openmath", "csv", {"problem": ""}, "empty question"),
+    "empty gold answer": ("openmath", "csv", {"expected_answer": ""}, "empty gold answer"),
+    "empty gold span": ("squad_v2", "parquet", {"answers": {"text": [""], "answer_start": [0]}}, "empty gold answer"),
+    "gold answer in words": ("openmath", "csv", {"expected_answer": "x + 1"}, "gold answer is not a number"),
+    "three choices": ("arc", "parquet", {"choices": {"text": TEXTS[:3], "label": list("ABC")}}, "not four choices"),
+}
+
+
+def written(folder: Path, task: str, suffix: str, change: dict[str, Any]) -> Path:
+    """Write twenty rows for a task, the 17th of them changed."""
+    rows = ROWS[task](20)
+    rows[16] = {name: value for name, value in (rows[16] | change).items() if value is not MISSING}
+    path = folder / f"rows.{suffix}"
+    WRITERS[suffix](path, rows)
+    return path
+
+
+@pytest.mark.parametrize(("task", "suffix", "change", "message"), REFUSED.values(), ids=REFUSED)
+def test_a_bad_row_is_named(tmp_path: Path, task: str, suffix: str, change: dict[str, Any], message: str) -> None:
+    """A row that cannot be read ends in one line with file, row and column, whatever it was to be used for."""
+    path = written(tmp_path, task, suffix, change)
+    study = study_of(tmp_path, task, data=path.name, eval_examples=20, train_examples=20, dev_data=path.name)
+    (tmp_path / "said.json").write_text("{}")
+    with pytest.raises(DataError) as scored:
+        score_file(TASKS[task], path, tmp_path / "said.json")
+    purposes: tuple[Purpose, ...] = ("train", "eval", "dev")
+    for purpose in purposes:
+        with pytest.raises(DataError) as loaded:
+            load_examples(study, task, purpose)
+        assert str(loaded.value) == str(scored.value)
+    assert str(scored.value).startswith(f"data file {path}, row 17: {message}")
+    assert "\n" not in str(scored.value)
+
+
+@pytest.mark.parametrize(("task", "suffix", "change", "reason"), PASSED_OVER.values(), ids=PASSED_OVER)
+def test_a_row_passed_over_is_counted(
+    tmp_path: Path, task: str, suffix: str, change: dict[str, Any], reason: str
+) -> None:
+    """A row that the task cannot ask is left out, and the count says why."""
+    path = written(tmp_path, task, suffix, change)
+    study = study_of(tmp_path, task, data=path.name, eval_examples=20, train_examples=20)
+    purposes: tuple[Purpose, ...] = ("train", "eval")
+    for purpose in purposes:
+        loaded = load_examples(study, task, purpose)
+        assert (len(loaded.rows), loaded.left_out) == (19, {reason: 1})
+
+
+def test_a_row_of_a_hub_data_set_is_named_by_set_and_split(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A bad row of the hub's is named by data set, configuration, split and row, those skipped counted."""
+    import datasets
+
+    rows = [*arc_rows(5), {"id": "x"}]
+    monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: rows)
+    study = study_of(tmp_path, "arc", data="a/b", config="c", skip=5)
+    with pytest.raises(DataError, match=r"^data set a/b \(c, split test\), row 6: no column 'choices' \(it has: id\)$"):
+        load_examples(study, "arc", "eval")
+
+
+def test_a_question_is_asked_once(tmp_path: Path) -> None:
+    """The same question twice is asked once and counted, in a study and in scoring; training may repeat it."""
+    rows = arc_rows(3) + arc_rows(4)
+    write_jsonl(tmp_path / "rows.jsonl", rows)
+    (tmp_path / "said.json").write_text('{"0": "B"}')
+    study = study_of(tmp_path, "arc", data="rows.jsonl", eval_examples=9, train_examples=9)
+    loaded = load_examples(study, "arc", "eval")
+    assert [example.id for example in loaded.rows] == ["0", "1", "2", "3"]
+    assert loaded.left_out == {"asked already": 3}
+    assert len(load_examples(study, "arc", "train").rows) == 7
+    figures = score_file(TASKS["arc"], tmp_path / "rows.jsonl", tmp_path / "said.json")
+    assert (figures["n"], figures["left_out"], figures["left_out_by_reason"]) == (4, 3, {"asked already": 3})
+
+
+@pytest.mark.parametrize("change", [{"question": "Another?"}, {"answerKey": "C"}])
+def test_one_id_for_two_questions_is_an_error(tmp_path: Path, change: dict[str, Any]) -> None:
+    """Rows with the same id and another question or answer are named, both, with their id."""
+    write_jsonl(tmp_path / "rows.jsonl", [*arc_rows(3), arc_rows(2)[1] | change])
+    study = study_of(tmp_path, "arc", data="rows.jsonl", eval_examples=9, train_examples=9)
+    with pytest.raises(DataError, match=r"^data file .*rows\.jsonl, rows 2 and 4: both have id '1' but not the same"):
+        load_examples(study, "arc", "eval")
+    assert len(load_examples(study, "arc", "train").rows) == 4
+
+
+def test_several_solutions_of_a_problem_are_one_question(tmp_path: Path) -> None:
+    """Rows that solve one problem in two ways are asked once in evaluation, and both are learnt."""
+    rows = [{"problem": "2 + 3?", "expected_answer": "5", "generated_solution": way} for way in ("a", "b")]
+    write_json(tmp_path / "rows.json", rows)
+    study = study_of(tmp_path, data="rows.json", target="solution")
+    assert load_examples(study, "openmath", "eval").left_out == {"asked already": 1}
+    assert [example.target for example in load_examples(study, "openmath", "train").rows] == ["a", "b"]
+
+
+@given(st.lists(st.sampled_from("abc"), max_size=12))
+def test_once_keeps_the_first_of_each(ids: list[str]) -> None:
+    """What is kept is each question's first row, in order, and every other row is left out with its number."""
+    rows = [(number, dataclasses.replace(EXAMPLE, id=one)) for number, one in enumerate(ids, 1)]
+    passed = list(once(rows, "here"))
+    assert [number for number, _ in passed] == [number for number, _ in rows]
+    assert [one.id for _, one in passed if isinstance(one, Example)] == list(dict.fromkeys(ids))
+    assert {one for _, one in passed if isinstance(one, LeftOut)} <= {LeftOut("asked already")}
+
+
+def test_gsm8k_can_be_asked_of_what_openmath_taught(tmp_path: Path) -> None:
+    """Training on OpenMathInstruct-2's columns and evaluating on GSM8K's is one study."""
+    write_json(tmp_path / "rows.json", MATHS)
+    write_jsonl(tmp_path / "gsm8k.jsonl", [{"question": "48 + 24?", "answer": "It is <<48+24=72>>72.\n#### 1,072"}])
+    study = study_of(tmp_path, data="rows.json", eval_data="gsm8k.jsonl", target="solution")
+    assert len(load_examples(study, "openmath", "train").rows) == 3
+    (asked,) = load_examples(study, "openmath", "eval").rows
+    assert (asked.gold, asked.target) == (("1,072",), "It is 72.\n\\boxed{1,072}")
+
+
+@pytest.mark.parametrize("kind", TASKS)
+def test_the_embedded_source_has_development_rows(tmp_path: Path, kind: str) -> None:
+    """By default sixty rows of the split dev are there to choose a recipe by, none of them asked or learnt."""
+    study = study_of(tmp_path, kind, eval_examples=200, train_examples=200)
+    purposes: tuple[Purpose, ...] = ("train", "eval", "dev")
+    asked = [{one.messages[1]["content"] for one in load_examples(study, kind, purpose).rows} for purpose in purposes]
+    assert [len(one) for one in asked] == [200, 200, 60]
+    assert len(set.union(*asked)) == 460
+
+
+def test_development_rows_are_as_many_as_declared(tmp_path: Path) -> None:
+    """`dev_examples` of a task holds, `dev_skip` passes over rows, and `dev_split` names the split."""
+    study = study_of(tmp_path, dev_examples=5)
+    later = study_of(tmp_path, dev_examples=3, dev_skip=2, dev_split="dev")
+    first = load_examples(study, "openmath", "dev").rows
+    assert len(first) == 5
+    assert load_examples(later, "openmath", "dev").rows == first[2:]
+
+
+def test_development_rows_that_are_evaluated_are_refused(tmp_path: Path) -> None:
+    """Where a recipe would be chosen by evaluation questions, the error says how many they are."""
+    write_json(tmp_path / "rows.json", openmath_rows(6))
+    study = study_of(tmp_path, data="rows.json", eval_examples=4, dev_split="dev", dev_skip=2)
+    with pytest.raises(DataError, match=r"^task openmath: 2 of 4 development examples are evaluation questions too"):
+        load_examples(study, "openmath", "dev")
+    apart = study_of(tmp_path, data="rows.json", eval_examples=4, dev_split="dev", dev_skip=4)
+    assert len(load_examples(apart, "openmath", "dev").rows) == 2
+
+
+def test_apart_is_of_what_is_asked() -> None:
+    """Examples share a question where their prompts say the same, whatever their ids and answers."""
+    other = dataclasses.replace(EXAMPLE, messages=TASKS["arc"].prompt("Who?"))
+    check_apart([EXAMPLE], [other], "arc")
+    check_apart([EXAMPLE], [], "arc")
+    with pytest.raises(DataError, match="1 of 2"):
+        check_apart([EXAMPLE, other], [dataclasses.replace(EXAMPLE, id="x", gold=("B",))], "arc")
+
+
+def contaminated(folder: Path, n: int | None, **data: Any) -> Study:
+    """Return a study whose ten training rows hold two evaluation questions, one of them in other words' company."""
+    held_out = [{"problem": f"How many legs have {k} of Odo's old goats now?", "expected_answer": "4"} for k in "ab"]
+    write_json(folder / "eval.json", held_out)
+    told = {"problem": f"Odo asks Mara: {held_out[1]['problem'].upper()}", "expected_answer": "4"}
+    write_json(folder / "train.json", [*openmath_rows(2), held_out[0], told, *openmath_rows(8)[2:]])
+    study = study_of(folder, data="train.json", eval_data="eval.json", train_examples=6, **data)
+    return study.model_copy(update={"study": study.study.model_copy(update={"decontaminate": n})})
+
+
+def test_contaminated_rows_make_room_for_others(tmp_path: Path) -> None:
+    """Rows that share an n-gram with evaluation are counted, and others are drawn until there are enough."""
+    loaded = load_examples(contaminated(tmp_path, 8), "openmath", "train")
+    assert [one.gold for one in loaded.rows] == [(str(n),) for n in range(1, 7)]
+    assert loaded.left_out == {"shares a 8-gram with evaluation": 2}
+
+
+def test_nothing_is_decontaminated_unless_asked(tmp_path: Path) -> None:
+    """Without `decontaminate` training rows are taken as they come."""
+    loaded = load_examples(contaminated(tmp_path, None), "openmath", "train")
+    assert (len(loaded.rows), loaded.left_out) == (6, {})
+    assert loaded.rows[2].gold == ("4",)
+
+
+def test_rows_that_are_not_asked_contaminate_nothing(tmp_path: Path) -> None:
+    """Evaluation questions beyond `eval_examples` are no reason to leave a row out."""
+    loaded = load_examples(contaminated(tmp_path, 8, eval_examples=1), "openmath", "train")
+    assert loaded.left_out == {"shares a 8-gram with evaluation": 1}
+
+
+def test_development_rows_are_kept_from_training_too(tmp_path: Path) -> None:
+    """Where a task has development rows, training rows that repeat them are left out as well."""
+    write_json(tmp_path / "dev.json", openmath_rows(1))
+    loaded = load_examples(contaminated(tmp_path, 8, dev_data="dev.json"), "openmath", "train")
+    assert loaded.left_out == {"shares a 8-gram with evaluation": 3}
+
+
+def test_an_endless_source_is_given_up(tmp_path: Path) -> None:
+    """Where an n-gram is in every row of the embedded source, loading ends and says why nothing is left."""
+    study = study_of(tmp_path, eval_examples=300)
+    study = study.model_copy(update={"study": study.study.model_copy(update={"decontaminate": 2})})
+    with pytest.raises(DataError, match=r"no usable rows for train \(300 left out: shares a 2-gram with evaluation\)"):
+        load_examples(study, "openmath", "train")
 
 
 def test_a_fingerprint_is_that_of_what_the_examples_say() -> None:
@@ -234,60 +333,6 @@ def test_a_fingerprint_knows_the_order() -> None:
     """The same examples in another order are another data set."""
     other = dataclasses.replace(EXAMPLE, target="\\boxed{B}")
     assert fingerprint([EXAMPLE, other]) != fingerprint([other, EXAMPLE])
-
-
-@pytest.mark.parametrize("kind", TASKS)
-def test_embedded_rows_ask_no_question_twice(kind: str) -> None:
-    """Among many embedded rows no two make the same prompt, and each can be asked and is taught rightly."""
-    rows = firsts(embedded_rows(kind, "train", 0), 400)
-    examples = [example for row in rows if (example := TASKS[kind].example(row, "answer"))]
-    assert len(prompts(kind, rows)) == len(examples) == 400
-    assert all(TASKS[kind].parse(example.target) is not None for example in examples)
-
-
-@pytest.mark.parametrize("kind", TASKS)
-def test_embedded_splits_are_disjoint(kind: str) -> None:
-    """No prompt of one split is met in another, whatever the seeds."""
-    splits: tuple[Split, ...] = ("train", "dev", "test")
-    asked = [prompts(kind, firsts(embedded_rows(kind, split, seed), 300)) for seed, split in enumerate(splits)]
-    assert len(set.union(*asked)) == sum(map(len, asked)) == 900
-
-
-@pytest.mark.parametrize("kind", TASKS)
-def test_embedded_rows_depend_on_the_seed_alone(kind: str) -> None:
-    """The same seed gives the same rows in the same order, another seed other ones."""
-    first, again, other = (firsts(embedded_rows(kind, "train", seed), 20) for seed in (1, 1, 2))
-    assert first == again != other
-
-
-def test_a_study_evaluates_embedded_rows_it_does_not_train_on(tmp_path: Path) -> None:
-    """By default the embedded source trains on its train split and evaluates on its test split."""
-    data = TaskData()
-    asked = {row["problem"] for row in firsts(rows_of(data, "openmath", "train", tmp_path), 300)}
-    evaluated = firsts(rows_of(data, "openmath", "eval", tmp_path), 200)
-    assert evaluated == firsts(embedded_rows("openmath", "test", 0), 200)
-    assert not asked & {row["problem"] for row in evaluated}
-
-
-def test_an_unknown_embedded_split_is_refused() -> None:
-    """A mistyped split never falls back on training rows."""
-    with pytest.raises(DataError, match="no split 'tset'"):
-        rows_of(TaskData(eval_split="tset"), "arc", "eval", Path())
-
-
-def test_numeric_csv_columns_stay_text(tmp_path: Path) -> None:
-    """A CSV of plain numbers gives the text that tasks read."""
-    path = tmp_path / "rows.csv"
-    path.write_text("problem,expected_answer\nhi,3\n", encoding="utf-8")
-    assert list(read_file(path)) == [{"problem": "hi", "expected_answer": "3"}]
-
-
-def test_malformed_squad_layout_is_a_data_error(tmp_path: Path) -> None:
-    """A question without its answers key is named with its file, not thrown as a bare KeyError."""
-    path = tmp_path / "dev.json"
-    path.write_text('{"data": [{"paragraphs": [{"context": "c", "qas": [{"id": 1, "question": "q"}]}]}]}')
-    with pytest.raises(DataError, match=r"dev\.json"):
-        list(read_file(path))
 
 
 def test_a_folder_is_read_by_split(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def test_plain_and_boxed_answers_score_alike(data: Path, tmp_path: Path) -> None
 def test_a_missing_prediction_is_wrong_and_counted(data: Path, tmp_path: Path) -> None:
     """Leaving out an unanswerable question is not abstaining."""
     found = score_file(TASKS["squad_v2"], data, _write(tmp_path, {"1": "goat", "3": "black cat", "9": "x"}))
-    assert (found["missing"], found["unknown"], found["n"]) == (1, 1, 3)
+    assert (found["missing"], found["unknown"], found["n"], found["left_out"]) == (1, 1, 3, 0)
     assert found["no_ans_accuracy"] == 0
     assert found["parse_rate"] == pytest.approx(2 / 3)
 

@@ -36,6 +36,7 @@ def test_defaults(tmp_path: Path) -> None:
     study = load(str(written(tmp_path, HEAD + MODEL + FULL + TASK)))
     assert study.name == "s"
     assert (study.study.seeds, study.study.train_examples, study.study.eval_examples) == ((0,), 1000, 200)
+    assert (study.study.dev_examples, study.study.decontaminate) == (60, None)
     assert study.methods["full"] == Method()
     assert study.protocol == Protocol()
     assert (study.tasks["arc"].data, study.tasks["arc"].target) == ("embedded", "answer")
@@ -173,3 +174,19 @@ def test_a_task_may_be_declared_under_another_name() -> None:
     """A table may carry any name as long as its `task` is known."""
     content = {"study": {"name": "s"}, "models": {"m": {"source": "x"}}, "tasks": {"mine": {"task": "arc"}}}
     assert Study.model_validate(content).tasks["mine"].task == "arc"
+
+
+@pytest.mark.parametrize(("n", "allowed"), [(2, True), (13, True), (1, False), (0, False)])
+def test_decontamination_takes_at_least_two_words(tmp_path: Path, n: int, *, allowed: bool) -> None:
+    """One word on end is no trace of a question, so that n starts at two."""
+    text = HEAD + f"decontaminate = {n}\n" + MODEL + TASK
+    if allowed:
+        assert load(str(written(tmp_path, text))).study.decontaminate == n
+    else:
+        assert refusal(tmp_path, text).startswith("study.decontaminate: ")
+
+
+@pytest.mark.parametrize(("key", "value"), [("dev_skip", -1), ("dev_examples", 0), ("dev_split", 3)])
+def test_development_rows_are_validated(tmp_path: Path, key: str, value: int) -> None:
+    """A number or a split that cannot be is refused by its key."""
+    assert refusal(tmp_path, HEAD + MODEL + TASK + f"{key} = {value}\n").startswith(f"tasks.arc.{key}: ")

@@ -1,26 +1,25 @@
-"""Rows in, examples out: from the hub, a file of one's own, or the embedded world."""
+"""Rows in, examples out: what a study trains a task on, evaluates it on, and chooses its recipe by."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
-from typing import Any, Literal
 
-from tunescale_core.embedded.choices import FourWay, arc_row, draw_four_way
-from tunescale_core.embedded.passages import Passage, draw_passage, squad_row
-from tunescale_core.embedded.splits import SHARES, Split, drawn
-from tunescale_core.embedded.sums import Sum, draw_sum, openmath_row
+from tunescale_core.decontamination import HeldOut
 from tunescale_core.errors import DataError
 from tunescale_core.grid import task_kind
-from tunescale_core.study import Study, TaskData
-from tunescale_core.tasks import TASKS, Example
+from tunescale_core.sources import Purpose, Source, has_dev, source_of
+from tunescale_core.study import Study
+from tunescale_core.tasks import TASKS, Example, LeftOut, Task
 
-FORMATS = {".json": "json", ".jsonl": "json", ".csv": "csv", ".parquet": "parquet"}
-Purpose = Literal["train", "eval"]
+Numbered = tuple[int, Example | LeftOut]
+"""What a row became, with the row's place in its source, from 1."""
+PATIENCE = 100
+"""Rows of an endless source looked at for each one wanted: decontamination may refuse all of them."""
 
 
 @dataclass(frozen=True)
@@ -28,108 +27,90 @@ class Examples:
     """Examples for one purpose, and what they came from."""
 
     rows: tuple[Example, ...]
-    left_out: int
-    """Rows passed over because the task cannot ask them."""
+    left_out: dict[str, int]
+    """Rows passed over, by reason."""
     fingerprint: str
     """SHA-256 over prompts, gold answers and targets, in order."""
 
 
 def load_examples(study: Study, task: str, purpose: Purpose, seed: int = 0) -> Examples:
-    """Load the examples that a study trains or evaluates a task on.
+    """Load the examples that a study trains a task on, evaluates it on, or chooses its recipe by.
+
+    Args:
+        study: The study; its `decontaminate` keeps training apart from evaluation.
+        task: The task's name in the study.
+        purpose: "train", "eval", or "dev": rows for choices about the recipe, which share none with evaluation.
+        seed: Of the embedded source.
 
     Raises:
-        DataError: The source cannot be read, lacks columns, or holds no usable row.
+        DataError: The source cannot be read, lacks columns, contradicts itself, or holds no usable row.
     """
-    data = study.tasks[task]
+    data, kind = study.tasks[task], task_kind(study, task)
+    source = source_of(data, kind, purpose, study.folder, seed)
+    found = examples_of(TASKS[kind], source, data.target)
     number = getattr(data, f"{purpose}_examples") or getattr(study.study, f"{purpose}_examples")
-    kept: list[Example] = []
-    left_out = 0
-    for row in rows_of(data, task_kind(study, task), purpose, study.folder, seed):
-        example = TASKS[task_kind(study, task)].example(row, data.target)
-        if example is None:
-            left_out += 1
-        else:
-            kept.append(example)
-        if len(kept) == number:
-            break
-    if not kept:
-        raise DataError(f"task {task}: {data.data} has no usable rows for {purpose}; check its split and columns")
-    return Examples(tuple(kept), left_out, fingerprint(kept))
-
-
-def rows_of(data: TaskData, kind: str, purpose: Purpose, folder: Path, seed: int = 0) -> Iterable[dict[str, Any]]:
-    """Yield a source's rows, the embedded ones drawn by `seed`.
-
-    Raises:
-        DataError: The source cannot be read.
-    """
-    source = data.data if purpose == "train" else data.eval_data or data.data
-    split = data.train_split if purpose == "train" else data.eval_split
-    skip = data.skip if purpose == "eval" else 0
-    if source == "embedded":
-        if split not in SHARES:
-            raise DataError(f"the embedded source has no split {split!r}; it has {', '.join(sorted(set(SHARES)))}")
-        return islice(embedded_rows(kind, split, seed), skip, None)
-    if Path(source).suffix in FORMATS:
-        return islice(read_file(folder / source), skip, None)
-    if (folder / source).is_dir():
-        return islice(read_file(split_file(folder / source, split)), skip, None)
-    return islice(_hub_rows(data, source, split), skip, None)
-
-
-def embedded_rows(kind: str, split: Split, seed: int) -> Iterator[dict[str, Any]]:
-    """Yield rows of a miniature task without end, no question twice."""
-    streams = {
-        "arc": lambda: ((arc_row(e), e.content()) for e in drawn(draw_four_way, FourWay.content, split, seed)),
-        "openmath": lambda: ((openmath_row(e), e.problem) for e in drawn(draw_sum, Sum.content, split, seed)),
-        "squad_v2": lambda: ((squad_row(e), e.content()) for e in drawn(draw_passage, Passage.content, split, seed)),
-    }
-    seen: set[str] = set()
-    for row, content in streams[kind]():
-        if content not in seen:
-            seen.add(content)
-            yield row
-
-
-def split_file(folder: Path, split: str) -> Path:
-    """Return the file of a data folder that holds a split, as `train.jsonl` holds train.
-
-    Raises:
-        DataError: There is none, or more than one.
-    """
-    found = sorted(file for file in folder.iterdir() if file.stem == split and file.suffix in FORMATS)
-    if len(found) != 1:
-        names = ", ".join(file.name for file in found) or "none"
+    found = _decontaminated(study, task, found) if purpose == "train" else once(found, source.name)
+    taken, left_out = _taken(islice(found, PATIENCE * number) if source.endless else found, number)
+    if not taken:
+        why = "; ".join(f"{count} left out: {reason}" for reason, count in left_out.items()) or "it is empty"
         raise DataError(
-            f"data folder {folder} must hold exactly one {split} file ({', '.join(FORMATS)}); it holds {names}"
+            f"task {task}: {source.name} has no usable rows for {purpose} ({why}); check its split and columns"
         )
-    return found[0]
+    if purpose == "dev":
+        check_apart(taken, load_examples(study, task, "eval").rows, task)
+    return Examples(tuple(taken), left_out, fingerprint(taken))
 
 
-def read_file(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a JSON, JSONL, CSV or Parquet file in the data set's own columns.
-
-    SQuAD's nested layout (`{"data": [{"paragraphs": …}]}`) is read too.
+def examples_of(task: Task, source: Source, style: str) -> Iterator[Numbered]:
+    """Yield what each row of a source becomes.
 
     Raises:
-        DataError: The file is missing or not of its format.
+        DataError: A row cannot be read; the message names source, row and column.
     """
-    if not path.is_file():
-        raise DataError(f"data file {path} does not exist")
-    try:
-        if path.suffix == ".parquet":
-            from pyarrow import parquet
+    for number, row in source.numbered():
+        try:
+            example = task.example(row, style)
+        except DataError as error:
+            raise DataError(f"{source.name}, row {number}: {error}") from error
+        yield number, example
 
-            return iter(parquet.read_table(path).to_pylist())
-        if path.suffix == ".csv":
-            import pandas as pd
 
-            return iter(pd.read_csv(path, dtype=str, keep_default_na=False).to_dict("records"))
-        return _json_rows(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError, KeyError, TypeError) as error:
+def once(found: Iterable[Numbered], source: str) -> Iterator[Numbered]:
+    """Leave out what was asked already: a question that counts twice would make intervals too narrow.
+
+    Raises:
+        DataError: Two rows have the same id and yet another question or answer.
+    """
+    asked: dict[str, tuple[int, Example]] = {}
+    for number, example in found:
+        if isinstance(example, LeftOut):
+            yield number, example
+            continue
+        first, known = asked.setdefault(example.id, (number, example))
+        if first == number:
+            yield number, example
+        elif (known.messages, known.gold) == (example.messages, example.gold):
+            yield number, LeftOut("asked already")
+        else:
+            raise DataError(
+                f"{source}, rows {first} and {number}: both have id {example.id!r} but not the same question and "
+                "answer; correct one of them"
+            )
+
+
+def check_apart(dev: Sequence[Example], evaluation: Sequence[Example], task: str) -> None:
+    """Make sure that what a recipe is chosen by is not what it is judged by.
+
+    Raises:
+        DataError: They share questions; the message says how many.
+    """
+    asked = {example.messages[-1]["content"] for example in evaluation}
+    shared = sum(example.messages[-1]["content"] in asked for example in dev)
+    if shared:
         raise DataError(
-            f"data file {path} cannot be read as {path.suffix[1:]}: {type(error).__name__}: {error}"
-        ) from error
+            f"task {task}: {shared} of {len(dev)} development examples are evaluation questions too; "
+            "give dev_split, dev_data or dev_skip that keeps them apart"
+        )
 
 
 def fingerprint(examples: Iterable[Example]) -> str:
@@ -140,45 +121,28 @@ def fingerprint(examples: Iterable[Example]) -> str:
     return digest.hexdigest()
 
 
-def _json_rows(text: str) -> Iterator[dict[str, Any]]:
-    try:
-        content = json.loads(text)
-    except ValueError:
-        content = [json.loads(line) for line in text.splitlines() if line.strip()]
-    if isinstance(content, dict) and isinstance(content.get("data"), list):
-        content = list(_squad_rows(content["data"])) if _nested(content["data"]) else content["data"]
-    rows = content if isinstance(content, list) else [content]
-    if not all(isinstance(row, dict) for row in rows):
-        raise ValueError("every row must be an object")
-    return iter(rows)
+def _taken(found: Iterable[Numbered], number: int) -> tuple[list[Example], dict[str, int]]:
+    """The first examples, and how many rows were left out before the last of them, by reason."""
+    taken: list[Example] = []
+    left_out: Counter[str] = Counter()
+    for _, example in found:
+        if isinstance(example, LeftOut):
+            left_out[example.reason] += 1
+            continue
+        taken.append(example)
+        if len(taken) == number:
+            break
+    return taken, dict(left_out)
 
 
-def _nested(articles: list[Any]) -> bool:
-    return bool(articles) and isinstance(articles[0], dict) and "paragraphs" in articles[0]
-
-
-def _squad_rows(articles: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for article in articles:
-        for paragraph in article["paragraphs"]:
-            for question in paragraph["qas"]:
-                texts = [answer["text"] for answer in question["answers"]]
-                yield {
-                    "id": question["id"],
-                    "title": article.get("title", ""),
-                    "context": paragraph["context"],
-                    "question": question["question"],
-                    "answers": {"text": texts, "answer_start": [a.get("answer_start") for a in question["answers"]]},
-                }
-
-
-def _hub_rows(data: TaskData, source: str, split: str) -> Iterable[dict[str, Any]]:
-    import datasets
-
-    try:
-        return datasets.load_dataset(source, data.config, split=split, revision=data.revision)  # type: ignore[no-any-return]
-    except Exception as error:  # the hub's client, its file systems and its builders raise dozens of kinds
-        raise DataError(
-            f"data set {source} ({data.config or 'default'}, split {split}) cannot be loaded: "
-            f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason given'}; "
-            "check the name and the network, or give a local file as data"
-        ) from error
+def _decontaminated(study: Study, task: str, found: Iterator[Numbered]) -> Iterator[Numbered]:
+    n = study.study.decontaminate
+    if n is None:
+        return found
+    purposes: tuple[Purpose, ...] = ("eval", "dev") if has_dev(study.tasks[task]) else ("eval",)
+    held_out = HeldOut((one for purpose in purposes for one in load_examples(study, task, purpose).rows), n)
+    shared = LeftOut(f"shares a {n}-gram with evaluation")
+    return (
+        (number, shared if isinstance(example, Example) and held_out.meets(example) else example)
+        for number, example in found
+    )

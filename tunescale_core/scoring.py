@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
-from tunescale_core.data import read_file
+from tunescale_core.data import examples_of, once
 from tunescale_core.errors import DataError
-from tunescale_core.tasks import Answer, Task
+from tunescale_core.sources import file_source
+from tunescale_core.tasks import Answer, Example, LeftOut, Task
 
 
 def read_predictions(path: Path) -> dict[str, str]:
@@ -33,16 +35,18 @@ def score_file(task: Task, data: Path, predictions: Path) -> dict[str, object]:
 
     Returns:
         Every metric by name, with `n`, `missing` (examples without a prediction), `unknown` (predictions for
-        no example) and `left_out` (rows that the task cannot ask).
+        no example), `left_out` (rows that are not asked) and `left_out_by_reason`.
 
     Raises:
-        DataError: A file cannot be read, or holds no usable row.
+        DataError: A file cannot be read, a row contradicts itself or another, or no row is usable.
     """
     said = read_predictions(predictions)
-    examples = [task.example(row, "answer") for row in read_file(data)]
-    asked = [example for example in examples if example is not None]
+    source = file_source(data)
+    examples = [example for _, example in once(examples_of(task, source, "answer"), source.name)]
+    asked = [example for example in examples if isinstance(example, Example)]
+    reasons = Counter(example.reason for example in examples if isinstance(example, LeftOut))
     if not asked:
-        raise DataError(f"data file {data} has no row that task {task.name} can ask")
+        raise DataError(f"{source.name} has no row that task {task.name} can ask")
     answers = [Answer(example.gold, _answer(task, said.get(example.id))) for example in asked]
     known = {example.id for example in asked}
     return {
@@ -51,6 +55,7 @@ def score_file(task: Task, data: Path, predictions: Path) -> dict[str, object]:
         "missing": sum(example.id not in said for example in asked),
         "unknown": len(said.keys() - known),
         "left_out": len(examples) - len(asked),
+        "left_out_by_reason": dict(reasons),
     }
 
 

@@ -125,12 +125,23 @@ class TaskData(Declared):
     eval_split: str = "test"
     eval_data: str | None = None
     """Other data for evaluation, where the first has no such split."""
+    eval_config: str | None = None
+    """The configuration of `eval_data`; `config` belongs to `data`."""
     skip: Annotated[int, Field(ge=0)] = 0
     """Rows of `eval_split` passed over first: how a data set without a test split keeps rows apart."""
+    dev_split: str | None = None
+    """Rows by which a recipe is chosen; none are unless given, but the embedded source has a split `dev`."""
+    dev_data: str | None = None
+    """Other data for that, where the first has no such split."""
+    dev_config: str | None = None
+    """The configuration of `dev_data`."""
+    dev_skip: Annotated[int, Field(ge=0)] = 0
+    """Rows of `dev_split` passed over first."""
     target: Literal["answer", "solution"] = "answer"
     """What tuning teaches: the boxed answer, or the row's worked solution."""
     train_examples: Count | None = None
     eval_examples: Count | None = None
+    dev_examples: Count | None = None
 
 
 class Protocol(Declared):
@@ -239,6 +250,10 @@ class Head(Declared):
     and the loss stay. literal: `batch` × `accumulation` as written."""
     train_examples: Count = 1000
     eval_examples: Count = 200
+    dev_examples: Count = 60
+    decontaminate: Annotated[int, Field(ge=2)] | None = None
+    """Training rows that share so many words on end with what their task is evaluated on are left out (13 in Brown
+    et al., 2020); none are unless given."""
 
     @field_validator("seeds")
     @classmethod

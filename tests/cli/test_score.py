@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from tunescale_core.cli import app
 from tunescale_core.cli.sources import USAGE
-from tunescale_core.tasks import TASKS
+from tunescale_core.tasks import TASKS, Example
 
 ROW = {"problem": "1 + 1?", "generated_solution": "", "expected_answer": "2"}
 
@@ -18,7 +18,7 @@ ROW = {"problem": "1 + 1?", "generated_solution": "", "expected_answer": "2"}
 def test_score_prints_the_metrics_as_json(tmp_path: Path) -> None:
     """`tunescale score … --json` gives every metric of the task and the counts."""
     example = TASKS["openmath"].example(ROW, "answer")
-    assert example is not None
+    assert isinstance(example, Example)
     (tmp_path / "d.json").write_text(json.dumps([ROW]), encoding="utf-8")
     (tmp_path / "p.json").write_text(json.dumps({example.id: "\\boxed{2}"}), encoding="utf-8")
     ran = CliRunner().invoke(
@@ -27,6 +27,21 @@ def test_score_prints_the_metrics_as_json(tmp_path: Path) -> None:
     assert ran.exit_code == 0
     found = json.loads(ran.stdout)
     assert (found["accuracy"], found["abs_diff"], found["n"], found["missing"]) == (1.0, 0.0, 1, 0)
+
+
+def test_score_says_why_rows_were_left_out(tmp_path: Path) -> None:
+    """The table counts the rows left out, and under that by reason; the JSON holds both."""
+    rows = [ROW, ROW, ROW | {"expected_answer": "x"}]
+    (tmp_path / "d.json").write_text(json.dumps(rows), encoding="utf-8")
+    (tmp_path / "p.json").write_text("{}", encoding="utf-8")
+    asked = ["score", "openmath", "--data", f"{tmp_path}/d.json", "--predictions", f"{tmp_path}/p.json"]
+    lines = [line.split() for line in CliRunner().invoke(app, asked).stdout.splitlines()]
+    assert ["left_out", "2"] in lines
+    assert ["asked", "already", "1"] in lines
+    assert ["gold", "answer", "is", "not", "a", "number", "1"] in lines
+    found = json.loads(CliRunner().invoke(app, [*asked, "--json"]).stdout)
+    assert (found["n"], found["left_out"]) == (1, 2)
+    assert found["left_out_by_reason"] == {"asked already": 1, "gold answer is not a number": 1}
 
 
 @pytest.mark.parametrize(("task", "said"), [("chess", "no task 'chess'"), ("arc", "no.json")])

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tunescale_core.embedded.choices import LETTERS, FourWay, arc_row, draw_four_way
 from tunescale_core.embedded.world import KINDS, THINGS, article
+from tunescale_core.tasks import Example
 from tunescale_core.tasks.arc import Arc
 
 WORLD = {thing.name: thing for thing in THINGS}
@@ -77,6 +78,6 @@ def test_a_row_asks_what_was_drawn(seed: int) -> None:
     """As an ARC row, a question keeps its options in order and its right letter."""
     example = draw_four_way(random.Random(seed))
     asked = Arc().example(arc_row(example), "answer")
-    assert asked is not None
+    assert isinstance(asked, Example)
     assert asked.gold == (example.letter,)
     assert f"{example.letter}. {example.options[example.answer]}" in asked.messages[1]["content"].split("\n")

@@ -5,10 +5,10 @@ from itertools import islice
 
 import pytest
 
-from tunescale_core.data import embedded_rows
 from tunescale_core.embedded.mixture import Document, documents
 from tunescale_core.embedded.splits import split_of
-from tunescale_core.tasks import TASKS
+from tunescale_core.sources import embedded_rows
+from tunescale_core.tasks import TASKS, Example
 from tunescale_core.tasks.boxed import last_boxed
 
 BOXED = re.compile(r"\\boxed\{([^{}]+)\}\.?$")
@@ -100,7 +100,7 @@ def test_no_test_question_is_met_in_pretraining(mixture: list[Document], kind: s
     read = "\n".join(" ".join(document.user.split()) for document in mixture)
     for row in islice(embedded_rows(kind, "test", 0), 200):
         example = TASKS[kind].example(row, "answer")
-        assert example is not None
+        assert isinstance(example, Example)
         asked = example.messages[1]["content"].removeprefix("Question: ").removeprefix("Passage: ")
         assert " ".join(asked.replace("\nQuestion: ", "\n").split()) not in read
 

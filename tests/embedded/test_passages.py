@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tunescale_core.embedded.passages import RELATIONS, Fact, Passage, draw_passage, squad_row
 from tunescale_core.tasks.squad_v2 import SquadV2, exact
-from tunescale_core.tasks.task import Answer
+from tunescale_core.tasks.task import Answer, Example
 
 SEEDS = st.integers(0, 10**6)
 
@@ -73,6 +73,6 @@ def test_a_row_teaches_the_right_answer(seed: int) -> None:
     """As a SQuAD row, a passage's target parses to an exact match, or abstains where there is no answer."""
     example = draw_passage(random.Random(seed))
     asked = SquadV2().example(squad_row(example), "answer")
-    assert asked is not None
+    assert isinstance(asked, Example)
     assert asked.gold == (() if example.answer is None else (example.answer,))
     assert exact(Answer(asked.gold, SquadV2().parse(asked.target))) == 1.0

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tunescale_core.embedded.sums import PRETRAINING_LENGTHS, Step, Sum, draw_sum, openmath_row
 from tunescale_core.tasks.openmath import OpenMath, is_right
-from tunescale_core.tasks.task import Answer
+from tunescale_core.tasks.task import Answer, Example
 
 SEEDS = st.integers(0, 10**6)
 MEANING = {
@@ -83,6 +83,6 @@ def test_both_targets_teach_the_right_answer(seed: int, style: str) -> None:
     """As an OpenMath row, a sum can be asked, and what is taught parses to its answer in either style."""
     example = draw_sum(random.Random(seed))
     asked = OpenMath().example(openmath_row(example), style)
-    assert asked is not None
+    assert isinstance(asked, Example)
     assert is_right(Answer((str(example.answer),), OpenMath().parse(asked.target)))
     assert asked.gold == (str(example.answer),)

@@ -8,7 +8,7 @@ from sklearn.metrics import f1_score
 
 from tunescale_core.errors import DataError
 from tunescale_core.tasks.arc import LETTERS, Arc, confusion, outcome
-from tunescale_core.tasks.task import Answer, Row
+from tunescale_core.tasks.task import Answer, Example, LeftOut, Row
 
 ANSWERS = st.lists(
     st.builds(Answer, st.sampled_from(LETTERS).map(lambda letter: (letter,)), st.sampled_from([*LETTERS, None])),
@@ -112,14 +112,14 @@ def test_labels_map_to_letters_by_position(labels: list[str], place: int) -> Non
     """Whatever the row calls its choices, the right one gets the letter of its position."""
     choices = {"text": ["oak", "robin", "tea", "iron"], "label": labels}
     example = Arc().example({**ROW, "choices": choices, "answerKey": labels[place]}, "answer")
-    assert example is not None
+    assert isinstance(example, Example)
     assert example.gold == (LETTERS[place],)
 
 
 def test_a_row_becomes_a_prompt_and_a_target() -> None:
     """The prompt lists the options under their letters, and the target parses to the gold answer."""
     example = Arc().example(ROW, "answer")
-    assert example is not None
+    assert isinstance(example, Example)
     assert example.id == "q1"
     assert example.messages[0] == {"role": "system", "content": Arc.system}
     assert example.messages[1]["content"] == "Question: Which of these is a bird?\nA. oak\nB. robin\nC. tea\nD. iron"
@@ -130,7 +130,19 @@ def test_a_row_becomes_a_prompt_and_a_target() -> None:
 def test_rows_with_another_number_of_options_are_left_out(count: int) -> None:
     """A question of three or five options is passed over, not an error."""
     choices = {"text": list("vwxyz")[:count], "label": list("ABCDE")[:count]}
-    assert Arc().example({**ROW, "choices": choices, "answerKey": "A"}, "answer") is None
+    assert Arc().example({**ROW, "choices": choices, "answerKey": "A"}, "answer") == LeftOut("not four choices")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"question": " "}, "empty question"),
+        ({"choices": {"text": ["oak", "robin", "", "iron"], "label": list("ABCD")}}, "empty choice"),
+    ],
+)
+def test_rows_that_say_nothing_are_left_out(change: dict[str, object], reason: str) -> None:
+    """An empty question or choice is passed over, with its reason."""
+    assert Arc().example({**ROW, **change}, "answer") == LeftOut(reason)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +155,11 @@ def test_rows_with_another_number_of_options_are_left_out(count: int) -> None:
         ({"answerKey": "E"}, "answerKey"),
         ({"answerKey": 2}, "answerKey"),
         ({"question": None}, "question"),
-        ({"choices": {"text": ["oak"], "label": ["A", "B"]}}, "labels"),
+        ({"choices": {"text": ["oak"], "label": ["A", "B"]}}, "2 labels for 1 texts"),
+        ({"choices": {"text": list("wxyz"), "label": ["A", "B", " ", "D"]}}, "without a label"),
+        ({"choices": {"text": list("wxyz"), "label": ["A", "B", None, "D"]}}, "choices.label"),
+        ({"choices": {"text": list("wxyz"), "label": list("ABBD")}}, "more than one of the labels"),
+        ({"answerKey": ""}, "none of the labels"),
     ],
 )
 def test_a_malformed_row_is_named(change: dict[str, object], named: str) -> None:

@@ -9,9 +9,13 @@ from hypothesis import strategies as st
 
 from tunescale_core.errors import DataError, MetricError
 from tunescale_core.tasks.openmath import TOLERANCE, OpenMath, difference, is_right
-from tunescale_core.tasks.task import Answer, Row, weighted_median
+from tunescale_core.tasks.task import Answer, Example, LeftOut, Row, weighted_median
 
 ROW: Row = {"problem": "What is 2 + 3?", "generated_solution": "2 + 3 = 5\n\\boxed{5}", "expected_answer": "5"}
+GSM8K: Row = {
+    "question": "Natalia sold clips to 48 friends, and half as many later. How many in all?",
+    "answer": "She sold 48/2 = <<48/2=24>>24 later.\nIn all 48+24 = <<48+24=72>>72.\n#### 72",
+}
 NUMBERS = st.floats(-1e9, 1e9)
 
 
@@ -120,15 +124,15 @@ def test_any_text_can_be_parsed_and_scored(text: str) -> None:
 def test_the_taught_answer_is_right(value: int, layout: str) -> None:
     """What tuning teaches, parsed, scores as right."""
     example = OpenMath().example({**ROW, "expected_answer": layout.format(value)}, "answer")
-    assert example is not None
+    assert isinstance(example, Example)
     assert is_right(Answer(example.gold, OpenMath().parse(example.target)))
 
 
 def test_the_style_chooses_the_target() -> None:
     """Style "answer" teaches the box alone, "solution" the worked solution; the prompt is the same."""
     answer, solution = (OpenMath().example(ROW, style) for style in ("answer", "solution"))
-    assert answer is not None
-    assert solution is not None
+    assert isinstance(answer, Example)
+    assert isinstance(solution, Example)
     assert answer.target == "\\boxed{5}"
     assert solution.target == ROW["generated_solution"]
     assert answer.messages == solution.messages
@@ -138,14 +142,57 @@ def test_the_style_chooses_the_target() -> None:
 def test_identity_comes_from_the_problem() -> None:
     """Two rows have the same id just when they ask the same problem."""
     rows = [ROW, {**ROW, "expected_answer": "6"}, {**ROW, "problem": "What is 2 + 4?"}]
-    ids = [example.id for row in rows if (example := OpenMath().example(row, "answer"))]
+    examples = [OpenMath().example(row, "answer") for row in rows]
+    ids = [example.id for example in examples if isinstance(example, Example)]
     assert ids[0] == ids[1] != ids[2]
 
 
-@pytest.mark.parametrize("gold", ["x + 1", "(1, 2)", "\\text{Monday}", "", "\\frac{1}{0}"])
+@pytest.mark.parametrize("gold", ["x + 1", "(1, 2)", "\\text{Monday}", "\\frac{1}{0}"])
 def test_rows_without_one_number_are_left_out(gold: str) -> None:
     """A row whose gold answer is not one number is passed over, not an error."""
-    assert OpenMath().example({**ROW, "expected_answer": gold}, "answer") is None
+    asked = OpenMath().example({**ROW, "expected_answer": gold}, "answer")
+    assert asked == LeftOut("gold answer is not a number")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [({"problem": " "}, "empty question"), ({"expected_answer": ""}, "empty gold answer")],
+)
+def test_rows_that_say_nothing_are_left_out(change: dict[str, object], reason: str) -> None:
+    """An empty problem or gold answer is passed over, with its reason."""
+    assert OpenMath().example({**ROW, **change}, "answer") == LeftOut(reason)
+
+
+def test_gsm8ks_columns_are_read() -> None:
+    """A row of GSM8K asks its question, and its gold answer is what follows the last line's mark."""
+    example = OpenMath().example(GSM8K, "answer")
+    assert isinstance(example, Example)
+    assert example.messages[1]["content"] == GSM8K["question"]
+    assert (example.gold, example.target) == (("72",), "\\boxed{72}")
+
+
+def test_gsm8ks_solution_ends_in_the_box() -> None:
+    """Style "solution" teaches GSM8K's steps without the calculator's notes, the box in the last line's place."""
+    example = OpenMath().example(GSM8K, "solution")
+    assert isinstance(example, Example)
+    assert example.target == "She sold 48/2 = 24 later.\nIn all 48+24 = 72.\n\\boxed{72}"
+
+
+@given(st.integers(-(10**9), 10**9), st.sampled_from(["{}", "{:,}", " {} "]), st.sampled_from(["answer", "solution"]))
+def test_what_gsm8k_teaches_is_right(value: int, layout: str, style: str) -> None:
+    """Whatever the number and the style, what tuning teaches of a GSM8K row parses to its answer."""
+    answer = f"So it is <<{value}={value}>>{value}.\n####{layout.format(value)}"
+    example = OpenMath().example({**GSM8K, "answer": answer}, style)
+    assert isinstance(example, Example)
+    assert is_right(Answer((str(value),), OpenMath().parse(example.target)))
+    assert "<<" not in example.target
+
+
+@pytest.mark.parametrize("answer", ["72", "#### 72\nThat is all.", ""])
+def test_a_gsm8k_row_without_its_mark_is_an_error(answer: str) -> None:
+    """An answer whose last line does not state the number names its column."""
+    with pytest.raises(DataError, match=r"^column 'answer' does not end in a line '#### NUMBER'$"):
+        OpenMath().example({**GSM8K, "answer": answer}, "answer")
 
 
 @pytest.mark.parametrize("missing", ["problem", "expected_answer", "generated_solution"])
@@ -159,7 +206,7 @@ def test_a_missing_column_is_named(missing: str) -> None:
 def test_style_answer_needs_no_solution() -> None:
     """A row without a worked solution still teaches its answer."""
     row = {name: value for name, value in ROW.items() if name != "generated_solution"}
-    assert OpenMath().example(row, "answer") is not None
+    assert isinstance(OpenMath().example(row, "answer"), Example)
 
 
 @given(st.lists(st.integers(-1000, 1000), min_size=1, max_size=30))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tunescale_core.errors import DataError
 from tunescale_core.tasks.squad_v2 import SquadV2, exact, f1, normalised
-from tunescale_core.tasks.task import Answer, Row
+from tunescale_core.tasks.task import Answer, Example, LeftOut, Row
 
 WORDS = st.sampled_from(["the", "a", "An", "mill", "Mill.", "old", "fort", "--", "the-mill", "a.", "U.S.", "", "Île"])
 SPANS = st.lists(WORDS, max_size=5).map(" ".join) | st.text(max_size=12)
@@ -153,7 +153,10 @@ def test_any_text_can_be_parsed(text: str) -> None:
 def test_the_taught_answer_is_right(spans: list[str]) -> None:
     """What tuning teaches, parsed, is an exact match, whatever braces are in the span."""
     example = SquadV2().example({**ROW, "answers": {"text": spans}}, "answer")
-    assert example is not None
+    if not all(span.strip() for span in spans):
+        assert example == LeftOut("empty gold answer")
+        return
+    assert isinstance(example, Example)
     if not example.gold or normalised(example.gold[0]):
         assert exact(Answer(example.gold, SquadV2().parse(example.target))) == 1.0
 
@@ -161,7 +164,7 @@ def test_the_taught_answer_is_right(spans: list[str]) -> None:
 def test_a_row_becomes_a_prompt_and_a_target() -> None:
     """The prompt holds passage and question, gold spans are kept once each, and the first is taught."""
     example = SquadV2().example(ROW, "answer")
-    assert example is not None
+    assert isinstance(example, Example)
     assert example.id == "q1"
     assert example.messages[1]["content"] == "Passage: Mara works at the mill.\nQuestion: Where does Mara work?"
     assert example.gold == ("the mill", "mill")
@@ -171,9 +174,29 @@ def test_a_row_becomes_a_prompt_and_a_target() -> None:
 def test_an_unanswerable_row_teaches_the_empty_box() -> None:
     """A row without answers has no gold answer, and its target abstains."""
     example = SquadV2().example({**ROW, "answers": {"text": [], "answer_start": []}}, "answer")
-    assert example is not None
+    assert isinstance(example, Example)
     assert example.gold == ()
     assert SquadV2().parse(example.target) == ""
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"question": ""}, "empty question"),
+        ({"context": "\n"}, "empty passage"),
+        ({"answers": {"text": ["the mill", ""]}}, "empty gold answer"),
+    ],
+)
+def test_rows_that_say_nothing_are_left_out(change: dict[str, object], reason: str) -> None:
+    """An empty question, passage or gold span is passed over: by the rules, silence would be right of it."""
+    assert SquadV2().example({**ROW, **change}, "answer") == LeftOut(reason)
+
+
+def test_a_gold_span_need_not_be_in_the_passage() -> None:
+    """A gold span that the passage spells otherwise is kept: the official evaluation compares answers alone."""
+    example = SquadV2().example({**ROW, "answers": {"text": ["a windmill"]}}, "answer")
+    assert isinstance(example, Example)
+    assert example.gold == ("a windmill",)
 
 
 @pytest.mark.parametrize(
@@ -202,5 +225,5 @@ def test_the_trivial_answer_abstains() -> None:
 def test_questions_on_one_passage_are_one_group() -> None:
     """Rows of one passage share a group, others do not."""
     groups = [SquadV2().example({**ROW, **change}, "answer") for change in ({}, {"question": "?"}, {"context": "x"})]
-    first, second, third = (example.group if example else "" for example in groups)
+    first, second, third = (example.group for example in groups if isinstance(example, Example))
     assert first == second != third

@@ -26,4 +26,14 @@ def score(
         fail(f"no task {task!r}; known are {', '.join(TASKS)}")
     with one_line_errors():
         figures = score_file(TASKS[task], data, predictions)
-    typer.echo(json.dumps(figures, indent=1) if as_json else tabulate(list(figures.items()), floatfmt=".4f"))
+    typer.echo(json.dumps(figures, indent=1) if as_json else tabulate(_lines(figures), disable_numparse=True))
+
+
+def _lines(figures: dict[str, object]) -> list[tuple[str, str]]:
+    lines: list[tuple[str, str]] = []
+    for name, value in figures.items():
+        if isinstance(value, dict):
+            lines += [(f"  {reason}", str(count)) for reason, count in value.items()]
+        else:
+            lines.append((name, f"{value:.4f}" if isinstance(value, float) else str(value)))
+    return lines

@@ -9,8 +9,8 @@ from typing import ClassVar
 
 from tunescale_core.errors import DataError
 from tunescale_core.tasks.boxed import last_boxed
-from tunescale_core.tasks.columns import column, strings
-from tunescale_core.tasks.task import PARSE_RATE, Answer, Example, Figures, Metric, Row, Task
+from tunescale_core.tasks.columns import column, identity, strings
+from tunescale_core.tasks.task import PARSE_RATE, Answer, Example, Figures, LeftOut, Metric, Row, Task
 
 LETTERS = "ABCD"
 _LETTER = re.compile(r"^\(?\s*([A-Da-d])\s*\)?\s*(?:[.:)].*)?$", re.DOTALL)
@@ -65,22 +65,20 @@ class Arc(Task):
     trivial_rule: ClassVar[str] = "majority letter"
     judged: ClassVar[str] = "accuracy"
 
-    def example(self, row: Row, style: str) -> Example | None:  # noqa: ARG002  a row has no worked solution
+    def example(self, row: Row, style: str) -> Example | LeftOut:  # noqa: ARG002  a row has no worked solution
         """Map labels to letters by position: some rows call their choices 1 to 4."""
-        choices = column(row, "choices", dict, self.name)
-        texts = strings(choices.get("text"), "choices.text", self.name)
-        labels = strings(choices.get("label"), "choices.label", self.name)
-        key = column(row, "answerKey", str, self.name)
-        if len(texts) != len(labels) or key not in labels:
-            raise DataError(
-                f"a row for task {self.name} has answerKey {key!r} but labels {labels} for {len(texts)} texts"
-            )
+        texts, place = _choices(row)
+        question = column(row, "question", str)
         if len(texts) != len(LETTERS):
-            return None
+            return LeftOut("not four choices")
+        if not question.strip():
+            return LeftOut("empty question")
+        if not all(text.strip() for text in texts):
+            return LeftOut("empty choice")
         options = "\n".join(f"{letter}. {text}" for letter, text in zip(LETTERS, texts, strict=True))
-        letter = LETTERS[labels.index(key)]
-        user = f"Question: {column(row, 'question', str, self.name)}\n{options}"
-        return Example(str(row.get("id", "")), self.prompt(user), (letter,), f"\\boxed{{{letter}}}")
+        user = f"Question: {question}\n{options}"
+        letter = LETTERS[place]
+        return Example(identity(row, user), self.prompt(user), (letter,), f"\\boxed{{{letter}}}")
 
     def trivial(self, golds: Sequence[tuple[str, ...]]) -> str:
         """Return the letter that is right most often, the first of equals."""
@@ -96,3 +94,19 @@ class Arc(Task):
         """Read a bare letter."""
         found = _LETTER.match(text.strip())
         return found[1].upper() if found else None
+
+
+def _choices(row: Row) -> tuple[list[str], int]:
+    """The choices' texts, and the place of the right one."""
+    choices = column(row, "choices", dict)
+    texts = strings(choices.get("text"), "choices.text")
+    labels = strings(choices.get("label"), "choices.label")
+    key = column(row, "answerKey", str)
+    if len(texts) != len(labels):
+        raise DataError(f"column 'choices' has {len(labels)} labels for {len(texts)} texts")
+    if not all(label.strip() for label in labels):
+        raise DataError(f"column 'choices' has a choice without a label: {labels}")
+    if labels.count(key) != 1:
+        told = "none" if key not in labels else "more than one"
+        raise DataError(f"column 'answerKey' is {key!r}, which is {told} of the labels {labels}")
+    return texts, labels.index(key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TypeVar
 
 from tunescale_core.errors import DataError
@@ -10,21 +11,21 @@ from tunescale_core.tasks.task import Row
 Kind = TypeVar("Kind")
 
 
-def column(row: Row, name: str, kind: type[Kind], task: str) -> Kind:
+def column(row: Row, name: str, kind: type[Kind]) -> Kind:
     """Return a column of a row.
 
     Raises:
-        DataError: It is missing, or not of `kind`.
+        DataError: It is missing, or not of `kind`; the reader of the source adds which row it is.
     """
     if name not in row:
-        raise DataError(f"a row for task {task} has no column {name!r} (it has: {', '.join(map(str, row)) or 'none'})")
+        raise DataError(f"no column {name!r} (it has: {', '.join(map(str, row)) or 'none'})")
     value = row[name]
     if not isinstance(value, kind):
-        raise DataError(f"column {name!r} of a row for task {task} is {type(value).__name__}, not {kind.__name__}")
+        raise DataError(f"column {name!r} is {type(value).__name__}, not {kind.__name__}")
     return value
 
 
-def strings(values: object, name: str, task: str) -> list[str]:
+def strings(values: object, name: str) -> list[str]:
     """Return a list (or array) column as text.
 
     Raises:
@@ -36,5 +37,16 @@ def strings(values: object, name: str, task: str) -> list[str]:
         listed = []
         values = ""
     if isinstance(values, str) or not all(isinstance(value, str) for value in listed):
-        raise DataError(f"column {name!r} of a row for task {task} is not a list of text")
+        raise DataError(f"column {name!r} is not a list of text")
     return listed
+
+
+def digest(text: str) -> str:
+    """Return the SHA-256 of any text, lone surrogates included, in hexadecimal."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def identity(row: Row, content: str) -> str:
+    """Return a row's `id` as text, or one made from its content where it has none: answers are paired by it."""
+    given = row.get("id")
+    return digest(content)[:24] if given is None or given == "" else str(given)

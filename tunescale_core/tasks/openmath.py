@@ -1,18 +1,35 @@
-r"""OpenMathInstruct-2: problems with a numeric answer (Toshniwal et al., 2024)."""
+r"""OpenMathInstruct-2: problems with a numeric answer (Toshniwal et al., 2024).
+
+GSM8K's columns (Cobbe et al., 2021) are read too: it is the usual held-out set, and this one has no test split.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import math
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
+from tunescale_core.errors import DataError
 from tunescale_core.tasks.boxed import boxed, last_boxed
-from tunescale_core.tasks.columns import column
+from tunescale_core.tasks.columns import column, digest
 from tunescale_core.tasks.numerals import number_in
-from tunescale_core.tasks.task import PARSE_RATE, Answer, Example, Metric, Row, Task, weighted_median
+from tunescale_core.tasks.task import PARSE_RATE, Answer, Example, LeftOut, Metric, Row, Task, weighted_median
 
 TOLERANCE = 1e-4
+_CALCULATOR = re.compile(r"<<[^<>]*>>")
+_GSM8K_GOLD = "####"
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """A row as the task reads it, whatever its data set calls the columns."""
+
+    text: str
+    gold: str
+    solution: str | None
+    """None where the target asks for none."""
 
 
 def difference(answer: Answer) -> float:
@@ -45,15 +62,17 @@ class OpenMath(Task):
     trivial_rule: ClassVar[str] = "median number"
     judged: ClassVar[str] = "accuracy"
 
-    def example(self, row: Row, style: str) -> Example | None:
+    def example(self, row: Row, style: str) -> Example | LeftOut:
         """Teach the box alone, or with style "solution" the row's worked solution."""
-        gold = column(row, "expected_answer", str, self.name)
-        problem = column(row, "problem", str, self.name)
-        if number_in(gold) is None:
-            return None
-        target = column(row, "generated_solution", str, self.name) if style == "solution" else boxed(gold)
-        identity = hashlib.sha256(problem.encode("utf-8", "surrogatepass")).hexdigest()[:24]
-        return Example(identity, self.prompt(problem), (gold,), target)
+        problem = _gsm8k(row) if _is_gsm8k(row) else _openmath(row, style)
+        if not problem.text.strip():
+            return LeftOut("empty question")
+        if not problem.gold.strip():
+            return LeftOut("empty gold answer")
+        if number_in(problem.gold) is None:
+            return LeftOut("gold answer is not a number")
+        target = problem.solution if style == "solution" and problem.solution is not None else boxed(problem.gold)
+        return Example(digest(problem.text)[:24], self.prompt(problem.text), (problem.gold,), target)
 
     def trivial(self, golds: Sequence[tuple[str, ...]]) -> str:
         """Return the lower median of the right numbers, which no other number beats in mean absolute difference."""
@@ -67,3 +86,22 @@ class OpenMath(Task):
     def plain(self, text: str) -> str | None:
         """Read a bare number."""
         return text.strip() if number_in(text) is not None else None
+
+
+def _openmath(row: Row, style: str) -> _Problem:
+    solution = column(row, "generated_solution", str) if style == "solution" else None
+    return _Problem(column(row, "problem", str), column(row, "expected_answer", str), solution)
+
+
+def _is_gsm8k(row: Row) -> bool:
+    return {"question", "answer"} <= row.keys() and not {"problem", "expected_answer"} & row.keys()
+
+
+def _gsm8k(row: Row) -> _Problem:
+    """The last line is `#### 1,234`; the lines before it work it out, with `<<48/2=24>>` for a calculator."""
+    worked, _, last = column(row, "answer", str).strip().rpartition("\n")
+    if not last.startswith(_GSM8K_GOLD):
+        raise DataError(f"column 'answer' does not end in a line '{_GSM8K_GOLD} NUMBER'")
+    gold = last.removeprefix(_GSM8K_GOLD).strip()
+    solution = "\n".join(filter(None, (_CALCULATOR.sub("", worked).rstrip(), boxed(gold))))
+    return _Problem(column(row, "question", str), gold, solution)

@@ -2,7 +2,6 @@ r"""SQuAD v2: spans of a passage, or no answer (Rajpurkar et al., 2018), by the 
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 import string
@@ -12,8 +11,8 @@ from functools import lru_cache
 from typing import ClassVar
 
 from tunescale_core.tasks.boxed import boxed, last_boxed
-from tunescale_core.tasks.columns import column, strings
-from tunescale_core.tasks.task import PARSE_RATE, Answer, Example, Law, Metric, Row, Task
+from tunescale_core.tasks.columns import column, digest, identity, strings
+from tunescale_core.tasks.task import PARSE_RATE, Answer, Example, Law, LeftOut, Metric, Row, Task
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b", re.UNICODE)
 _PUNCTUATION = set(string.punctuation)
@@ -98,15 +97,19 @@ class SquadV2(Task):
     trivial_rule: ClassVar[str] = "always abstain"
     judged: ClassVar[str] = "f1"
 
-    def example(self, row: Row, style: str) -> Example | None:  # noqa: ARG002  a row has no worked solution
+    def example(self, row: Row, style: str) -> Example | LeftOut:  # noqa: ARG002  a row has no worked solution
         """Ask about the passage; teach the first gold span, or the empty box."""
-        answers = column(row, "answers", dict, self.name)
-        gold = tuple(dict.fromkeys(strings(answers.get("text"), "answers.text", self.name)))
-        context, question = (column(row, name, str, self.name) for name in ("context", "question"))
+        answers = column(row, "answers", dict)
+        gold = tuple(dict.fromkeys(strings(answers.get("text"), "answers.text")))
+        context, question = (column(row, name, str) for name in ("context", "question"))
+        for text, reason in ((question, "empty question"), (context, "empty passage")):
+            if not text.strip():
+                return LeftOut(reason)
+        if not all(span.strip() for span in gold):
+            return LeftOut("empty gold answer")  # silence would be right of a question that has an answer
         user = f"Passage: {context}\nQuestion: {question}"
         target = boxed(gold[0] if gold else "")
-        group = hashlib.sha256(context.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-        return Example(str(row.get("id", "")), self.prompt(user), gold, target, group)
+        return Example(identity(row, user), self.prompt(user), gold, target, digest(context)[:16])
 
     def trivial(self, golds: Sequence[tuple[str, ...]]) -> str:  # noqa: ARG002  whatever is right
         """Abstain."""

@@ -36,6 +36,14 @@ class Example:
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """A data row that is not asked or learnt, and why."""
+
+    reason: str
+    """In few words, the same for all rows of its kind: rows are counted by it."""
+
+
+@dataclass(frozen=True)
 class Answer:
     """One scored question: what was accepted and what was said."""
 
@@ -112,15 +120,15 @@ class Task(ABC):
         return next((metric for metric in self.metrics if metric.name == name), None)
 
     @abstractmethod
-    def example(self, row: Row, style: str) -> Example | None:
-        """Return the example of a data row, or None where the task cannot ask it.
+    def example(self, row: Row, style: str) -> Example | LeftOut:
+        """Return the example of a data row, or why the task cannot ask it.
 
         Args:
             row: In the data set's own columns.
             style: What the target is: "answer" (the box alone) or "solution" (the row's own worked solution).
 
         Raises:
-            DataError: A column is missing or of the wrong kind.
+            DataError: A column is missing, of the wrong kind, or contradicts another.
         """
 
     @abstractmethod

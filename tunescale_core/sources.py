@@ -1,0 +1,261 @@
+"""Where rows come from: the hub, a file of one's own, a folder of files, or the embedded world."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+from tunescale_core.embedded.choices import FourWay, arc_row, draw_four_way
+from tunescale_core.embedded.passages import Passage, draw_passage, squad_row
+from tunescale_core.embedded.splits import SHARES, Split, drawn
+from tunescale_core.embedded.sums import Sum, draw_sum, openmath_row
+from tunescale_core.errors import DataError
+from tunescale_core.study import TaskData
+
+FORMATS = {".json": "json", ".jsonl": "json", ".csv": "csv", ".parquet": "parquet"}
+EMBEDDED = "embedded"
+Purpose = Literal["train", "eval", "dev"]
+Fields = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Rows, and what an error calls the place they come from."""
+
+    name: str
+    """`data file questions.jsonl`, say."""
+    rows: Iterable[Fields]
+    skip: int = 0
+    """Rows passed over first."""
+    endless: bool = False
+
+    def numbered(self) -> Iterator[tuple[int, Fields]]:
+        """Yield the rows after the skipped ones, each with its place in the whole source, from 1."""
+        return islice(enumerate(self.rows, 1), self.skip, None)
+
+
+@dataclass(frozen=True)
+class _Declared:
+    """What a study says of the rows for one purpose."""
+
+    data: str
+    split: str
+    skip: int
+    config: str | None
+    revision: str | None
+
+
+def file_source(path: Path, skip: int = 0) -> Source:
+    """Open a data file.
+
+    Raises:
+        DataError: The file is missing or not of its format.
+    """
+    return Source(f"data file {path}", read_file(path), skip)
+
+
+def source_of(data: TaskData, kind: str, purpose: Purpose, folder: Path, seed: int = 0) -> Source:
+    """Open what a study takes its rows from for a purpose; embedded rows are drawn by `seed`.
+
+    Args:
+        data: As the study declares it.
+        kind: Which task the rows are for.
+        purpose: Training, evaluation, or the choice of a recipe.
+        folder: Where relative paths start.
+        seed: Of the embedded source.
+
+    Raises:
+        DataError: The source cannot be read, or the study names none for this purpose.
+    """
+    wanted = _declared(data, purpose)
+    path = folder / wanted.data
+    if wanted.data == EMBEDDED:
+        rows = embedded_rows(kind, _embedded_split(wanted.split), seed)
+        return Source("the embedded source", rows, wanted.skip, endless=True)
+    if Path(wanted.data).suffix in FORMATS:
+        return file_source(path, wanted.skip)
+    if path.is_dir():
+        return file_source(split_file(path, wanted.split), wanted.skip)
+    return Source(f"data set {_title(wanted)}", _hub_rows(wanted), wanted.skip)
+
+
+def has_dev(data: TaskData) -> bool:
+    """Tell whether there are rows for the choice of a recipe: the embedded source has its own split."""
+    return data.dev_split is not None or (data.dev_data or data.data) == EMBEDDED or _is_file(data.dev_data)
+
+
+def embedded_rows(kind: str, split: Split, seed: int) -> Iterator[dict[str, Any]]:
+    """Yield rows of a miniature task without end, no question twice."""
+    streams = {
+        "arc": lambda: ((arc_row(e), e.content()) for e in drawn(draw_four_way, FourWay.content, split, seed)),
+        "openmath": lambda: ((openmath_row(e), e.problem) for e in drawn(draw_sum, Sum.content, split, seed)),
+        "squad_v2": lambda: ((squad_row(e), e.content()) for e in drawn(draw_passage, Passage.content, split, seed)),
+    }
+    seen: set[str] = set()
+    for row, content in streams[kind]():
+        if content not in seen:
+            seen.add(content)
+            yield row
+
+
+def split_file(folder: Path, split: str) -> Path:
+    """Return the file of a data folder that holds a split, as `train.jsonl` holds train.
+
+    Raises:
+        DataError: There is none, or more than one.
+    """
+    found = sorted(file for file in folder.iterdir() if file.stem == split and file.suffix in FORMATS)
+    if len(found) != 1:
+        names = ", ".join(file.name for file in found) or "none"
+        raise DataError(
+            f"data folder {folder} must hold exactly one {split} file ({', '.join(FORMATS)}); it holds {names}"
+        )
+    return found[0]
+
+
+def read_file(path: Path) -> Iterator[Fields]:
+    """Yield the rows of a JSON, JSONL, CSV or Parquet file in the data set's own columns.
+
+    SQuAD's nested layout (`{"data": [{"paragraphs": …}]}`) is read too.
+
+    Raises:
+        DataError: The file is missing or not of its format.
+    """
+    if not path.is_file():
+        raise DataError(f"data file {path} does not exist")
+    try:
+        return iter(_read(path))
+    except (ValueError, OSError, KeyError, TypeError) as error:
+        kind = "" if type(error) is ValueError else f"{type(error).__name__}: "
+        reason = f"{kind}{' '.join(str(error).split())}"
+        raise DataError(f"data file {path} cannot be read as {path.suffix[1:]}: {reason}") from error
+
+
+def _declared(data: TaskData, purpose: Purpose) -> _Declared:
+    if purpose == "train":
+        return _Declared(data.data, data.train_split, 0, data.config, data.revision)
+    if purpose == "eval":
+        return _apart(data, data.eval_data, data.eval_split, data.skip, data.eval_config)
+    if not has_dev(data):
+        raise DataError(
+            f"{data.dev_data or data.data} has no development rows: a search for a learning rate needs dev_split "
+            "(and dev_data where they lie elsewhere), apart from what is evaluated"
+        )
+    return _apart(data, data.dev_data, data.dev_split or "dev", data.dev_skip, data.dev_config)
+
+
+def _apart(data: TaskData, other: str | None, split: str, skip: int, config: str | None) -> _Declared:
+    """Rows from `other`, or from a split of the training data where there is none."""
+    if other is None:
+        return _Declared(data.data, split, skip, config or data.config, data.revision)
+    return _Declared(other, split, skip, config, None)
+
+
+def _is_file(data: str | None) -> bool:
+    return data is not None and Path(data).suffix in FORMATS
+
+
+def _embedded_split(split: str) -> Split:
+    for known in SHARES:
+        if split == known:
+            return known
+    raise DataError(f"the embedded source has no split {split!r}; it has {', '.join(sorted(set(SHARES)))}")
+
+
+def _title(wanted: _Declared) -> str:
+    return f"{wanted.data} ({wanted.config or 'default'}, split {wanted.split})"
+
+
+def _read(path: Path) -> Iterable[Fields]:
+    if path.suffix == ".parquet":
+        from pyarrow import parquet
+
+        rows: list[Fields] = parquet.read_table(path).to_pylist()
+        return rows
+    if path.suffix == ".csv":
+        import pandas as pd
+
+        table: list[Fields] = pd.read_csv(path, dtype=str, keep_default_na=False).to_dict("records")
+        return table
+    return _json_rows(path.read_text(encoding="utf-8-sig"))
+
+
+def _json_rows(text: str) -> list[Fields]:
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        content = _json_lines(text, error)
+    if isinstance(content, dict) and isinstance(content.get("data"), list):
+        content = list(_squad_rows(content["data"])) if _nested(content["data"]) else content["data"]
+    rows = content if isinstance(content, list) else [content]
+    for number, row in enumerate(rows, 1):
+        if not isinstance(row, dict):
+            raise ValueError(f"row {number} is {type(row).__name__}, not an object")  # noqa: TRY004  as of other faults
+    return rows
+
+
+def _json_lines(text: str, as_a_whole: json.JSONDecodeError) -> list[Any]:
+    """A value a line; where not even the first is one, the text was meant as a whole and `as_a_whole` is its fault."""
+    values: list[Any] = []
+    for number, line in enumerate(text.split("\n"), 1):  # splitlines would break texts at U+2028
+        if not line.strip():
+            continue
+        try:
+            values.append(json.loads(line))
+        except json.JSONDecodeError as error:
+            if not values:
+                raise as_a_whole from None
+            fault = f"row {len(values) + 1} (line {number}) is not JSON: {error.msg} at column {error.colno}"
+            raise ValueError(fault) from error
+    return values
+
+
+def _nested(articles: list[Any]) -> bool:
+    return bool(articles) and isinstance(articles[0], dict) and "paragraphs" in articles[0]
+
+
+def _squad_rows(articles: list[Fields]) -> Iterator[Fields]:
+    asked = (
+        (article, paragraph, question)
+        for article in articles
+        for paragraph in article["paragraphs"]
+        for question in paragraph["qas"]
+    )
+    for number, (article, paragraph, question) in enumerate(asked, 1):
+        try:
+            row = _squad_row(article, paragraph, question)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"row {number} is not in SQuAD's layout: {type(error).__name__}: {error}") from error
+        yield row
+
+
+def _squad_row(article: Fields, paragraph: Fields, question: Fields) -> Fields:
+    return {
+        "id": question["id"],
+        "title": article.get("title", ""),
+        "context": paragraph["context"],
+        "question": question["question"],
+        "answers": {
+            "text": [answer["text"] for answer in question["answers"]],
+            "answer_start": [answer.get("answer_start") for answer in question["answers"]],
+        },
+    }
+
+
+def _hub_rows(wanted: _Declared) -> Iterable[Fields]:
+    import datasets
+
+    try:
+        return datasets.load_dataset(  # type: ignore[no-any-return]
+            wanted.data, wanted.config, split=wanted.split, revision=wanted.revision
+        )
+    except Exception as error:  # the hub's client, its file systems and its builders raise dozens of kinds
+        raise DataError(
+            f"data set {_title(wanted)} cannot be loaded: "
+            f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason given'}; "
+            "check the name and the network, or give a local file as data"
+        ) from error
