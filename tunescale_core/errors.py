@@ -20,6 +20,10 @@ class ModelError(TuneScaleError):
     """A model cannot be opened."""
 
 
+class EndpointError(TuneScaleError):
+    """A server cannot be reached, lets nobody in, lacks the model, or does not answer as one should."""
+
+
 class StoreError(TuneScaleError):
     """A checkpoint folder is not what its manifest says."""
 

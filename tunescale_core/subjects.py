@@ -19,6 +19,7 @@ from tunescale_core.checkpoints import (
 from tunescale_core.data import Examples, load_examples
 from tunescale_core.decoding.completion import Decoder
 from tunescale_core.decoding.decoder import EagerDecoder
+from tunescale_core.decoding.remote import EndpointDecoder
 from tunescale_core.decoding.static import StaticDecoder
 from tunescale_core.grid import Cell, Variant, task_kind
 from tunescale_core.models import Base, Opened, device, open_adapted, open_model, resolve, tokenizer_of
@@ -114,11 +115,9 @@ class Subjects:
         return Subject(kind(opened, protocol), built, serving.batch)
 
     def _endpoint(self, variant: Variant, built: Built, serving: Serving, protocol: Protocol) -> Decoder:
-        from tunescale_core.decoding.endpoint import Endpoint
-
         called = serving.model.replace("{variant}", variant.id).replace("{path}", str(built.model.resolve()))
         self._open = None
-        return Endpoint(serving, called, protocol, tokenizer_of(built.model))
+        return EndpointDecoder(serving, called, protocol, tokenizer_of(built.model))
 
     def _opened(self, variant: Variant, built: Built, *, adapted: bool) -> Opened:
         place = (variant, adapted)

@@ -24,13 +24,8 @@ footprints = st.builds(
 def test_the_recipe_taken_literally() -> None:
     """A literal plan is the recipe's own batch, accumulation and checkpointing."""
     plan = Plan.literal(Method())
-    assert (plan.training, plan.micro_batch, plan.accumulation, plan.activation_checkpointing) == (
-        "literal",
-        1,
-        8,
-        True,
-    )
-    assert plan.padding == "none"
+    assert (plan.training, plan.micro_batch, plan.accumulation) == ("literal", 1, 8)
+    assert (plan.activation_checkpointing, plan.padding) == (True, "none")
     assert Plan.literal(Method(batch=4, accumulation=2)).padding == "longest"
 
 
@@ -55,7 +50,7 @@ def test_with_memory_to_spare_a_step_is_one_batch() -> None:
     ],
 )
 def test_less_memory_gives_smaller_plans(memory: int, cut: tuple[int, bool, str]) -> None:
-    """The first plan is the fastest whose prediction fits with the margin; where none does, the one that takes least."""
+    """The first plan is the fastest that is predicted to fit with the margin, or else the one that takes least."""
     plan = next(plans(Method(), FOOTPRINT, memory))
     assert (plan.micro_batch, plan.activation_checkpointing, plan.padding) == cut
 

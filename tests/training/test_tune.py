@@ -47,9 +47,7 @@ def every_plan() -> Iterator[Plan]:
 
 @pytest.mark.parametrize("settings", [FULL, LORA], ids=["full", "lora"])
 def test_every_plan_learns_the_literal_loops_curve(settings: Method, tmp_path: Path) -> None:
-    """In fp32 the loss of each step is the literal loop's to 1e-4 under every plan, dropout 0.1 and a short last step
-    among it, and the loop does learn.
-    """
+    """In fp32 each step's loss is the literal loop's to 1e-4 under every plan, with dropout and a short last step."""
     literal = curve(settings, Plan.literal(settings), tmp_path)
     assert len(literal) == 3
     assert literal[0] - literal[-1] > 0.01
@@ -82,7 +80,7 @@ def test_running_out_of_memory_falls_back(tmp_path: Path, monkeypatch: pytest.Mo
 def test_no_plan_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where not even the smallest plan fits, the error says what was tried and what to do."""
     monkeypatch.setattr(tuning, "_run", lambda *_: (_ for _ in ()).throw(MemoryError()))
-    with pytest.raises(TrainingError, match="ran out of memory at 8 × 1, then at .*: use a shorter max_length"):
+    with pytest.raises(TrainingError, match=r"ran out of memory at 8 × 1, then at .*: use a shorter max_length"):
         tune(lesson(FULL), tmp_path, Progress(), "planned")
 
 
@@ -159,9 +157,7 @@ def test_anything_peft_configures_trains_and_merges(name: str, tmp_path: Path) -
 
 
 def test_a_merged_qlora_is_what_training_saw(tmp_path: Path) -> None:
-    """The merged 4-bit model differs from the full-precision base by the 4-bit rounding of the weights it was trained
-    on, not by that of the sum.
-    """
+    """A merged 4-bit model holds the weights as training saw them: the base's, rounded to 4 bits, and the adapter."""
     from safetensors.torch import load_file
 
     settings = Method.model_validate({"learning_rate": 1e-9, **ADAPTERS["qlora"]})

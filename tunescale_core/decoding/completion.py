@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -64,6 +64,3 @@ class Decoder(Protocol):
 
     def completions(self, call: Call) -> list[Completion]:
         """Return what a finished call said, in the order of its prompts."""
-
-    def batched(self, prompts: Sequence[Prompt], size: int) -> Iterator[tuple[int, Completion]]:
-        """Yield (place, completion) for each prompt, untimed, in any order."""

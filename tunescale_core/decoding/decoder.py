@@ -162,7 +162,7 @@ def prompt_limit(opened: Opened, protocol: Protocol) -> int:
             f"max_new_tokens = {protocol.max_new_tokens} leaves no room for a prompt in the model's window of {window} "
             "tokens: lower it"
         )
-    return min(left, protocol.max_prompt_tokens or left)
+    return min(int(left), protocol.max_prompt_tokens or int(left))
 
 
 @dataclass

@@ -1,0 +1,392 @@
+"""Asking a server: the real one says what eager decoding says, and a faulty one says clearly what it lacks."""
+
+import contextlib
+import json
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.playing import STREAM, Played, Reply, listing, playing, streamed
+from tests.serving import Served, serving
+from tunescale_core.data import load_examples
+from tunescale_core.decoding import endpoint
+from tunescale_core.decoding.completion import Completion
+from tunescale_core.decoding.endpoint import Endpoint
+from tunescale_core.errors import EndpointError
+from tunescale_core.models import Opened, open_model, resolve
+from tunescale_core.study import Model, Protocol, Thinking, load
+from tunescale_core.tasks.task import Message
+
+LIMIT = 120
+HI = ({"role": "user", "content": "Hi"},)
+FOLDER = resolve(Model(source="embedded:mini-small"), Path()).folder
+
+
+def words(text: str) -> int:
+    return len(text.split())
+
+
+def asker(url: str, **options: Any) -> Endpoint:
+    return Endpoint(url, **{"model": "tiny", "max_new_tokens": LIMIT, "count": words, **options})
+
+
+def complaint(action: Any, *args: object) -> str:
+    """Return what an error says, which is one line."""
+    with pytest.raises(EndpointError) as caught:
+        action(*args)
+    assert len(str(caught.value).splitlines()) == 1
+    return str(caught.value)
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Played]:
+    """Return a server that lists two models; nobody waits between tries."""
+    monkeypatch.setattr(endpoint, "WAITS", (0.0, 0.0))
+    with playing() as played:
+        played.replies["/models"] = [listing("tiny", "big")]
+        yield played
+
+
+def answered(server: Played, *replies: Reply, **options: Any) -> Completion:
+    server.replies["/chat/completions"] = list(replies)
+    return asker(server.url, **options).ask(HI)
+
+
+def test_a_request_asks_for_greedy_decoding_and_usage(server: Played) -> None:
+    """A request streams at temperature 0 with the limit and usage, and says nothing of thinking unless told to."""
+    for thinking in ("free", "on", "off"):
+        answered(server, streamed({"content": "yes"}), thinking=thinking)
+    free = server.asked[0]
+    assert free == {
+        "model": "tiny",
+        "messages": list(HI),
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        "temperature": 0,
+        "max_tokens": LIMIT,
+    }
+    assert [{**free, "chat_template_kwargs": {"enable_thinking": on}} for on in (True, False)] == server.asked[1:]
+
+
+def test_usage_counts_the_tokens(server: Played) -> None:
+    """The tokens are the server's own count where it gives one."""
+    one = answered(server, streamed({"role": "assistant"}, {"content": "so "}, {"content": "it is"}, usage=17))
+    assert (one.text, one.tokens, one.finish, one.reasoning_tokens) == ("so it is", 17, "stop", 0)
+
+
+@pytest.mark.parametrize(("finish", "tokens"), [("stop", 4), ("length", 3)])
+def test_without_usage_the_text_is_counted(server: Played, finish: str, tokens: int) -> None:
+    """Tokens are counted where the server gives no usage; an end marker counts as one, a limit as none."""
+    one = answered(server, streamed({"content": "so it is"}, finish=finish))
+    assert (one.tokens, one.finish) == (tokens, finish)
+
+
+@pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
+def test_a_thought_goes_back_in_front(server: Played, name: str) -> None:
+    """Thought that the server took out of the text stands before it again, and its tokens are counted."""
+    one = answered(server, streamed({name: "hm "}, {name: "well"}, {"content": "\n\nyes"}, usage=9))
+    assert (one.text, one.reasoning_tokens) == ("<think>hm well</think>\n\nyes", 2)
+
+
+def test_a_blank_thought_is_the_prompts(server: Played) -> None:
+    """A blank thought that the server sends back from its prompt is no part of the text, nor its first token."""
+    assert answered(server, streamed({"reasoning_content": "\n\n"}, {"content": "\n\nyes"})).text == "yes"
+    said = endpoint._Said()
+    for at, delta in enumerate(({"reasoning_content": "\n\n"}, {"content": "\n\nyes"})):
+        said.take(chunk(delta), float(at))
+    assert said.first == 1.0
+
+
+def chunk(delta: dict[str, str]) -> Any:
+    """Return a chunk as the package hands it over."""
+    from openai.types.chat import ChatCompletionChunk
+
+    choices = [{"index": 0, "delta": delta}]
+    return ChatCompletionChunk.model_validate(
+        {"id": "", "created": 0, "model": "tiny", "object": "chat.completion.chunk", "choices": choices}
+    )
+
+
+def test_an_empty_answer_begins_where_it_ends(server: Played) -> None:
+    """An answer of nothing but its end has a first token all the same."""
+    one = answered(server, streamed(usage=1))
+    assert (one.text, one.tokens) == ("", 1)
+    assert 0 < (one.first_token_seconds or 0) < (one.seconds or 0)
+
+
+def test_a_failure_is_not_timed(server: Played) -> None:
+    """An answer that took a second try has the seconds of that try alone."""
+    one = answered(server, Reply("busy", 503, pause=1.0), streamed({"content": "yes"}))
+    assert one.seconds is not None
+    assert one.seconds < 1.0
+    assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        (Reply("<html>\nHi</html>", kind="text/html"), "no OpenAI-compatible API: a chat completion is answered with"),
+        (Reply('{"choices": []}'), "answered with application/json, not with a stream"),
+        (Reply("data: {no json\n\n", kind=STREAM), "its answer is not JSON"),
+        (streamed({"content": "so"}, finish=None), "breaks off an answer (it ends without a finish reason)"),
+        (streamed({"content": "so"}, missing=9), "breaks off an answer (peer closed connection"),
+        (Reply('data: {"error": {"message": "out of\\nmemory"}}\n\n', kind=STREAM), "answers: out of memory"),
+        (Reply("no\nroom", 500), "fails 3 times in a row (HTTP 500): no room; its log"),
+        (Reply("slow down", 429), "fails 3 times in a row (HTTP 429)"),
+        (Reply('{"error": {"message": "too long"}}', 400), "'tiny' (HTTP 400): too long"),
+        (Reply('{"detail": "pinned to x"}', 400), "'tiny' (HTTP 400): pinned to x"),
+        (Reply("{}", 401), "does not let us in (HTTP 401): set api_key_env"),
+    ],
+)
+def test_a_faulty_answer_is_one_clear_line(server: Played, reply: Reply, expected: str) -> None:
+    """Whatever is wrong with an answer, one line names the server and what it did."""
+    server.replies["/chat/completions"] = [reply]
+    said = complaint(asker(server.url).ask, HI)
+    assert said.startswith(server.url)
+    assert expected in said
+
+
+def test_a_late_answer_is_not_waited_for(server: Played) -> None:
+    """A server that takes longer than the timeout over an answer is said to."""
+    server.replies["/chat/completions"] = [streamed({"content": "yes"}, pause=0.3)]
+    assert "takes longer than 0.1 s over an answer" in complaint(asker(server.url, timeout=0.1).ask, HI)
+
+
+def test_the_timeout_is_the_whole_answers(server: Played) -> None:
+    """A server that says a word now and then does not put the timeout off."""
+    server.replies["/chat/completions"] = [streamed({"content": "yes"}, pause=0.1)]
+    asking = asker(server.url)
+    asking.timeout = 0.05
+    assert "takes longer than 0.05 s" in complaint(asking.ask, HI)
+
+
+def test_nobody_there() -> None:
+    """Where no server listens, the error says so and that it was refused."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
+    for action in (asker(url).check, lambda: asker(url).ask(HI)):
+        said = complaint(action)
+        assert said.startswith(f"no server answers at {url} (")
+        assert "refused" in said
+
+
+def test_nobody_takes_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host that takes no connection is given up on long before an answer's timeout, and said to be absent."""
+    monkeypatch.setattr(endpoint, "CONNECTING", 0.2)
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, contextlib.ExitStack() as waiting:
+        for _ in range(3):
+            queued = waiting.enter_context(socket.socket())
+            queued.setblocking(False)  # noqa: FBT003  the standard library's own
+            queued.connect_ex(full.getsockname())
+        url = f"http://127.0.0.1:{full.getsockname()[1]}/v1"
+        assert complaint(asker(url).ask, HI).startswith(f"no server answers at {url} (")
+
+
+def test_a_listed_model_is_not_asked(server: Played) -> None:
+    """A check asks for the models, and for nothing more where the model is among them."""
+    asker(server.url).check()
+    assert server.asked == []
+
+
+def test_an_unlisted_model_says_one_token(server: Played) -> None:
+    """A model that answers passes a check although no list names it."""
+    server.replies["/chat/completions"] = [streamed({"content": "yes"}, finish="length")]
+    asker(server.url, model="hidden").check()
+    assert [one["max_tokens"] for one in server.asked] == [1]
+
+
+@pytest.mark.parametrize("status", [404, 500])
+def test_a_server_that_cannot_list_is_asked(server: Played, status: int) -> None:
+    """A check passes where the model answers although the list of models does not."""
+    server.replies = {"/models": [Reply("no", status)], "/chat/completions": [streamed({"content": "yes"})]}
+    asker(server.url).check()
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("models", "expected"),
+    [
+        (listing("tiny", "big"), "has no model 'other': name one that it lists (tiny, big)"),
+        (listing("other"), "lists the model 'other' but has no chat completions"),
+        (listing(), "has no model 'other': name one that it lists (none at all)"),
+        (Reply("{}", 404), "has neither chat completions nor models: correct the URL"),
+    ],
+)
+def test_a_missing_model_is_told_from_a_wrong_url(server: Played, models: Reply, expected: str) -> None:
+    """A 404 names the models there are, or says that the URL is wrong."""
+    server.replies["/models"] = [models]
+    assert expected in complaint(asker(server.url, model="other").ask, HI)
+
+
+@pytest.mark.parametrize(
+    "reply", [Reply("<html></html>", kind="text/html"), Reply("{}"), Reply("[1]"), Reply("no json")]
+)
+def test_a_page_is_no_server(server: Played, reply: Reply) -> None:
+    """A check of something that lists no models says that it is no such API."""
+    server.replies["/models"] = [reply]
+    assert "is no OpenAI-compatible API" in complaint(asker(server.url).check)
+
+
+def test_a_key_comes_from_its_variable_alone(server: Played, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The key is read at the call, sent to the server, and kept nowhere; OPENAI_API_KEY goes nowhere uncalled."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-other")
+    asker(server.url).check()
+    asking = asker(server.url, api_key_env="TINY_KEY")
+    assert "TINY_KEY, which is not set" in complaint(asking.check)
+    monkeypatch.setenv("TINY_KEY", "sk-secret")
+    asking.check()
+    assert server.keys == ["Bearer none", "Bearer sk-secret"]
+    assert "sk-secret" not in str(vars(asking))
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refused_key_is_named_not_shown(server: Played, monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+    """A server that refuses the key leaves an error with the variable's name."""
+    monkeypatch.setenv("TINY_KEY", "sk-secret")
+    server.replies["/models"] = [Reply('{"error": {"message": "sk-secret is wrong"}}', status)]
+    said = complaint(asker(server.url, api_key_env="TINY_KEY").check)
+    assert f"does not let us in (HTTP {status}): set TINY_KEY" in said
+    assert "sk-secret" not in said
+
+
+def test_a_server_that_repeats_the_key_is_not_quoted(server: Played, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key in a server's own words is blotted out."""
+    monkeypatch.setenv("TINY_KEY", "sk-secret")
+    server.replies["/chat/completions"] = [Reply('{"error": {"message": "sk-secret has no credit"}}', 400)]
+    assert "*** has no credit" in complaint(asker(server.url, api_key_env="TINY_KEY").ask, HI)
+
+
+def test_a_password_in_the_url_is_refused() -> None:
+    """A URL, which stands in records, holds no secret; nor does the error."""
+    assert "hush" not in complaint(asker, "http://me:hush@127.0.0.1/v1")
+
+
+def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where openai is not installed, the error says what to install."""
+    monkeypatch.setitem(sys.modules, "openai", None)
+    assert "pip install 'tunescale[endpoint]'" in complaint(lambda: asker("http://127.0.0.1/v1"))
+
+
+def test_what_asking_needs_is_imported_before() -> None:
+    """The package is imported neither with ours nor within a timed request, but in between."""
+    program = (
+        "import sys; from tunescale_core.decoding.endpoint import Endpoint; print('openai' in sys.modules);"
+        "Endpoint('http://127.0.0.1/v1', 'tiny', max_new_tokens=1, count=len);"
+        "print('openai.resources.chat.completions' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["False", "True"]
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_requests_overlap(server: Played, size: int) -> None:
+    """As many requests as asked for are under way at once, and no more; each has its own seconds, places are kept."""
+    server.replies["/chat/completions"] = [streamed({"content": "yes"}, pause=0.2)]
+    ones = list(asker(server.url).together([HI] * 4, size))
+    assert server.most == size
+    assert [place for place, _ in ones] == [0, 1, 2, 3]
+    assert all(one.seconds is not None and one.seconds > 0.2 for _, one in ones)
+
+
+def test_one_failure_ends_the_rest(server: Played) -> None:
+    """After a failed request no more are sent."""
+    server.replies["/chat/completions"] = [Reply("{}", 400)]
+    assert "HTTP 400" in complaint(lambda: list(asker(server.url).together([HI] * 50, 2)))
+    assert len(server.asked) < 10
+
+
+@pytest.fixture(scope="module")
+def server_of_mini(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Run a server of the small embedded model, which samples unless told not to."""
+    folder = tmp_path_factory.mktemp("serve")
+    model = shutil.copytree(FOLDER, folder / "model")
+    config = json.loads((model / "generation_config.json").read_text())
+    (model / "generation_config.json").write_text(json.dumps({**config, "do_sample": True, "temperature": 5.0}))
+    with serving(model, folder) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def opened() -> Iterator[Opened]:
+    """Return what is served, opened here; on one thread as there, since two wait for each other on busy cores."""
+    import torch
+
+    before = torch.get_num_threads()
+    yield open_model(FOLDER, Protocol(dtype="float32", threads=1))
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def questions() -> list[tuple[Message, ...]]:
+    """Return six of the embedded study's questions, two a task."""
+    return [
+        example.messages
+        for task in ("arc", "openmath", "squad_v2")
+        for example in load_examples(load("mini"), task, "eval").rows[:2]
+    ]
+
+
+def eager(opened: Opened, questions: list[tuple[Message, ...]], thinking: Thinking = "free") -> list[Completion]:
+    decoder = EagerDecoder(opened, Protocol(max_new_tokens=LIMIT, thinking=thinking))
+    calls = [decoder.prepare([messages]) for messages in questions]
+    for call in calls:
+        decoder.run(call)
+    return [decoder.completions(call)[0] for call in calls]
+
+
+def served(opened: Opened, server_of_mini: Served, **options: Any) -> Endpoint:
+    count = EagerDecoder(opened, Protocol(max_new_tokens=LIMIT)).reader.count
+    return asker(server_of_mini.url, **{"model": server_of_mini.model, "count": count, **options})
+
+
+def alike(one: Completion) -> tuple[object, ...]:
+    return one.text, one.tokens, one.finish, one.reasoning_tokens
+
+
+@pytest.mark.slow
+def test_a_server_says_what_eager_decoding_says(
+    server_of_mini: Served, opened: Opened, questions: list[tuple[Message, ...]]
+) -> None:
+    """In fp32, a server's greedy answers are eager decoding's token for token, alone and several at a time."""
+    expected = [alike(one) for one in eager(opened, questions)]
+    assert len({text for text, *_ in expected}) > 3
+    asking = served(opened, server_of_mini)
+    asking.check()
+    alone = [asking.ask(messages) for messages in questions]
+    together = dict(asking.together(questions, 3))
+    assert [alike(one) for one in alone] == expected
+    assert [alike(together[place]) for place in range(len(questions))] == expected
+    for one in (*alone, *together.values()):
+        assert 0 < (one.first_token_seconds or 0) < (one.seconds or 0)
+        assert one.tokens > 0
+
+
+@pytest.mark.slow
+def test_thinking_off_reaches_the_chat_template(
+    server_of_mini: Served, opened: Opened, questions: list[tuple[Message, ...]]
+) -> None:
+    """Told not to think, a server says what eager decoding says after a prompt with a blank thought."""
+    asking = served(opened, server_of_mini, thinking="off")
+    said = [alike(asking.ask(messages)) for messages in questions]
+    assert said == [alike(one) for one in eager(opened, questions, "off")]
+
+
+@pytest.mark.slow
+def test_a_served_limit_ends_an_answer(
+    server_of_mini: Served, opened: Opened, questions: list[tuple[Message, ...]]
+) -> None:
+    """An answer that reaches the limit has that many tokens and says that its length ended it."""
+    one = served(opened, server_of_mini, max_new_tokens=2).ask(questions[2])
+    assert (one.tokens, one.finish) == (2, "length")
+
+
+@pytest.mark.slow
+def test_a_server_with_another_model_says_so(server_of_mini: Served, opened: Opened) -> None:
+    """A check for a model that a real server does not hold ends in one line that names it."""
+    assert "'other'" in complaint(served(opened, server_of_mini, model="other").check)

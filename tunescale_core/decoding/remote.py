@@ -1,0 +1,67 @@
+"""An endpoint as one way of serving a variant: requests instead of calls, each timed as its sender sees it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tunescale_core.decoding.completion import REMOTE, Call, Completion, Prompt
+from tunescale_core.decoding.endpoint import Endpoint
+from tunescale_core.errors import EndpointError
+from tunescale_core.study import Protocol, Serving
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+class EndpointDecoder:
+    """Asks a server for a variant's answers; several prompts of one call are as many requests at once."""
+
+    device = REMOTE
+
+    def __init__(self, serving: Serving, called: str, protocol: Protocol, tokenizer: PreTrainedTokenizerBase) -> None:
+        """Find the server.
+
+        Args:
+            serving: Where it is.
+            called: What it calls the model.
+            protocol: How answers are made.
+            tokenizer: Of the variant, to count what the server does not.
+
+        Raises:
+            EndpointError: It cannot be asked; one line says why and what to do.
+        """
+        if protocol.min_new_tokens:
+            raise EndpointError("min_new_tokens cannot be asked of an endpoint: leave it out, or serve otherwise")
+        self._tokenizer = tokenizer
+        self.endpoint = Endpoint(
+            serving.url or "",
+            called,
+            max_new_tokens=protocol.max_new_tokens,
+            count=self._count,
+            thinking=protocol.thinking,
+            api_key_env=serving.api_key_env,
+        )
+        self.endpoint.check()
+
+    def prepare(self, prompts: Sequence[Prompt]) -> Call:
+        """Take prompts as they are: the server has the chat template."""
+        return Call(tuple(prompts))
+
+    def run(self, call: Call) -> None:
+        """Ask everything at once; the call's seconds are until the last answer is whole."""
+        began = time.perf_counter()
+        call.output = [completion for _, completion in self.endpoint.together(call.prompts, len(call.prompts))]
+        call.seconds = time.perf_counter() - began
+        firsts = [one.first_token_seconds for one in call.output if one.first_token_seconds is not None]
+        call.first_token_seconds = min(firsts) if firsts else None
+
+    def completions(self, call: Call) -> list[Completion]:
+        """Return what a finished call said, each answer with its own seconds."""
+        if call.output is None:
+            raise RuntimeError("the call has not been run")
+        return list(call.output)
+
+    def _count(self, text: str) -> int:
+        return len(list(self._tokenizer(text, add_special_tokens=False).input_ids))
