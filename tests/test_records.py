@@ -142,7 +142,7 @@ def test_another_schema_is_refused(tmp_path: Path) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | {"schema_version": 1}))
     with pytest.raises(RecordError) as caught:
         read(path)
-    assert str(caught.value) == f"record {path} has schema 1, this version reads 2; measure it again"
+    assert str(caught.value) == f"record {path} has schema 1, this version reads 3; measure it again"
 
 
 def test_damaged_records_are_refused(tmp_path: Path) -> None:

@@ -71,6 +71,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     for option, (_, _, text) in COUNTS.items():
         group.addoption(option, metavar="N", type=int, help=f"{text}, instead of the study's own")
+    group.addoption(
+        "--training",
+        choices=("planned", "literal"),
+        help="planned: a training step is cut as the memory at hand allows; literal: as the recipe is written",
+    )
+    group.addoption(
+        "--serving",
+        metavar="WAY[,WAY]",
+        help="measure these ways of serving beside eager: static, adapter, batch-8, static-batch-4, …",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -80,6 +90,10 @@ def pytest_configure(config: pytest.Config) -> None:
     for option, (table, key, _) in COUNTS.items():
         if (value := config.getoption(option)) is not None:
             overrides.setdefault(table, {})[key] = value
+    if config.getoption("--training"):
+        overrides.setdefault("study", {})["training"] = config.getoption("--training")
+    for name in filter(None, (config.getoption("--serving") or "").split(",")):
+        overrides.setdefault("serving", {})[name.strip()] = {}
     session = Session(config.getoption("--study") or "mini", Path(config.getoption("--store")), overrides)
     config.stash[SESSION] = session
     if config.getoption("--study") or overrides:
@@ -108,6 +122,20 @@ def pytest_pycollect_makeitem(collector: pytest.Module | pytest.Class, obj: obje
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave findings for the end, when there are records."""
     items.sort(key=lambda item: "expected_finding" in getattr(item, "fixturenames", ()))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Ask PEFT about a study's adapters before the first case runs, where that could go wrong."""
+    study = session.config.stash[SESSION].study
+    if study is None or session.config.option.collectonly or not session.items:
+        return
+    if any(method.peft or method.quantize for method in study.methods.values()):
+        from tunescale_core.training.recipe import check_methods
+
+        try:
+            check_methods(study)
+        except StudyError as error:
+            raise pytest.UsageError(f"study {study.name}: {error}") from None
 
 
 @pytest.fixture(scope="session")

@@ -295,10 +295,7 @@ class Study(Declared):
         if EAGER in self.serving:
             raise ValueError("serving.eager: eager is always measured and has no settings")
         for name, method in self.methods.items():
-            if name == "base" and method != Method():
-                raise ValueError("methods.base: an untuned model has no settings")
-            if name.startswith("lora") and method.adapter is None:
-                raise ValueError(f"methods.{name}: a LoRA needs ranks")
+            _check_named(name, method)
         for name, model in self.models.items():
             for wanted in model.methods or ():
                 if wanted != "base" and wanted not in self.methods:
@@ -310,10 +307,32 @@ class Study(Declared):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _fair(self) -> Study:
+        searched = {name: method.learning_rates for name, method in self.methods.items() if method.learning_rates}
+        for name, rates in searched.items():
+            first, others = next(iter(searched.items()))
+            if len(rates) != len(others):
+                raise ValueError(
+                    f"methods.{name}.learning_rates: {len(rates)} of them, but methods.{first} has {len(others)}: "
+                    "each method gets as many trials"
+                )
+        return self
+
     @property
     def name(self) -> str:
         """The study's name."""
         return self.study.name
+
+
+def _check_named(name: str, method: Method) -> None:
+    """Hold a method's name to what it is: what is called base, full or lora is that."""
+    if name == "base" and method != Method():
+        raise ValueError("methods.base: an untuned model has no settings")
+    if name.startswith("lora") and method.adapter is None:
+        raise ValueError(f"methods.{name}: a LoRA needs ranks")
+    if name.startswith("full") and method.adapter is not None:
+        raise ValueError(f"methods.{name}: full means that all weights are tuned; name an adapter otherwise")
 
 
 def locate(study: str) -> Path:

@@ -17,6 +17,7 @@ from tests.serving import Served, serving
 from tunescale_core.data import load_examples
 from tunescale_core.decoding import endpoint
 from tunescale_core.decoding.completion import Completion
+from tunescale_core.decoding.decoder import EagerDecoder
 from tunescale_core.decoding.endpoint import Endpoint
 from tunescale_core.errors import EndpointError
 from tunescale_core.models import Opened, open_model, resolve
