@@ -1,0 +1,123 @@
+"""docs/paper.md, held against the configurations that a run really makes."""
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tunescale_core.decoding.decoder import EagerDecoder
+from tunescale_core.grid import variants
+from tunescale_core.models import open_model, resolve
+from tunescale_core.study import Model, Protocol, Study, load
+from tunescale_core.training.recipe import adapter_config, sft_config
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "paper.md"
+SETTING = re.compile(r"`(?P<kind>SFTConfig|LoraConfig|GenerationConfig|Study)\.(?P<name>[^`]+)`")
+DEFAULTS = {"TRL's default", "PEFT's default"}
+
+
+@dataclass(frozen=True)
+class Stated:
+    """One row of the page."""
+
+    setting: str
+    value: str
+    why: str
+    source: str
+
+
+def rows() -> Iterator[Stated]:
+    for line in PAGE.read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        if len(cells) == 4 and cells[0] not in {"setting", "---"}:
+            yield Stated(*cells)
+
+
+ROWS = list(rows())
+CONFIGURED = [row for row in ROWS if SETTING.fullmatch(row.setting)]
+
+
+def value_of(text: str) -> Any:
+    return ast.literal_eval(text.strip("`"))
+
+
+@pytest.fixture(scope="module")
+def study() -> Study:
+    """The paper's study, its training taken literally."""
+    return load("paper", {"study": {"training": "literal"}})
+
+
+@pytest.fixture(scope="module")
+def generation() -> Any:
+    """What decoding hands to `generate()`: the paper's protocol on a small model whose window is large enough."""
+    opened = open_model(resolve(Model(source="embedded:mini-small"), Path()).folder, Protocol(dtype="float32"))
+    opened.model.generation_config.do_sample = True  # as Qwen3's own does
+    opened.model.generation_config.temperature = 0.6
+    opened.model.config.max_position_embeddings = 40960
+    return EagerDecoder(opened, load("paper").protocol).config
+
+
+def test_the_page_covers_the_paper() -> None:
+    """The page states at least forty settings, none twice, and each of its rows is complete."""
+    assert len(CONFIGURED) >= 40
+    assert len({row.setting for row in ROWS}) == len(ROWS)
+    assert all(row.why and row.source for row in ROWS)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.setting)
+def test_the_line_that_sets_it_is_there(row: Stated) -> None:
+    """Every row names a file and a line that stands in it, or a library's default."""
+    if row.source in DEFAULTS:
+        return
+    file, line = re.fullmatch(r"`([^`]+)`: `(.+)`", row.source).groups()  # type: ignore[union-attr]
+    assert line in (ROOT / file).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("row", [row for row in CONFIGURED if "SFTConfig" in row.setting], ids=lambda row: row.setting)
+def test_sft_config(row: Stated, study: Study, tmp_path: Path) -> None:
+    """Full fine-tuning and every LoRA reach TRL with the value that the page states."""
+    name = row.setting.strip("`").removeprefix("SFTConfig.")
+    tuned = [variant for variant in variants(study) if variant.settings is not None]
+    assert len(tuned) == 18
+    for variant in tuned:
+        assert variant.settings is not None
+        config = sft_config(variant.settings, variant.seed or 0, 5000, tmp_path)
+        assert getattr(config, name) == value_of(row.value), variant.id
+
+
+@pytest.mark.parametrize("row", [row for row in CONFIGURED if "LoraConfig" in row.setting], ids=lambda row: row.setting)
+def test_lora_config(row: Stated, study: Study) -> None:
+    """Every LoRA reaches PEFT with the value that the page states, each rank once a task."""
+    name = row.setting.strip("`").removeprefix("LoraConfig.")
+    configs: list[Any] = [adapter_config(one) for one in variants(study) if one.rank is not None]
+    found, stated = [getattr(config, name) for config in configs], value_of(row.value)
+    if name == "r":
+        assert found == stated * 3
+    else:
+        assert all((sorted(one) == sorted(stated) if isinstance(stated, list) else one == stated) for one in found)
+
+
+@pytest.mark.parametrize("row", [row for row in CONFIGURED if "Generation" in row.setting], ids=lambda row: row.setting)
+def test_generation_config(row: Stated, generation: Any) -> None:
+    """Decoding has the value that the page states, whatever the model's own configuration says."""
+    assert getattr(generation, row.setting.strip("`").removeprefix("GenerationConfig.")) == value_of(row.value)
+
+
+@pytest.mark.parametrize("row", [row for row in CONFIGURED if "`Study." in row.setting], ids=lambda row: row.setting)
+def test_study(row: Stated, study: Study) -> None:
+    """The study file resolves to the value that the page states."""
+    found: Any = study.model_dump()
+    name = row.setting.strip("`").removeprefix("Study.")
+    for model in study.models:  # a name may hold the dot that separates keys
+        name = name.replace(model, model.replace(".", "\0"))
+    path = name.split(".")
+    found = found["study"] if len(path) == 1 else found
+    for key in path:
+        found = found[key.replace("\0", ".")]
+    stated = value_of(row.value)
+    assert found == (tuple(stated) if isinstance(stated, list) else stated)
