@@ -11,7 +11,8 @@ import pytest
 from tests.making import line
 from tests.making import record as made
 from tunescale_core.checkpoints import TrainingCost
-from tunescale_core.estimate.costs import Device, estimates, training_bytes
+from tunescale_core.estimate.activations import footprint_of
+from tunescale_core.estimate.costs import Device, estimates, held_bytes, plan_of, training_bytes
 from tunescale_core.estimate.shapes import read_shape
 from tunescale_core.estimate.shown import estimate_table
 from tunescale_core.results import Results, from_record
@@ -20,8 +21,6 @@ from tunescale_core.tables.formats import as_csv
 
 SMALL = read_shape(Model(source="Qwen/Qwen3-0.6B"), Path())
 H200 = Device(4.8e12, 141e9)
-LOGITS = 1.556e9
-"""Bytes at one row of 1,024 tokens."""
 
 
 def paper() -> dict[str, object]:
@@ -30,12 +29,41 @@ def paper() -> dict[str, object]:
     return {one.variant: one for one in estimates(study, shapes, H200)}
 
 
+def state(settings: Method, rank: int | None = None) -> float:
+    """Return the bytes of training without what rows keep: at rows of no token."""
+    footprint = footprint_of(SMALL, settings, rank, 4)
+    return held_bytes(SMALL, settings, rank, 4) + footprint.gradient_bytes + footprint.moment_bytes
+
+
 def test_full_training_holds_sixteen_bytes_a_weight() -> None:
-    """Full tuning holds 16 bytes a weight and the logits, LoRA 4 a weight and 16 an adapter weight."""
-    assert training_bytes(SMALL, Method(), 0) == pytest.approx(16 * 596_049_920 + LOGITS, rel=1e-3)
+    """Full tuning holds 16 bytes a weight, LoRA 4 a weight and 16 an adapter weight, QLoRA half a byte a linear one."""
+    assert state(Method()) == 16 * 596_049_920
     lora = Method(ranks=(32,))
-    adapter = SMALL.adapter(lora, 32)
-    assert training_bytes(SMALL, lora, adapter) == pytest.approx(4 * 596_049_920 + 16 * 286_720 * 32 + LOGITS, rel=1e-3)
+    assert state(lora, 32) == 4 * 596_049_920 + 16 * 286_720 * 32
+    linear = 28 * sum(inputs * outputs for inputs, outputs in SMALL.modules.values())
+    quantised = lora.model_copy(update={"quantize": "4bit"})
+    assert state(lora, 32) - state(quantised, 32) == pytest.approx(3.48 * linear)
+
+
+def test_more_memory_takes_more_rows_at_once() -> None:
+    """A large card takes the whole effective batch at once, a small one a row at a time; each plan fits its card."""
+    for memory, short in (
+        (141e9, "8 × 1"),
+        (24e9, "2 × 4"),
+        (16e9, "8 × 1, checkpointing"),
+        (12e9, "1 × 8, checkpointing"),
+    ):
+        plan = plan_of(SMALL, Method(), None, memory, 2)
+        assert plan.short == short
+        assert training_bytes(SMALL, Method(), None, 2, plan) <= memory
+
+
+def test_bfloat16_keeps_less() -> None:
+    """Under autocast a step keeps less a token, beside a copy of the linear weights."""
+    plan = plan_of(SMALL, Method(), None, 141e9, 4)
+    assert training_bytes(SMALL, Method(), None, 2, plan) < training_bytes(SMALL, Method(), None, 4, plan)
+    copies = held_bytes(SMALL, Method(), None, 2) - held_bytes(SMALL, Method(), None, 4)
+    assert copies == pytest.approx(0.88e9, rel=0.01)
 
 
 def test_decoding_is_bounded_by_reading_the_weights() -> None:

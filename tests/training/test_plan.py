@@ -11,10 +11,11 @@ from tunescale_core.training import plan as planning
 from tunescale_core.training.plan import MARGIN, Footprint, Plan, memory_at_hand, plans
 
 PLENTY = 1 << 60
-FOOTPRINT = Footprint(state_bytes=1000, kept_bytes=100.0, checkpointed_bytes=20.0, longest=10)
+FOOTPRINT = Footprint(gradient_bytes=400, moment_bytes=600, kept_bytes=100.0, checkpointed_bytes=20.0, longest=10)
 footprints = st.builds(
     Footprint,
-    state_bytes=st.integers(0, 10**12),
+    gradient_bytes=st.integers(0, 10**12),
+    moment_bytes=st.integers(0, 10**12),
     kept_bytes=st.floats(1, 1e7),
     checkpointed_bytes=st.floats(1, 1e7),
     longest=st.integers(1, 4096),
@@ -39,11 +40,12 @@ def test_with_memory_to_spare_a_step_is_one_batch() -> None:
 @pytest.mark.parametrize(
     ("memory", "cut"),
     [
-        (10800, (8, False, "longest")),
-        (10799, (4, False, "sorted")),
+        (10320, (8, False, "longest")),
+        (10319, (4, False, "sorted")),
         (3600, (2, False, "sorted")),
         (3599, (8, True, "longest")),
-        (2160, (4, True, "sorted")),
+        (2640, (8, True, "longest")),
+        (2639, (4, True, "sorted")),
         (1680, (2, True, "sorted")),
         (1440, (1, True, "none")),
         (0, (1, True, "none")),
@@ -69,7 +71,7 @@ def test_every_plan_makes_the_same_step(footprint: Footprint, memory: int, batch
 def test_the_first_plan_fits_where_any_does(footprint: Footprint, memory: int) -> None:
     """The first plan is predicted to fit, with the margin, unless not one is."""
     first = next(plans(Method(), footprint, memory))
-    least = min(footprint.predicted(1, checkpointing=one) for one in (True, False))
+    least = min(footprint.predicted(n, 8 // n, checkpointing=one) for n in (1, 2, 4, 8) for one in (True, False))
     assert MARGIN * (first.predicted_bytes or 0) <= memory or MARGIN * least > memory
 
 

@@ -40,7 +40,7 @@ def curve(settings: Method, plan: Plan, tmp_path: Path) -> list[float]:
 
 
 def every_plan() -> Iterator[Plan]:
-    tight = Footprint(state_bytes=1, kept_bytes=2.0, checkpointed_bytes=1.0, longest=1)
+    tight = Footprint(gradient_bytes=1, moment_bytes=0, kept_bytes=2.0, checkpointed_bytes=1.0, longest=1)
     for memory in range(25):
         yield next(plans(FULL, tight, memory))
 

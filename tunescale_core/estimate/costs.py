@@ -1,9 +1,9 @@
 """Memory of training, time a token, cache and store of each variant, from shapes alone.
 
-Training holds weights, gradients and Adam's two moments: 16 bytes a trained weight in fp32, as TuneScale trains; a LoRA
-holds its base besides, 4 bytes a weight. Logits of b rows of s tokens over V words take b · s · V · 10 bytes, which
-dominate what else is held when activations are recomputed. Decoding one token at batch 1 reads all weights and the
-cache once, so bandwidth bounds it from below (Pope et al., 2022).
+Training holds weights, gradients and Adam's two moments: 16 bytes a trained weight in fp32, as TuneScale trains; a
+LoRA holds its base besides, 4 bytes a weight, or half a byte of each linear weight in 4 bits. To this comes what a step
+keeps for its backward pass, under the plan that the device's memory allows (`training/plan.py`). Decoding one token at
+batch 1 reads all weights and the cache once, so bandwidth bounds it from below (Pope et al., 2022).
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tunescale_core.estimate.activations import cast_bytes, footprint_of
 from tunescale_core.estimate.shapes import Shape
 from tunescale_core.grid import Variant, variants
 from tunescale_core.study import Method, Study
+from tunescale_core.training.plan import Plan, plans
 
-TRAINED_BYTES = 16
-"""A trained weight: value, gradient, two moments, each in fp32."""
-FROZEN_BYTES = 4
-"""A weight under a LoRA: fp32."""
-LOGIT_BYTES = 10
-"""A logit: fp32 value and gradient, and a bfloat16 copy."""
+WEIGHT_BYTES = 4
+"""A weight in training: fp32."""
+QUANTISED_BYTES = 0.52
+"""A linear weight in 4 bits, with its part of the blocks' scales (Dettmers et al., 2023, sec. 3)."""
 GB = 1e9
 DEVICES = {"h200": (4800 * GB, 141 * GB), "h100": (3350 * GB, 80 * GB), "a100": (2039 * GB, 80 * GB)}
 DEVICES |= {"l40s": (864 * GB, 48 * GB), "l4": (300 * GB, 24 * GB), "rtx4090": (1008 * GB, 24 * GB)}
@@ -47,9 +47,11 @@ class Estimate:
     parameters: int
     trainable: int
     training_bytes: float | None
-    """None for an untuned model."""
+    """None for an untuned model, and for an adapter that is no LoRA."""
     fits: bool | None
     """Whether training fits the device; None for an untuned model."""
+    plan: str | None
+    """How a step would be cut, rows at once × times."""
     seconds_per_token: float
     """Of decoding at batch 1, at least."""
     cache_per_token: int
@@ -77,7 +79,9 @@ def _estimate(variant: Variant, study: Study, shape: Shape, device: Device, widt
     settings = variant.settings
     adapter = shape.adapter(settings, variant.rank) if settings and variant.rank else 0
     trainable = (adapter or shape.parameters) if settings else 0
-    training = training_bytes(shape, settings, adapter) if settings else None
+    known = settings is not None and settings.adapter in {None, "LORA"}
+    plan = plan_of(shape, settings, variant.rank, device.memory, width) if settings and known else None
+    training = training_bytes(shape, settings, variant.rank, width, plan) if settings and plan else None
     cache = shape.cache_per_token(width)
     weights, kept = shape.parameters * width, cache * (prompt + study.protocol.max_new_tokens)
     middle = weights + cache * (prompt + study.protocol.max_new_tokens / 2)
@@ -87,6 +91,7 @@ def _estimate(variant: Variant, study: Study, shape: Shape, device: Device, widt
         trainable=trainable,
         training_bytes=training,
         fits=None if training is None else training <= device.memory,
+        plan=plan.short if plan else None,
         seconds_per_token=max(device.overhead, middle / device.bandwidth),
         cache_per_token=cache,
         serving_bytes=weights + kept,
@@ -94,14 +99,30 @@ def _estimate(variant: Variant, study: Study, shape: Shape, device: Device, widt
     )
 
 
-def training_bytes(shape: Shape, settings: Method, adapter: int) -> float:
-    """Return the bytes of training state and logits; activations kept for the backward pass are not in it.
+def plan_of(shape: Shape, settings: Method, rank: int | None, memory: float, width: int) -> Plan:
+    """Return how a step would be cut on a device with so many bytes, rows being as long as they may."""
+    left = round(memory - held_bytes(shape, settings, rank, width))
+    return next(plans(settings, footprint_of(shape, settings, rank, width), left))
+
+
+def held_bytes(shape: Shape, settings: Method, rank: int | None, width: int) -> float:
+    """Return the bytes of weights in training: the base's, the adapter's, and the copies that autocast keeps."""
+    linear = shape.layers * sum(inputs * outputs for inputs, outputs in shape.modules.values())
+    saved = (WEIGHT_BYTES - QUANTISED_BYTES) * linear if settings.quantize else 0
+    adapter = shape.adapter(settings, rank) if rank else 0
+    return WEIGHT_BYTES * (shape.parameters + adapter) - saved + cast_bytes(shape, width)
+
+
+def training_bytes(shape: Shape, settings: Method, rank: int | None, width: int, plan: Plan) -> float:
+    """Return the peak bytes of training.
 
     Args:
         shape: Of the base model.
-        settings: The recipe: its batch and length bound the logits.
-        adapter: Weights of the LoRA; 0 for full tuning.
+        settings: The recipe: its length bounds the rows.
+        rank: Of the LoRA; None for full tuning.
+        width: Bytes a number in the forward pass.
+        plan: How a step is cut.
     """
-    logits = settings.batch * settings.max_length * shape.vocabulary * LOGIT_BYTES
-    state = shape.parameters * FROZEN_BYTES + adapter * TRAINED_BYTES if adapter else shape.parameters * TRAINED_BYTES
-    return float(state + logits)
+    footprint = footprint_of(shape, settings, rank, width)
+    cut = footprint.predicted(plan.micro_batch, plan.accumulation, checkpointing=plan.activation_checkpointing)
+    return held_bytes(shape, settings, rank, width) + cut

@@ -51,6 +51,11 @@ class Shape:
         }
 
     @property
+    def feed_forward_modules(self) -> tuple[str, ...]:
+        """Those of the modules that are not the attention's."""
+        return ("gate_proj", "up_proj", "down_proj")
+
+    @property
     def parameters(self) -> int:
         """All weights."""
         block = sum(inputs * outputs for inputs, outputs in self.modules.values()) + 2 * self.hidden
@@ -66,11 +71,19 @@ class Shape:
         Raises:
             ModelError: A target module is none of a block's.
         """
-        names = list(self.modules) if method.target_modules == "all-linear" else list(method.target_modules)
+        return rank * self.layers * sum(sum(self.modules[name]) for name in self.adapted(method))
+
+    def adapted(self, method: Method) -> tuple[str, ...]:
+        """Return which of a block's linear layers an adapter is put on.
+
+        Raises:
+            ModelError: A target module is none of a block's.
+        """
+        names = tuple(self.modules) if method.target_modules == "all-linear" else tuple(method.target_modules)
         unknown = [name for name in names if name not in self.modules]
         if unknown:
             raise ModelError(f"estimates do not know the module {unknown[0]!r}; known are {', '.join(self.modules)}")
-        return rank * self.layers * sum(sum(self.modules[name]) for name in names)
+        return names
 
     def cache_per_token(self, width: int) -> int:
         """Return bytes of keys and values a token: 2 · layers · kv heads · head · bytes a number."""

@@ -23,6 +23,7 @@ def estimate_table(found: Sequence[Estimate], measured: Results | None = None, a
         Column("trained, M"),
         Column("training GB"),
         Column("training fits"),
+        Column("rows at once", words=True),
         Column("ms a token, at least"),
         Column("cache kB a token"),
         Column("serving GB"),
@@ -33,7 +34,10 @@ def estimate_table(found: Sequence[Estimate], measured: Results | None = None, a
     rows = [Row(one.variant, (*_entries(one), *(_measured(one, measured) if measured else ()))) for one in found]
     total = sum(one.store_bytes for one in found) / GB
     notes = [f"held against {against}"] if against else []
-    notes += [f"store in all: {total:.3g} GB", "training GB: weights, gradients, Adam's moments and logits"]
+    notes += [
+        f"store in all: {total:.3g} GB",
+        "training GB: weights, gradients, Adam's moments, and what rows of max_length keep",
+    ]
     if measured:
         notes.append("measured training GB is the process's peak, on a CPU with the libraries' own in it")
     return Table("estimate", "Before spending", tuple(columns), (Block("", tuple(rows)),), tuple(notes))
@@ -47,6 +51,7 @@ def _entries(one: Estimate) -> tuple[Entry, ...]:
         _millions(one.trainable or None),
         _gigabytes(one.training_bytes),
         fits,
+        words(one.plan or MISSING),
         number(1000 * one.seconds_per_token, 4),
         number(one.cache_per_token / 1000, 3),
         _gigabytes(one.serving_bytes),

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
     from tunescale_core.training.order import Trainer
 
-OPTIMISER_BYTES = 12
-"""A trained weight's gradient and AdamW's two moments in fp32."""
+GRADIENT_BYTES, MOMENT_BYTES = 4, 8
+"""A trained weight's gradient, and AdamW's two moments, in fp32."""
+HEAD_SLICE, HEAD_COPIES = 32768, 3
+"""Logits that TRL makes of a token at a time, and how many fp32 copies of them its backward pass holds."""
 PROBE_TOKENS = 256
 """The row that is measured is the longest of at most so many tokens: memory is what may be short."""
 
@@ -45,11 +47,18 @@ def measured_footprint(
     inputs = trainer.model.config.hidden_size * layers * 4
     trained = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
     return Footprint(
-        state_bytes=OPTIMISER_BYTES * trained,
+        gradient_bytes=GRADIENT_BYTES * trained,
+        moment_bytes=MOMENT_BYTES * trained,
         kept_bytes=kept,
         checkpointed_bytes=inputs + kept / layers,
+        head_bytes=head_bytes(trainer.model.config.vocab_size),
         longest=max(lengths),
     )
+
+
+def head_bytes(vocabulary: int) -> float:
+    """Return the bytes that a token's logits take at a time."""
+    return float(4 * HEAD_COPIES * min(vocabulary, HEAD_SLICE))
 
 
 def tokens_of(examples: Sequence[Example], tokenizer: PreTrainedTokenizerBase) -> list[int]:

@@ -59,23 +59,33 @@ class Plan(BaseModel):
 
 
 class Footprint(BaseModel):
-    """What training takes, measured on one row."""
+    """What training takes beside the weights, measured on one row or computed from a model's shape."""
 
     model_config = ConfigDict(frozen=True)
 
-    state_bytes: int
-    """Gradients and optimiser state, beyond the weights that are loaded already."""
+    gradient_bytes: int
+    moment_bytes: int
+    """Of AdamW's state."""
     kept_bytes: float
     """Kept a token for the backward pass."""
     checkpointed_bytes: float
-    """The same with activation checkpointing: a layer's inputs each, and one layer's insides."""
+    """The same with activation checkpointing: each layer's input, and one layer's insides."""
+    head_bytes: float = 0.0
+    """A token's part of the logits, of which TRL holds a slice of the vocabulary at a time."""
     longest: int
     """Tokens of the longest row."""
 
-    def predicted(self, micro_batch: int, *, checkpointing: bool) -> int:
-        """Return the bytes that a plan takes at its longest rows."""
+    def predicted(self, micro_batch: int, accumulation: int, *, checkpointing: bool) -> int:
+        """Return the bytes that a plan takes at its longest rows.
+
+        Gradients come while activations go, so a step of one micro-batch holds the larger of the two; with several,
+        the later ones find the gradients of the first.
+        """
         each = self.checkpointed_bytes if checkpointing else self.kept_bytes
-        return self.state_bytes + round(micro_batch * self.longest * each)
+        activations = round(micro_batch * self.longest * (each + self.head_bytes))
+        if accumulation == 1:
+            return self.moment_bytes + max(activations, self.gradient_bytes)
+        return self.moment_bytes + activations + self.gradient_bytes
 
 
 def plans(settings: Method, footprint: Footprint, memory: int) -> Iterator[Plan]:
@@ -120,7 +130,7 @@ def _plan(settings: Method, micro: int, footprint: Footprint, memory: int, *, ch
         activation_checkpointing=checkpointing,
         padding="none" if micro == 1 else "longest" if micro == rows else "sorted",
         memory_bytes=memory,
-        predicted_bytes=footprint.predicted(micro, checkpointing=checkpointing),
+        predicted_bytes=footprint.predicted(micro, rows // micro, checkpointing=checkpointing),
     )
 
 
