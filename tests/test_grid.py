@@ -154,3 +154,69 @@ def test_a_task_that_ends_like_a_seed_keeps_its_name() -> None:
         "tasks": {"arc-s0": {"task": "arc"}},
     }
     assert cells(Study.model_validate(content))[0].id == "m-full-on-arc-s0-for-arc-s0"
+
+
+SERVED = {"static": {}, "adapter-batch-4": {}, "near": {"mode": "endpoint", "url": "http://x/v1", "only": "m-base"}}
+
+
+def test_ways_of_serving_are_an_axis() -> None:
+    """Each way adds cells beside the eager ones, whose ids stay; a seed ends the id."""
+    study = study_of(serving={"static": {}, "batch-8": {}}, study={"name": "s", "seeds": [0, 1]})
+    found = cells(study)
+    eager = [cell.id for cell in found if cell.serving == "eager"]
+    assert eager == [cell.id for cell in cells(study_of(study={"name": "s", "seeds": [0, 1]}))]
+    assert len(found) == 3 * len(eager)
+    assert "m-full-on-arc-for-arc-via-static-s1" in {cell.id for cell in found}
+    assert "m-base-for-arc-via-batch-8" in {cell.id for cell in found}
+
+
+def test_only_what_can_be_served_so_is() -> None:
+    """An unmerged adapter is served of adapted variants, and a pattern says which variants an endpoint holds."""
+    study = study_of(serving=SERVED, methods={"full": {}, "lora": {"ranks": [2]}})
+    ways = {way: [cell.variant.id for cell in cells(study) if cell.serving == way] for way in ("eager", *SERVED)}
+    assert ways["eager"] == ways["static"] == ["m-full-on-arc", "m-lora-r2-on-arc", "m-base"]
+    assert ways["adapter-batch-4"] == ["m-lora-r2-on-arc"]
+    assert ways["near"] == ["m-base"]
+    assert study.serving["adapter-batch-4"].batch == 4
+
+
+@pytest.mark.parametrize(
+    ("serving", "said"),
+    [
+        ({"eager": {}}, "eager is always measured"),
+        ({"fast": {}}, "serving.fast.mode"),
+        ({"near": {"mode": "endpoint"}}, "an endpoint needs a url"),
+        ({"static": {"url": "http://x"}}, "url belongs to mode endpoint"),
+        ({"batch-0": {}}, "serving.batch-0.mode"),
+    ],
+)
+def test_ways_that_cannot_be_meant_are_refused(serving: dict[str, Any], said: str) -> None:
+    """A way of serving without a mode, or an endpoint without its URL, is an error."""
+    with pytest.raises(ValueError, match=said):
+        study_of(serving=serving)
+
+
+@pytest.mark.parametrize("serving", [{"adapter": {}}, {"static": {"only": "x-*"}}])
+def test_a_way_that_serves_nothing_is_refused(serving: dict[str, Any]) -> None:
+    """A way of serving that fits no variant of the study is an error and not an empty table."""
+    with pytest.raises(StudyError, match=r"serving\..* serves no variant"):
+        cells(study_of(serving=serving))
+
+
+def test_every_method_has_as_many_trials() -> None:
+    """Methods whose rates are searched must have as many rates each."""
+    study_of(methods={"full": {"learning_rates": [1, 2]}, "lora": {"ranks": [2], "learning_rates": [3, 4]}})
+    with pytest.raises(ValueError, match="each method gets as many trials"):
+        study_of(methods={"full": {"learning_rates": [1, 2]}, "lora": {"ranks": [2], "learning_rates": [3]}})
+    with pytest.raises(ValueError, match="not both"):
+        study_of(methods={"full": {"learning_rates": [1, 2], "learning_rate": 1}})
+
+
+def test_any_adapter_is_a_method() -> None:
+    """What PEFT configures is named freely: with ranks the id holds them, without it is the method's name."""
+    methods = {"dora": {"ranks": [4], "peft": {"use_dora": True}}, "ia3": {"peft": {"type": "IA3"}}}
+    found = {one.id: one.settings for one in variants(study_of(methods=methods)) if one.settings}
+    assert {name: settings.adapter for name, settings in found.items()} == {
+        "m-dora-r4-on-arc": "LORA",
+        "m-ia3-on-arc": "IA3",
+    }

@@ -83,6 +83,29 @@ def test_k_takes_exactly_the_lora_cells(run: Run) -> None:
     assert collected(done.stdout) == [cell.id for cell in cells(load("mini")) if cell.variant.rank is not None]
 
 
+def test_ways_of_serving_can_be_asked_for(run: Run) -> None:
+    """`--serving` adds ways beside eager, each to the variants it suits; one that means nothing is a usage error."""
+    done = run("--collect-only", "-q", "--serving", "static,adapter-batch-4")
+    ids = collected(done.stdout)
+    eager = [cell.id for cell in cells(load("mini"))]
+    assert [one for one in ids if "-via-" not in one] == eager
+    assert sum("-via-static" in one for one in ids) == len(eager)
+    assert sum("-via-adapter-batch-4" in one for one in ids) == sum("lora" in one for one in eager)
+    refused = run("--collect-only", "-q", "--serving", "fast")
+    assert refused.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "serving.fast.mode: Field required" in refused.stderr
+
+
+def test_an_adapter_peft_does_not_know_starts_nothing(run: Run, tmp_path: Path) -> None:
+    """A setting that PEFT does not have is a usage error before the first case, and no error when only collecting."""
+    path = study_file(tmp_path, STUDY.replace("ranks = [2]", "ranks = [2]\npeft = { use_dorra = true }"))
+    assert run("--collect-only", "-q", "--study", path).returncode == 0
+    done = run("--study", path)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "study small: method lora-r2: PEFT's LORA has no setting 'use_dorra'" in done.stderr
+    assert not (tmp_path / ".tunescale").exists()
+
+
 def test_a_study_file_is_collected(run: Run, tmp_path: Path) -> None:
     """`--study FILE` makes a case of each cell of that file."""
     path = study_file(tmp_path)
@@ -113,7 +136,7 @@ def test_a_bad_study_starts_nothing(run: Run, tmp_path: Path, text: str, said: s
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--study", "nope"), "no study is called 'nope'; known are mini, paper"),
+        (("--study", "nope"), "no study is called 'nope'; known are fair, mini-fair, mini, paper, shapes"),
         (("--study", "nope.toml"), "study file nope.toml does not exist"),
         (("--eval-examples", "0"), "study.eval_examples"),
         (("--train-examples", "-1"), "study.train_examples"),

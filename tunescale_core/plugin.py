@@ -255,9 +255,10 @@ def _left_out_lines(records: list[Record]) -> Iterator[str]:
         cut = max((record.summary.prompts_cut for record in mine if record.summary), default=0)
         if cut:
             yield f"{task}: up to {cut} prompts a cell were longer than the window and lost their middle"
-    for variant, reasons in {record.cell.split("-for-")[0]: record.training_left_out for record in records}.items():
-        for reason, number in reasons.items():
-            yield f"{variant}: {number} training rows left out ({reason})"
+    trained = {record.trained_on: record.training_left_out for record in records if record.training_left_out}
+    for trained_on, reasons in trained.items():
+        told = ", ".join(f"{number} ({reason})" for reason, number in reasons.items())
+        yield f"{trained_on}: training rows left out: {told}"
 
 
 def _rounds(benchmark: Any, function: Callable[[Call], None], calls: Iterator[Call], number: int) -> None:

@@ -158,6 +158,8 @@ class Record(Frozen):
     """Of the timed calls: what serving takes."""
     readings: Readings | None = None
     """Of the device during the timed calls."""
+    energy_per_answer: float | None = None
+    """Joules of the whole card over the timed calls, an answer; None without a counter."""
     cost: TrainingCost | None = None
     """Of the variant's training; None for an untuned model."""
     protocol: dict[str, object] = {}

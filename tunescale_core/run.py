@@ -52,6 +52,12 @@ class Asked:
     readings: Readings
     """Of the device during the timed calls."""
 
+    @property
+    def energy_per_answer(self) -> float | None:
+        """Joules an answer of the timed calls took; None where the device has no counter."""
+        timed = sum(one.seconds is not None for one in self.completions)
+        return self.readings.energy_j / timed if self.readings.energy_j is not None and timed else None
+
 
 class Bench:
     """A study at work: its store, its data, and its variants."""
@@ -99,6 +105,7 @@ class Bench:
             batch_agreement=asked.agreement,
             peak_memory_bytes=asked.readings.memory_bytes,
             readings=asked.readings,
+            energy_per_answer=asked.energy_per_answer,
             cost=subject.built.cost,
             protocol=self._protocol(),
             provenance=provenance(subject.decoder.device),

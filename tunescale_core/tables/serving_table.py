@@ -23,6 +23,7 @@ def serving_table(results: Results) -> Table:
         Column("s to first token", better="lower"),
         Column("ms a token", better="lower"),
         Column("tokens a s", better="higher"),
+        Column("J an answer", better="lower"),
         Column("equal to eager", words=True),
         Column("quality"),
     ]
@@ -32,6 +33,7 @@ def serving_table(results: Results) -> Table:
         blocks.append(block(f"asked {task}", columns, rows))
     notes = (
         "s: wall clock of one call, the mean over timed questions; quality: the metric by which one answer is judged",
+        "J: of the whole card, by its own counter; – where there is none",
         "equal to eager: timed answers that are the same word for word; – where eager was not run",
     )
     return Table("serving", "Ways of serving", tuple(columns), tuple(blocks), notes)
@@ -63,6 +65,7 @@ def _times(cells: Sequence[Result]) -> list[Entry]:
         number(first, 4),
         number(None if pace is None else 1000 * pace, 2),
         number(_mean([cell.record.throughput if cell.record else None for cell in cells]), 1),
+        number(_mean([cell.record.energy_per_answer if cell.record else None for cell in cells]), 2),
     ]
 
 

@@ -1,0 +1,52 @@
+"""A cache of fixed size and a compiled step say what eager decoding says."""
+
+from pathlib import Path
+
+import pytest
+
+from tunescale_core.data import load_examples
+from tunescale_core.decoding.completion import Completion
+from tunescale_core.decoding.decoder import EagerDecoder
+from tunescale_core.decoding.static import ROUND, StaticDecoder
+from tunescale_core.models import Opened, open_model, resolve
+from tunescale_core.study import Model, Protocol, load
+
+PROTOCOL = Protocol(dtype="float32", max_new_tokens=40)
+PROMPTS = [one.messages for task in ("squad_v2", "arc") for one in load_examples(load("mini"), task, "eval").rows[:4]]
+
+
+@pytest.fixture(scope="module")
+def opened() -> Opened:
+    """The small embedded model in fp32."""
+    return open_model(resolve(Model(source="embedded:mini-small"), Path()).folder, PROTOCOL)
+
+
+def asked(decoder: EagerDecoder, size: int) -> list[Completion]:
+    """Ask the prompts, so many a call, all prepared first as a cell prepares them."""
+    calls = [decoder.prepare(PROMPTS[start : start + size]) for start in range(0, len(PROMPTS), size)]
+    for call in calls:
+        decoder.run(call)
+    return [one for call in calls for one in decoder.completions(call)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [1, 4])
+def test_static_says_what_eager_says(opened: Opened, size: int) -> None:
+    """In fp32 every answer is eager's word for word, alone and four together, whatever the lengths."""
+    eager = [(one.text, one.tokens) for one in asked(EagerDecoder(opened, PROTOCOL), 1)]
+    static = asked(StaticDecoder(opened, PROTOCOL), size)
+    assert len({text for text, _ in eager}) > 4
+    assert [(one.text, one.tokens) for one in static] == eager
+    assert all(one.seconds for one in static)
+
+
+@pytest.mark.slow
+def test_one_cache_serves_every_call(opened: Opened) -> None:
+    """Calls prepared together share one cache, long enough for the longest: nothing is compiled between them."""
+    decoder = StaticDecoder(opened, PROTOCOL)
+    calls = [decoder.prepare([prompt]) for prompt in PROMPTS]
+    caches = {id(decoder._emptied(1)) for _ in calls}
+    longest = max(call.inputs["input_ids"].shape[1] for call in calls)
+    assert len(caches) == 1
+    assert decoder._shape[1] % ROUND == 0
+    assert longest + 40 <= decoder._shape[1] < longest + 40 + ROUND

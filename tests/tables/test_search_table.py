@@ -1,0 +1,37 @@
+"""Learning rates tried, and the one chosen."""
+
+import csv
+import io
+
+from tests.making import line
+from tests.making import record as made
+from tunescale_core.records import Trial
+from tunescale_core.results import from_record, gathered
+from tunescale_core.tables.formats import as_csv
+from tunescale_core.tables.search_table import search_table
+
+
+def trial(rate: float, score: float | None, loss: float = 1.0) -> Trial:
+    return Trial(learning_rate=rate, score=score, metric="accuracy", loss=loss, steps=50, seconds=3.0)
+
+
+def chosen(*trials: Trial) -> list[str]:
+    record = made("full", "arc", lines=[line()], trials=trials)
+    read = csv.DictReader(io.StringIO(as_csv(search_table(gathered([from_record(record)])))))
+    return [row["learning rate"] for row in read if row["chosen"] == "yes"]
+
+
+def test_the_best_on_dev_is_chosen() -> None:
+    """The rate with the best figure is marked, whatever its loss."""
+    assert chosen(trial(1e-4, 0.5, 0.1), trial(1e-3, 0.7), trial(1e-2, 0.6)) == ["0.001"]
+
+
+def test_of_equals_the_lower_loss() -> None:
+    """Of equal figures the lowest loss wins; one that is not finite, or has no figure, never does."""
+    assert chosen(trial(1e-4, 0.5, 0.9), trial(1e-3, 0.5, 0.2), trial(1e-2, 0.5, float("nan"))) == ["0.001"]
+    assert chosen(trial(1e-4, None, 0.1), trial(1e-3, 0.0, 0.2)) == ["0.001"]
+
+
+def test_methods_without_a_search_have_no_rows() -> None:
+    """A study whose rates are declared has no such table."""
+    assert search_table(gathered([from_record(made("full", "arc", lines=[line()]))])).blocks == ()

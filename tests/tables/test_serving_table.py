@@ -1,0 +1,65 @@
+"""Ways of serving side by side."""
+
+import csv
+import io
+
+from tests.making import line
+from tests.making import record as made
+from tunescale_core.records import Record
+from tunescale_core.results import from_record, gathered
+from tunescale_core.tables.every import run_tables
+from tunescale_core.tables.formats import as_csv
+from tunescale_core.tables.serving_table import serving_table
+from tunescale_core.tasks import Answer
+
+RIGHT, WRONG = Answer(("A",), "A"), Answer(("A",), "B")
+
+
+def record(serving: str, answers: list[Answer], seconds: float, **fields: object) -> Record:
+    lines = [
+        line(one, place=place, seconds=seconds, first_token_seconds=0.1, tokens=11) for place, one in enumerate(answers)
+    ]
+    return made("full", "arc", lines=lines, serving=serving, throughput=11 / seconds, **fields)
+
+
+def rows(*records: Record) -> dict[str, dict[str, str]]:
+    """Return the table's rows by way of serving."""
+    read = csv.DictReader(io.StringIO(as_csv(serving_table(gathered(map(from_record, records))))))
+    return {row["served"]: row for row in read}
+
+
+def test_eager_stands_beside_the_others() -> None:
+    """Each way has its times, and how many of its answers are eager's word for word."""
+    found = rows(
+        record("eager", [RIGHT, RIGHT, WRONG], 0.6),
+        record("static", [RIGHT, RIGHT, WRONG], 0.3),
+        record("batch-2", [RIGHT, WRONG], 0.8),
+    )
+    assert list(found) == ["eager", "static", "batch-2"]
+    assert [float(row["s"]) for row in found.values()] == [0.6, 0.3, 0.8]
+    assert [round(float(row["ms a token"]), 6) for row in found.values()] == [50, 20, 70]
+    assert [row["equal to eager"] for row in found.values()] == ["3/3", "3/3", "1/2"]
+
+
+def test_equality_is_of_the_same_question_and_seed() -> None:
+    """An answer is held against eager's to the same question under the same seed; seeds add up."""
+    found = rows(
+        record("eager", [RIGHT, WRONG], 0.6, seed=0),
+        record("eager", [WRONG, WRONG], 0.6, seed=1),
+        record("static", [RIGHT, WRONG], 0.3, seed=0),
+        record("static", [RIGHT, WRONG], 0.3, seed=1),
+    )
+    assert found["static"]["equal to eager"] == "3/4"
+
+
+def test_without_eager_nothing_is_called_equal() -> None:
+    """Where eager was not run, equality is missing and not claimed."""
+    assert rows(record("static", [RIGHT], 0.3))["static"]["equal to eager"] == "–"
+
+
+def test_candidates_are_compared_served_eagerly() -> None:
+    """What is served otherwise stays out of the grid, and has its own table at the end of a run."""
+    results = gathered(map(from_record, [record("eager", [RIGHT], 0.6), record("static", [RIGHT], 0.3)]))
+    assert [cell.serving for cell in results.cells] == ["eager"]
+    assert [table.name for table in run_tables(results)] == ["table1", "outputs", "serving"]
+    assert [table.name for table in run_tables(gathered([results.cells[0]]))] == ["table1", "outputs"]

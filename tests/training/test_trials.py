@@ -1,0 +1,97 @@
+"""The search of a learning rate: one like trial a rate, kept, and chosen on questions that are never evaluated."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tunescale_core.data import load_examples
+from tunescale_core.grid import variants
+from tunescale_core.models import resolve
+from tunescale_core.progress import Progress
+from tunescale_core.study import Protocol, Study, load
+from tunescale_core.tasks import TASKS
+from tunescale_core.training import trials as searching
+from tunescale_core.training.choice import best_of
+from tunescale_core.training.trials import Search, search
+
+RATES = (1e-7, 3e-3)
+
+
+def fair(**head: object) -> Study:
+    return load("mini-fair", {"study": head})
+
+
+def wanted(rates: tuple[float, ...] = RATES) -> Search:
+    study = fair()
+    variant = next(one for one in variants(study) if one.method == "full" and one.task == "squad_v2")
+    assert variant.settings is not None
+    settings = variant.settings.model_copy(update={"learning_rates": rates})
+    return Search(
+        variant=replace(variant, settings=settings),
+        base=resolve(study.models["mini-small"], study.folder),
+        train=load_examples(study, "squad_v2", "train").rows[:64],
+        dev=load_examples(study, "squad_v2", "dev").rows[:12],
+        task=TASKS["squad_v2"],
+        protocol=Protocol(dtype="float32", max_new_tokens=40),
+        training="planned",
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a search was made."""
+    made = tmp_path_factory.mktemp("trials")
+    search(wanted(), made, Progress())
+    return made
+
+
+@pytest.mark.slow
+def test_each_rate_has_a_like_trial(folder: Path) -> None:
+    """A search has one trial a rate, in order, with as many steps each; the one that learns has the lower loss."""
+    found = search(wanted(), folder, Progress())
+    assert [one.learning_rate for one in found] == list(RATES)
+    assert {one.steps for one in found} == {8}
+    assert {one.metric for one in found} == {"f1"}
+    assert found[1].loss < found[0].loss
+    assert best_of(found, TASKS["squad_v2"]).learning_rate == 3e-3
+
+
+@pytest.mark.slow
+def test_a_search_is_made_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was searched is read again; what was not is not taken for it."""
+
+    def refused(*_: object) -> None:
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(searching, "tune", refused)
+    assert len(search(wanted(), folder, Progress())) == 2
+    for other in (
+        wanted((1e-7, 1e-3)),
+        replace(wanted(), dev=wanted().dev[:11]),
+        replace(wanted(), train=wanted().train[:63]),
+        replace(wanted(), training="literal"),
+        replace(wanted(), protocol=Protocol(dtype="float32", max_new_tokens=41)),
+    ):
+        assert other.key != wanted().key
+        with pytest.raises(AssertionError, match="trained again"):
+            search(other, folder, Progress())
+
+
+def test_seeds_share_their_trials() -> None:
+    """A search does not depend on the seed that a variant is then tuned with: the variant's id without it names it."""
+    tuned = [one for one in variants(fair()) if one.settings is not None]
+    assert len(tuned) == 27
+    assert len({one.stem for one in tuned}) == 9
+
+
+def test_dev_questions_are_never_evaluated() -> None:
+    """In every task of the fair study, the questions that choose a rate are none of those that are evaluated."""
+    study = fair()
+    for task in study.tasks:
+        dev, evaluated = (
+            {one.messages[-1]["content"] for one in load_examples(study, task, purpose).rows}  # type: ignore[arg-type]
+            for purpose in ("dev", "eval")
+        )
+        assert len(dev) >= study.trials.dev_examples
+        assert not dev & evaluated
