@@ -85,9 +85,10 @@ def kept_bytes(trainer: Trainer, batch: dict[str, torch.Tensor]) -> int:
     def note(tensor: torch.Tensor) -> Any:
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in weights:
-            # Held until the pass is over, so that no address is given out twice.
             found[storage.data_ptr()] = storage.nbytes()
-        return tensor
+        # What is held until the pass is over gives no address out twice; a tensor that knew its own graph would hold
+        # itself, and the whole model with it, for good.
+        return tensor.detach()
 
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor), trainer.compute_loss_context_manager():
         loss = trainer.compute_loss(model, {name: value.to(model.device) for name, value in batch.items()})

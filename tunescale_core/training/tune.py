@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -23,6 +22,7 @@ from tunescale_core.training.footprint import measured_footprint
 from tunescale_core.training.order import Trainer
 from tunescale_core.training.plan import Plan, memory_at_hand, plans
 from tunescale_core.training.recipe import adapter_config, conversations, quantisation_config, sft_config, steps_of
+from tunescale_core.training.release import release
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback
@@ -67,12 +67,15 @@ def tune(lesson: Lesson, target: Path, progress: Progress, training: Literal["pl
     fell_back: list[str] = []
     for plan in _choices(lesson, training):
         try:
-            return _tuned(lesson, plan.model_copy(update={"fell_back": tuple(fell_back)}), target, progress)
+            cost = _tuned(lesson, plan.model_copy(update={"fell_back": tuple(fell_back)}), target, progress)
         except (MemoryError, RuntimeError) as error:
             if not out_of_memory(error):
                 raise
             fell_back.append(plan.short)
-        _release()
+        else:
+            release()
+            return cost
+        release()
     raise TrainingError(
         f"training {lesson.variant.id} ran out of memory at {', then at '.join(fell_back)}: "
         "use a shorter max_length, a smaller batch, an adapter of lower rank, or a larger device"
@@ -122,7 +125,7 @@ def _choices(lesson: Lesson, training: str) -> Iterator[Plan]:
             tokenizer_of(lesson.base),
             settings,
         )
-    _release()
+    release()
     yield from plans(settings, footprint, memory_at_hand(device()))
 
 
@@ -132,15 +135,6 @@ def _tuned(lesson: Lesson, plan: Plan, target: Path, progress: Progress) -> Trai
         cost = _run(trainer, rows, lesson, plan, progress)
         _save(trainer, lesson, target)
     return cost
-
-
-def _release() -> None:
-    """Give memory back before the next try."""
-    import torch
-
-    gc.collect()
-    if device() == "cuda":
-        torch.cuda.empty_cache()
 
 
 def _run(trainer: Trainer, rows: Rows, lesson: Lesson, plan: Plan, progress: Progress) -> TrainingCost:
