@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tunescale_core.errors import StoreError
 from tunescale_core.provenance import WEIGHT_PACKAGES, Provenance, versions
-from tunescale_core.sensors import Readings
+from tunescale_core.sensors.device import Readings
 
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 from pydantic import BaseModel, ConfigDict
 
-from tunescale_core.nvml import driver_version
+from tunescale_core.sensors.nvml import driver_version
 
 PACKAGES = ("tunescale", "torch", "transformers", "trl", "peft", "accelerate", "datasets", "tokenizers")
 WEIGHT_PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate")

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from tunescale_core.checkpoints import TrainingCost
 from tunescale_core.errors import RecordError
 from tunescale_core.provenance import Provenance
-from tunescale_core.sensors import Readings
+from tunescale_core.sensors.device import Readings
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -16,7 +16,7 @@ from tunescale_core.grid import Cell, task_kind
 from tunescale_core.progress import Bar, Progress
 from tunescale_core.provenance import provenance
 from tunescale_core.records import Line, Record, Stages
-from tunescale_core.sensors import Readings, Sensors
+from tunescale_core.sensors.device import Readings, Sensors
 from tunescale_core.study import EAGER, Study
 from tunescale_core.subjects import Subject, Subjects
 from tunescale_core.tasks import TASKS, Answer, Example

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from tests.cards import UUID, in_turn, installed, normal, process, refuse
-from tunescale_core.nvml import Card, Holder, driver_version, opened
+from tunescale_core.sensors.nvml import Card, Holder, driver_version, opened
 
 ANSWERS = ("clock_mhz", "power_w", "energy_j", "temperature_c", "utilisation", "holders")
 ASKED_FOR = {

@@ -14,9 +14,9 @@ import pytest
 import torch
 
 from tests.cards import GIGA, FakeAllocator, FakeCard, in_turn, installed, process, refuse, torch_with_card
-from tunescale_core import sensors as sensors_module
-from tunescale_core.processor import Processor
-from tunescale_core.sensors import QUICK, SHARE, SHORTEST, Beat, Readings, Sensors, SharedDeviceWarning, Tally
+from tunescale_core.sensors import device as sensors_module
+from tunescale_core.sensors.device import QUICK, SHARE, SHORTEST, Beat, Readings, Sensors, SharedDeviceWarning, Tally
+from tunescale_core.sensors.processor import Processor
 
 MEBI = 2**20
 ENERGY = "nvmlDeviceGetTotalEnergyConsumption"

@@ -13,8 +13,8 @@ from typing import ClassVar, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict
 
-from tunescale_core.nvml import Card, Holder, opened
-from tunescale_core.processor import Load, Processor
+from tunescale_core.sensors.nvml import Card, Holder, opened
+from tunescale_core.sensors.processor import Load, Processor
 
 QUICK = 0.1
 """Seconds between samples of what changes fast: resident memory; a card's clock and power."""
