@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.hubs import GATED, HELD, NEWEST, PINNED, hub
 from tunescale_core.errors import ModelError
 from tunescale_core.models import MINIMAL_TEMPLATE, config_file, files_digest, open_model, resolve, tokenizer_of
 from tunescale_core.study import Model, Protocol
@@ -26,6 +27,8 @@ try:
 except ModelError as error:
     print(error)
 """
+
+EMBEDDED_FOLDER = resolve(Model(source="embedded:mini-small"), Path()).folder.parent
 
 
 @pytest.fixture
@@ -101,6 +104,45 @@ def test_an_unreachable_hub_is_one_clear_line(tmp_path: Path, monkeypatch: pytes
     assert run.stdout.startswith("model Qwen/Qwen3-0.6B cannot be opened: it is not in the local cache")
     assert "give a local folder as source" in run.stdout
     assert "Traceback" not in run.stderr
+
+
+RESOLVE = """
+import sys
+from pathlib import Path
+from tunescale_core.errors import ModelError
+from tunescale_core.models import resolve
+from tunescale_core.study import Model
+
+try:
+    base = resolve(Model(source=sys.argv[1], revision=sys.argv[2] or None), Path())
+    print(base.revision, (base.folder / "model.safetensors").stat().st_size)
+except ModelError as error:
+    print(error)
+"""
+SMALL_BYTES = (EMBEDDED_FOLDER / "mini-small" / "model.safetensors").stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("source", "revision", "said"),
+    [
+        (HELD, "", f"{NEWEST} {SMALL_BYTES}"),
+        (HELD, "v1", f"{PINNED} {SMALL_BYTES}"),
+        (HELD, PINNED, f"{PINNED} {SMALL_BYTES}"),
+        (HELD, "v2", f"model {HELD} cannot be opened: it has no revision 'v2'"),
+        (GATED, "", f"model {GATED} cannot be opened: it is gated: accept its terms on the hub and set HF_TOKEN"),
+        ("someone/else", "", "model someone/else cannot be opened: there is no such repository (or it is private"),
+    ],
+)
+def test_what_a_hub_holds(source: str, revision: str, said: str, tmp_path: Path) -> None:
+    """A hub id resolves to a commit, pinned by a tag or the commit; what cannot be had is one line with what to do."""
+    with hub(EMBEDDED_FOLDER / "mini-small") as url:
+        environment = os.environ | {"HF_ENDPOINT": url, "HF_HOME": str(tmp_path), "HF_HUB_DISABLE_XET": "1"}
+        for name in ("HF_HUB_CACHE", "HF_HUB_OFFLINE", "HF_TOKEN"):
+            environment.pop(name, None)
+        command = [sys.executable, "-c", RESOLVE, source, revision]
+        run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60)
+    assert run.stdout.startswith(said)
+    assert run.stdout.count("\n") == 1
 
 
 def test_a_source_that_is_nothing_is_one_line(tmp_path: Path) -> None:

@@ -289,6 +289,12 @@ MATHS_HUB = {"data": "nvidia/OpenMathInstruct-2", "config": "c", "revision": "r"
             "dev",
             ("openai/gsm8k", "main", "train", None),
         ),
+        (
+            {"eval_data": "openai/gsm8k", "eval_config": "main", "eval_revision": "e"},
+            "eval",
+            ("openai/gsm8k", "main", "test", "e"),
+        ),
+        ({"dev_data": "openai/gsm8k", "dev_revision": "d", "dev_split": "s"}, "dev", ("openai/gsm8k", None, "s", "d")),
     ],
 )
 def test_each_purpose_asks_the_hub_for_its_own(

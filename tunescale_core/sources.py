@@ -139,20 +139,30 @@ def _declared(data: TaskData, purpose: Purpose) -> _Declared:
     if purpose == "train":
         return _Declared(data.data, data.train_split, 0, data.config, data.revision)
     if purpose == "eval":
-        return _apart(data, data.eval_data, data.eval_split, data.skip, data.eval_config)
+        return _apart(data, _Other(data.eval_data, data.eval_config, data.eval_revision), data.eval_split, data.skip)
     if not has_dev(data):
         raise DataError(
             f"{data.dev_data or data.data} has no development rows: a search for a learning rate needs dev_split "
             "(and dev_data where they lie elsewhere), apart from what is evaluated"
         )
-    return _apart(data, data.dev_data, data.dev_split or "dev", data.dev_skip, data.dev_config)
+    other = _Other(data.dev_data, data.dev_config, data.dev_revision)
+    return _apart(data, other, data.dev_split or "dev", data.dev_skip)
 
 
-def _apart(data: TaskData, other: str | None, split: str, skip: int, config: str | None) -> _Declared:
-    """Rows from `other`, or from a split of the training data where there is none."""
-    if other is None:
-        return _Declared(data.data, split, skip, config or data.config, data.revision)
-    return _Declared(other, split, skip, config, None)
+@dataclass(frozen=True)
+class _Other:
+    """Data beside the training data, where a study names any."""
+
+    data: str | None
+    config: str | None
+    revision: str | None
+
+
+def _apart(data: TaskData, other: _Other, split: str, skip: int) -> _Declared:
+    """Rows from other data, or from a split of the training data where there is none."""
+    if other.data is None:
+        return _Declared(data.data, split, skip, other.config or data.config, other.revision or data.revision)
+    return _Declared(other.data, split, skip, other.config, other.revision)
 
 
 def _is_file(data: str | None) -> bool:

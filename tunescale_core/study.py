@@ -127,6 +127,8 @@ class TaskData(Declared):
     """Other data for evaluation, where the first has no such split."""
     eval_config: str | None = None
     """The configuration of `eval_data`; `config` belongs to `data`."""
+    eval_revision: str | None = None
+    """Of `eval_data`; `revision` belongs to `data`."""
     skip: Annotated[int, Field(ge=0)] = 0
     """Rows of `eval_split` passed over first: how a data set without a test split keeps rows apart."""
     dev_split: str | None = None
@@ -135,6 +137,7 @@ class TaskData(Declared):
     """Other data for that, where the first has no such split."""
     dev_config: str | None = None
     """The configuration of `dev_data`."""
+    dev_revision: str | None = None
     dev_skip: Annotated[int, Field(ge=0)] = 0
     """Rows of `dev_split` passed over first."""
     target: Literal["answer", "solution"] = "answer"
