@@ -37,6 +37,8 @@ class TrainingCost(BaseModel):
     parameters: int
     losses: tuple[tuple[int, float], ...]
     """(step, training loss)."""
+    rows_cut: int = 0
+    """Rows that were longer than `max_length` and lost their end, the answer in it."""
     readings: Readings | None = None
     """Of the device during the optimisation."""
     plan: dict[str, object] = {}

@@ -259,6 +259,9 @@ def _left_out_lines(records: list[Record]) -> Iterator[str]:
     for trained_on, reasons in trained.items():
         told = ", ".join(f"{number} ({reason})" for reason, number in reasons.items())
         yield f"{trained_on}: training rows left out: {told}"
+    cuts = {record.trained_on: record.cost.rows_cut for record in records if record.cost and record.cost.rows_cut}
+    for trained_on, number in cuts.items():
+        yield f"{trained_on}: {number} training rows were longer than max_length and lost their end"
 
 
 def _rounds(benchmark: Any, function: Callable[[Call], None], calls: Iterator[Call], number: int) -> None:

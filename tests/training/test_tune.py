@@ -17,7 +17,7 @@ from tunescale_core.training import tune as tuning
 from tunescale_core.training.footprint import kept_bytes, tokens_of
 from tunescale_core.training.plan import Footprint, Plan, plans
 from tunescale_core.training.recipe import adapter_config
-from tunescale_core.training.tune import Lesson, out_of_memory, trainer_for, tune
+from tunescale_core.training.tune import Lesson, out_of_memory, rows_cut, trainer_for, tune
 
 pytestmark = pytest.mark.slow
 
@@ -106,6 +106,15 @@ def test_literal_training_is_the_recipe(tmp_path: Path) -> None:
     cost = tune(lesson(FULL, 8), tmp_path, Progress(), "literal")
     assert cost.plan["training"] == "literal"
     assert (cost.plan["micro_batch"], cost.plan["accumulation"], cost.plan["activation_checkpointing"]) == (1, 8, True)
+
+
+def test_rows_that_lose_their_end_are_counted() -> None:
+    """Rows longer than max_length are counted, those as long as it are not."""
+    from tunescale_core.models import tokenizer_of
+
+    lengths = sorted(tokens_of(ROWS, tokenizer_of(BASE)))
+    for limit, number in ((lengths[-1], 0), (lengths[-1] - 1, lengths.count(lengths[-1])), (1, len(ROWS))):
+        assert rows_cut(lesson(FULL.model_copy(update={"max_length": limit}))) == number
 
 
 def test_kept_bytes_grow_with_tokens_and_checkpointing_saves_them(tmp_path: Path) -> None:

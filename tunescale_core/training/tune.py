@@ -18,7 +18,7 @@ from tunescale_core.sensors.device import Sensors, warn_if_shared
 from tunescale_core.study import Method
 from tunescale_core.tasks import Example
 from tunescale_core.training.dropout import by_row
-from tunescale_core.training.footprint import measured_footprint
+from tunescale_core.training.footprint import measured_footprint, tokens_of
 from tunescale_core.training.order import Trainer
 from tunescale_core.training.plan import Plan, memory_at_hand, plans
 from tunescale_core.training.recipe import adapter_config, conversations, quantisation_config, sft_config, steps_of
@@ -160,7 +160,14 @@ def _run(trainer: Trainer, rows: Rows, lesson: Lesson, plan: Plan, progress: Pro
         parameters=sum(p.numel() for p in parameters),
         losses=tuple((entry["step"], float(entry["loss"])) for entry in history if "loss" in entry),
         plan=plan.model_dump(mode="json"),
+        rows_cut=rows_cut(lesson),
     )
+
+
+def rows_cut(lesson: Lesson) -> int:
+    """Return how many rows are longer than the recipe allows: TRL keeps their start."""
+    lengths = tokens_of(lesson.examples, tokenizer_of(lesson.base))
+    return sum(one > lesson.settings.max_length for one in lengths)
 
 
 def _stepper(bar: Any, rows: Rows) -> TrainerCallback:
