@@ -2,8 +2,8 @@
 
     python benchmarks/check_training.py [--model FOLDER] [--steps N] [--rounds N] [--json FILE]
 
-Takes the paper's recipe (batch 1 × 8 with activation checkpointing) on rows of the embedded world: on the embedded small
-model, or on `--model` (on a GPU: one of Qwen3-0.6B's shape). Rounds alternate, so a machine's drift strikes both ways.
+Takes the paper's recipe (batch 1 × 8 with activation checkpointing) on rows of the embedded world: on the embedded
+small model, or on `--model` (on a GPU: one of Qwen3-0.6B's shape). Rounds alternate, so a drift strikes both ways.
 Exits with 1 where the bar is missed: 1.5 times on a CPU, 3 times on a GPU, and in fp32 curves within 1e-4; in bfloat16
 their distance is reported and not judged.
 """

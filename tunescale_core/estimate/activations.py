@@ -58,7 +58,8 @@ def footprint_of(shape: Shape, settings: Method, rank: int | None, width: int) -
         moment_bytes=MOMENT_BYTES * trained,
         kept_bytes=shape.layers * kept,
         checkpointed_bytes=4 * shape.hidden * shape.layers + kept,
-        head_bytes=head_bytes(shape.vocabulary),
+        head_bytes=head_bytes(shape.vocabulary, "cuda" if width == 2 else "cpu"),
+        embedding_bytes=0 if rank else GRADIENT_BYTES * shape.vocabulary * shape.hidden,
         longest=settings.max_length,
     )
 

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 GRADIENT_BYTES, MOMENT_BYTES = 4, 8
 """A trained weight's gradient, and AdamW's two moments, in fp32."""
-HEAD_SLICE, HEAD_COPIES = 32768, 3
-"""Logits that TRL makes of a token at a time, and how many fp32 copies of them its backward pass holds."""
+HEAD_SLICE = 32768
+"""Logits that TRL makes of a token at a time (`trl.kernels.chunked_logprob`)."""
+HEAD_COPIES = 8
+"""Of that tile in fp32 at once, where there is no Triton to work on it in place."""
 PROBE_TOKENS = 256
 """The row that is measured is the longest of at most so many tokens: memory is what may be short."""
 
@@ -45,20 +47,22 @@ def measured_footprint(
     kept = kept_bytes(trainer, batch) / batch["input_ids"].numel()
     layers = trainer.model.config.num_hidden_layers
     inputs = trainer.model.config.hidden_size * layers * 4
+    embeddings = trainer.model.get_input_embeddings().weight
     trained = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
     return Footprint(
         gradient_bytes=GRADIENT_BYTES * trained,
         moment_bytes=MOMENT_BYTES * trained,
         kept_bytes=kept,
         checkpointed_bytes=inputs + kept / layers,
-        head_bytes=head_bytes(trainer.model.config.vocab_size),
+        head_bytes=head_bytes(trainer.model.config.vocab_size, trainer.model.device.type),
+        embedding_bytes=GRADIENT_BYTES * embeddings.numel() if embeddings.requires_grad else 0,
         longest=max(lengths),
     )
 
 
-def head_bytes(vocabulary: int) -> float:
-    """Return the bytes that a token's logits take at a time."""
-    return float(4 * HEAD_COPIES * min(vocabulary, HEAD_SLICE))
+def head_bytes(vocabulary: int, device: str) -> float:
+    """Return the bytes that a token's logits take at a time: one bfloat16 tile on a GPU, copies of it elsewhere."""
+    return float((2 if device == "cuda" else 4 * HEAD_COPIES) * min(vocabulary, HEAD_SLICE))
 
 
 def tokens_of(examples: Sequence[Example], tokenizer: PreTrainedTokenizerBase) -> list[int]:

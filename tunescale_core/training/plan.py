@@ -17,6 +17,8 @@ from tunescale_core.study import Method
 
 MARGIN = 1.2
 """What is predicted is held against the memory at hand with this much to spare."""
+TILE_TOKENS = 4096
+"""Rows of the tile of logits that TRL makes at a time."""
 CGROUP = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current"))
 
 
@@ -71,7 +73,9 @@ class Footprint(BaseModel):
     checkpointed_bytes: float
     """The same with activation checkpointing: each layer's input, and one layer's insides."""
     head_bytes: float = 0.0
-    """A token's part of the logits, of which TRL holds a slice of the vocabulary at a time."""
+    """A token's part of the logits, of which TRL holds a tile at a time."""
+    embedding_bytes: int = 0
+    """The embeddings' gradient once more: the head's and the input's are added up where they are one matrix."""
     longest: int
     """Tokens of the longest row."""
 
@@ -82,10 +86,12 @@ class Footprint(BaseModel):
         the later ones find the gradients of the first.
         """
         each = self.checkpointed_bytes if checkpointing else self.kept_bytes
-        activations = round(micro_batch * self.longest * (each + self.head_bytes))
+        tokens = micro_batch * self.longest
+        activations = round(tokens * each + min(tokens, TILE_TOKENS) * self.head_bytes)
+        held = self.moment_bytes + self.embedding_bytes
         if accumulation == 1:
-            return self.moment_bytes + max(activations, self.gradient_bytes)
-        return self.moment_bytes + activations + self.gradient_bytes
+            return held + max(activations, self.gradient_bytes)
+        return held + activations + self.gradient_bytes
 
 
 def plans(settings: Method, footprint: Footprint, memory: int) -> Iterator[Plan]:
