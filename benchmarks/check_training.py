@@ -23,10 +23,11 @@ from pathlib import Path
 
 from tunescale_core.data import load_examples
 from tunescale_core.grid import Variant
-from tunescale_core.models import Model, device, resolve
+from tunescale_core.method import ATTENTION, Method
+from tunescale_core.models import device, resolve
 from tunescale_core.progress import Progress
 from tunescale_core.provenance import provenance
-from tunescale_core.study import ATTENTION, Method, load
+from tunescale_core.study import Model, load
 from tunescale_core.training import tune as tuning
 from tunescale_core.training.plan import Plan
 from tunescale_core.training.tune import Lesson

@@ -249,6 +249,17 @@ def test_cells_have_keys_of_their_own(first: Finished) -> None:
     assert len({record.key for record in first.records.values()}) == len(first.records)
 
 
+def test_hashes_say_what_records_share(first: Finished, second: Finished) -> None:
+    """Records of one task share examples, prompts and protocol whatever the variant; other tasks' differ."""
+    for name, record in first.records.items():
+        assert set(record.hashes) == {"examples", "prompts", "protocol"}
+        assert second.records[name].hashes == record.hashes
+    for what in ("examples", "prompts"):
+        by_task = {(record.task, record.hashes[what]) for record in first.records.values()}
+        assert len(by_task) == 2
+    assert len({record.hashes["protocol"] for record in first.records.values()}) == 1
+
+
 def test_a_failed_cell_carries_its_error(study_file: Path, tmp_path: Path) -> None:
     """A cell whose model is not there raises, and its record keeps the error and what it was about."""
     broken = study_file.parent / "broken.toml"

@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from tunescale_core.errors import StudyError
-from tunescale_core.study import ATTENTION, Method, Protocol, Study, load, locate
+from tunescale_core.method import ATTENTION, Method
+from tunescale_core.study import Protocol, Study, load, locate
 
 HEAD = '[study]\nname = "s"\n'
 MODEL = '[models.m]\nsource = "embedded:mini-small"\n'
@@ -147,7 +148,7 @@ def test_missing_file_is_refused(tmp_path: Path) -> None:
 
 def test_unknown_name_is_refused() -> None:
     """A name that no shipped study has is met with those there are."""
-    with pytest.raises(StudyError, match=r"no study is called 'nope'; known are mini, paper"):
+    with pytest.raises(StudyError, match=r"no study is called 'nope'; known are fair, mini-fair, mini, paper, shapes"):
         load("nope")
 
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from tunescale_core.errors import StudyError
-from tunescale_core.study import EAGER, Expectation, Method, Study
+from tunescale_core.method import Method
+from tunescale_core.serving import EAGER
+from tunescale_core.study import Expectation, Study
 from tunescale_core.tasks import TASKS
 
 

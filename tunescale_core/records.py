@@ -138,6 +138,9 @@ class Record(Frozen):
     """The base model's source and its revision, resolved."""
     trials: tuple[Trial, ...] = ()
     """Of the search of its learning rate, where there was one."""
+    hashes: dict[str, str] = {}
+    """SHA-256 of what two records must share to be compared: `examples` (ids and right answers), `prompts`
+    (messages) and `protocol` (with the way of serving)."""
     key: str | None
     """SHA-256 over checkpoint, evaluation data and protocol; None where the cell failed before it was known."""
     metrics: dict[str, float | None] = {}

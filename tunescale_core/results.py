@@ -15,7 +15,7 @@ from typing import Any
 
 from tunescale_core.errors import ResultsError
 from tunescale_core.records import SCORE, Record, paths, read_head, read_rows, table_of
-from tunescale_core.study import EAGER
+from tunescale_core.serving import EAGER
 from tunescale_core.tasks import TASKS, Metric
 from tunescale_core.tasks.task import Figures
 

@@ -17,7 +17,8 @@ from tunescale_core.progress import Bar, Progress
 from tunescale_core.provenance import provenance
 from tunescale_core.records import Line, Record, Stages
 from tunescale_core.sensors.device import Readings, Sensors
-from tunescale_core.study import EAGER, Study
+from tunescale_core.serving import EAGER
+from tunescale_core.study import Study
 from tunescale_core.subjects import Subject, Subjects
 from tunescale_core.tasks import TASKS, Answer, Example
 
@@ -95,6 +96,7 @@ class Bench:
             cell,
             base=subject.built.base,
             trials=subject.built.trials,
+            hashes=self._hashes(cell, asked.examples),
             key=self._key(cell, subject, examples),
             metrics=metrics,
             lines=lines,
@@ -216,6 +218,13 @@ class Bench:
                 "serving": self._serving(cell),
             }
         )
+
+    def _hashes(self, cell: Cell, examples: Sequence[Example]) -> dict[str, str]:
+        return {
+            "examples": key_of({"examples": [[one.id, list(one.gold)] for one in examples]}),
+            "prompts": key_of({"prompts": [list(one.messages) for one in examples]}),
+            "protocol": key_of({"protocol": self._protocol(), "serving": self._serving(cell)}),
+        }
 
     def _protocol(self) -> dict[str, object]:
         return self.study.protocol.model_dump(mode="json")

@@ -6,30 +6,20 @@ pytest collects.
 
 from __future__ import annotations
 
-import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
+from tunescale_core.declared import Count, Declared, Name
 from tunescale_core.errors import StudyError
+from tunescale_core.method import Method, Trials, check_named
+from tunescale_core.serving import EAGER, Serving, Thinking, serving_of
 from tunescale_core.tasks import TASKS
 
-ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
 SHIPPED = (Path(__file__).parent / "studies", Path(__file__).parent.parent / "benchmarks" / "studies")
 """Where studies are found by name: in an installed package, and in a clone."""
-Count = Annotated[int, Field(ge=1)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-
-
-Thinking = Literal["free", "on", "off"]
-
-
-class Declared(BaseModel):
-    """A frozen table of a study file; keys it does not know are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
 
 class Model(Declared):
@@ -41,73 +31,6 @@ class Model(Declared):
     """Of a hub id: a branch, tag or commit."""
     methods: tuple[Name, ...] | None = None
     """Which methods adapt it; all of the study's unless given. `base` is always a row."""
-
-
-class Training(Declared):
-    """A supervised fine-tuning recipe; the defaults are the paper's (sec. 2)."""
-
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-5
-    epochs: Annotated[float, Field(gt=0)] = 1.0
-    batch: Count = 1
-    """Rows a device and step."""
-    accumulation: Count = 8
-    warmup: Annotated[float, Field(ge=0)] = 0.06
-    """Below 1 a share of the steps, from 1 on a number of steps."""
-    schedule: Literal["linear", "cosine", "constant_with_warmup"] = "linear"
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
-    max_length: Count = 1024
-    """Tokens a row, prompt and answer."""
-    loss: Literal["all", "completion"] = "all"
-    """Which tokens are learnt: all (the paper's), or the answer alone."""
-    activation_checkpointing: bool = True
-
-
-class Method(Training):
-    """How a model is adapted, as declared; `ranks` make it LoRA, `peft` any adapter that PEFT knows."""
-
-    ranks: tuple[Count, ...] | None = None
-    alpha: Annotated[float, Field(gt=0)] = 16.0
-    """LoRA's, as `dropout` is."""
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    target_modules: tuple[str, ...] | Literal["all-linear"] = ATTENTION
-    peft: dict[str, Any] = {}
-    """Settings of PEFT's configuration by their names there, as `{ use_dora = true }`; `type` names another adapter
-    than LoRA, as `{ type = "IA3" }`."""
-    quantize: Literal["4bit"] | None = None
-    """How the frozen base is held in training; 4bit makes QLoRA of LoRA."""
-    learning_rates: tuple[Annotated[float, Field(gt=0)], ...] | None = None
-    """Tried on the development split by the study's `[trials]`; the best takes the place of `learning_rate`."""
-
-    def __hash__(self) -> int:
-        return hash(self.model_dump_json())
-
-    @property
-    def adapter(self) -> str | None:
-        """PEFT's name of the adapter, None for full fine-tuning."""
-        if self.ranks is None and not self.peft:
-            return None
-        return str(self.peft.get("type", "LORA")).upper()
-
-    @model_validator(mode="after")
-    def _of_one_kind(self) -> Method:
-        adapter_only = sorted(self.model_fields_set & {"alpha", "dropout", "target_modules", "quantize"})
-        if self.adapter is None and adapter_only:
-            raise ValueError(f"{adapter_only[0]} is a setting of LoRA: give ranks too, or leave it out")
-        if self.adapter == "LORA" and self.ranks is None:
-            raise ValueError("a LoRA needs ranks")
-        if self.learning_rates is not None and "learning_rate" in self.model_fields_set:
-            raise ValueError("give learning_rate or learning_rates, not both")
-        return self
-
-    @field_validator("ranks", "target_modules", "learning_rates")
-    @classmethod
-    def _filled(cls, value: tuple[object, ...] | str | None) -> tuple[object, ...] | str | None:
-        if value is not None and len(value) == 0:
-            raise ValueError("is empty: give at least one, or leave the key out")
-        if isinstance(value, tuple) and len(set(value)) < len(value):
-            raise ValueError("names the same one twice")
-        return value
 
 
 class TaskData(Declared):
@@ -170,43 +93,6 @@ class Protocol(Declared):
     """CPU threads; the library's choice unless given."""
 
 
-class Serving(Declared):
-    """How a model is served when it is asked: the axis beside `eager`, which is always measured (the paper's)."""
-
-    mode: Literal["eager", "static", "adapter", "endpoint"]
-    """eager: `generate()` as it is. static: a cache of fixed size, the decoding step compiled, in CUDA graphs where
-    there is a GPU. adapter: the adapter beside the base, not merged; of variants that have one. endpoint: a server
-    that speaks OpenAI's protocol."""
-    batch: Count = 1
-    """Questions at once; for an endpoint, requests."""
-    thinking: Thinking | None = None
-    """Instead of the protocol's."""
-    only: str = "*"
-    """A shell pattern over variants' ids: which are asked so."""
-    url: str | None = None
-    """Of an endpoint, as `http://127.0.0.1:8000/v1`."""
-    model: str = "{variant}"
-    """What the endpoint calls the model; `{variant}` stands for the variant's id, `{path}` for its folder."""
-    api_key_env: str | None = None
-    """The environment variable that holds the endpoint's key."""
-
-    @model_validator(mode="after")
-    def _reachable(self) -> Serving:
-        if (self.mode == "endpoint") != (self.url is not None):
-            raise ValueError("an endpoint needs a url" if self.mode == "endpoint" else "url belongs to mode endpoint")
-        return self
-
-
-class Trials(Declared):
-    """The search of a method's learning rate: each rate of its `learning_rates` gets one trial like any other's."""
-
-    train_examples: Count = 400
-    """Rows of a trial, the first that the variant would be tuned on."""
-    dev_examples: Count = 60
-    """Questions of the development split that a trial is judged by; they are never evaluated."""
-    seed: Annotated[int, Field(ge=0)] = 0
-
-
 class Expectation(Declared):
     """A quality threshold for the cells whose ids match."""
 
@@ -221,18 +107,6 @@ class Expectation(Declared):
         if (self.at_least is None) == (self.at_most is None):
             raise ValueError("needs exactly one of at_least and at_most")
         return self
-
-
-EAGER = "eager"
-_SHORT = re.compile(r"(?P<mode>eager|static|adapter)?(?:-?batch-(?P<batch>[1-9]\d*))?")
-
-
-def serving_of(name: str) -> dict[str, object]:
-    """Return the serving that a name alone means, as `static` or `adapter-batch-4`; {} where it means none."""
-    found = _SHORT.fullmatch(name)
-    if not found or not name:
-        return {}
-    return {"mode": found["mode"] or EAGER, "batch": int(found["batch"] or 1)}
 
 
 class ExpectedFinding(Declared):
@@ -273,10 +147,10 @@ class Study(Declared):
 
     study: Head
     models: Annotated[dict[Name, Model], Field(min_length=1)]
-    methods: dict[Name, Method] = {}
+    methods: dict[Name, Method] = Field(default_factory=dict)
     tasks: Annotated[dict[Name, TaskData], Field(min_length=1)]
     protocol: Protocol = Protocol()
-    serving: dict[Name, Serving] = {}
+    serving: dict[Name, Serving] = Field(default_factory=dict)
     """Beside eager, which is always measured."""
     trials: Trials = Trials()
     expect: tuple[Expectation, ...] = ()
@@ -298,7 +172,7 @@ class Study(Declared):
         if EAGER in self.serving:
             raise ValueError("serving.eager: eager is always measured and has no settings")
         for name, method in self.methods.items():
-            _check_named(name, method)
+            check_named(name, method)
         for name, model in self.models.items():
             for wanted in model.methods or ():
                 if wanted != "base" and wanted not in self.methods:
@@ -326,16 +200,6 @@ class Study(Declared):
     def name(self) -> str:
         """The study's name."""
         return self.study.name
-
-
-def _check_named(name: str, method: Method) -> None:
-    """Hold a method's name to what it is: what is called base, full or lora is that."""
-    if name == "base" and method != Method():
-        raise ValueError("methods.base: an untuned model has no settings")
-    if name.startswith("lora") and method.adapter is None:
-        raise ValueError(f"methods.{name}: a LoRA needs ranks")
-    if name.startswith("full") and method.adapter is not None:
-        raise ValueError(f"methods.{name}: full means that all weights are tuned; name an adapter otherwise")
 
 
 def locate(study: str) -> Path:

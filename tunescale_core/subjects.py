@@ -27,7 +27,8 @@ from tunescale_core.progress import Progress
 from tunescale_core.provenance import provenance
 from tunescale_core.records import Trial
 from tunescale_core.sensors.device import warn_if_shared
-from tunescale_core.study import EAGER, Protocol, Serving, Study
+from tunescale_core.serving import EAGER, Serving
+from tunescale_core.study import Protocol, Study
 from tunescale_core.tasks import TASKS, Task
 from tunescale_core.training.choice import best_of
 from tunescale_core.training.trials import Search, search

@@ -15,8 +15,9 @@ from tunescale_core.estimate.activations import footprint_of
 from tunescale_core.estimate.costs import Device, estimates, held_bytes, plan_of, training_bytes
 from tunescale_core.estimate.shapes import read_shape
 from tunescale_core.estimate.shown import estimate_table
+from tunescale_core.method import Method
 from tunescale_core.results import Results, from_record
-from tunescale_core.study import Method, Model, load
+from tunescale_core.study import Model, load
 from tunescale_core.tables.formats import as_csv
 
 SMALL = read_shape(Model(source="Qwen/Qwen3-0.6B"), Path())

@@ -8,8 +8,9 @@ import torch
 
 from tunescale_core.data import load_examples
 from tunescale_core.grid import Variant
+from tunescale_core.method import Method
 from tunescale_core.models import resolve, tokenizer_of
-from tunescale_core.study import Method, Model, load
+from tunescale_core.study import Model, load
 from tunescale_core.training.footprint import PROBE_TOKENS, measured_footprint
 from tunescale_core.training.order import Trainer
 from tunescale_core.training.plan import Plan

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tunescale_core.grid import Variant, variants
+from tunescale_core.method import Method
 from tunescale_core.progress import Progress
-from tunescale_core.study import Method, load
+from tunescale_core.study import load
 from tunescale_core.tasks import Example
 from tunescale_core.training.recipe import adapter_config, conversations, sft_config, steps_of
 from tunescale_core.training.tune import Lesson, tune

@@ -10,9 +10,10 @@ import torch
 from tunescale_core.data import load_examples
 from tunescale_core.errors import StudyError, TrainingError
 from tunescale_core.grid import Variant
+from tunescale_core.method import Method
 from tunescale_core.models import resolve
 from tunescale_core.progress import Progress
-from tunescale_core.study import Method, Model, load
+from tunescale_core.study import Model, load
 from tunescale_core.training import tune as tuning
 from tunescale_core.training.footprint import kept_bytes, tokens_of
 from tunescale_core.training.plan import Footprint, Plan, plans

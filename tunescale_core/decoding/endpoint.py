@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from tunescale_core.decoding.completion import Completion
 from tunescale_core.errors import EndpointError
 from tunescale_core.reasoning import reasoning
-from tunescale_core.study import Thinking
+from tunescale_core.serving import Thinking
 from tunescale_core.tasks.task import Message
 
 WAITS = (1.0, 4.0)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tunescale_core.decoding.completion import Prompt
 from tunescale_core.errors import ModelError
-from tunescale_core.study import Thinking
+from tunescale_core.serving import Thinking
 
 if TYPE_CHECKING:
     import torch

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from tunescale_core.decoding.completion import REMOTE, Call, Completion, Prompt
 from tunescale_core.decoding.endpoint import Endpoint
 from tunescale_core.errors import EndpointError
-from tunescale_core.study import Protocol, Serving
+from tunescale_core.serving import Serving
+from tunescale_core.study import Protocol
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

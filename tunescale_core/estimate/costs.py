@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from tunescale_core.estimate.activations import cast_bytes, footprint_of
 from tunescale_core.estimate.shapes import Shape
 from tunescale_core.grid import Variant, variants
-from tunescale_core.study import Method, Study
+from tunescale_core.method import Method
+from tunescale_core.study import Study
 from tunescale_core.training.plan import Plan, plans
 
 WEIGHT_BYTES = 4

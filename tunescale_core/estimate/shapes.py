@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from tunescale_core.errors import ModelError
-from tunescale_core.study import Method, Model
+from tunescale_core.method import Method
+from tunescale_core.study import Model
 
 KNOWN = ("qwen3", "qwen2", "llama", "mistral")
 """Model types of this form."""

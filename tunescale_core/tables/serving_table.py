@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from statistics import fmean
 
 from tunescale_core.results import Candidate, Result, Results
-from tunescale_core.study import EAGER
+from tunescale_core.serving import EAGER
 from tunescale_core.tables.table import MISSING, Column, Entry, Row, Table, block, number, words
 
 

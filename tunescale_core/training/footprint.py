@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tunescale_core.study import Method
+from tunescale_core.method import Method
 from tunescale_core.tasks import Example
 from tunescale_core.training.plan import Footprint
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from tunescale_core.errors import StudyError
 from tunescale_core.grid import Variant
+from tunescale_core.method import Method
 from tunescale_core.models import device
-from tunescale_core.study import Method, Study
+from tunescale_core.study import Study
 from tunescale_core.tasks import Example
 from tunescale_core.training.plan import Plan
 

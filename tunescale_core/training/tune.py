@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from tunescale_core.checkpoints import TrainingCost
 from tunescale_core.errors import TrainingError
 from tunescale_core.grid import Variant
+from tunescale_core.method import Method
 from tunescale_core.models import copy_generation_files, device, load_weights, tokenizer_of
 from tunescale_core.progress import Progress
 from tunescale_core.sensors.device import Sensors, warn_if_shared
-from tunescale_core.study import Method
 from tunescale_core.tasks import Example
 from tunescale_core.training.dropout import by_row
 from tunescale_core.training.footprint import measured_footprint, tokens_of
