@@ -136,13 +136,18 @@ def _taken(found: Iterable[Numbered], number: int) -> tuple[list[Example], dict[
 
 
 def _decontaminated(study: Study, task: str, found: Iterator[Numbered]) -> Iterator[Numbered]:
-    n = study.study.decontaminate
-    if n is None:
-        return found
+    """Leave out training rows that are evaluation questions, and those that share an n-gram where the study asks."""
     purposes: tuple[Purpose, ...] = ("eval", "dev") if has_dev(study.tasks[task]) else ("eval",)
-    held_out = HeldOut((one for purpose in purposes for one in load_examples(study, task, purpose).rows), n)
-    shared = LeftOut(f"shares a {n}-gram with evaluation")
-    return (
-        (number, shared if isinstance(example, Example) and held_out.meets(example) else example)
-        for number, example in found
-    )
+    held_out = [one for purpose in purposes for one in load_examples(study, task, purpose).rows]
+    asked = {one.messages[-1]["content"] for one in held_out}
+    n = study.study.decontaminate
+    grams = HeldOut(held_out, n) if n is not None else None
+    for number, example in found:
+        if isinstance(example, LeftOut):
+            yield number, example
+        elif example.messages[-1]["content"] in asked:
+            yield number, LeftOut("asked in evaluation")
+        elif grams is not None and grams.meets(example):
+            yield number, LeftOut(f"shares a {n}-gram with evaluation")
+        else:
+            yield number, example

@@ -91,8 +91,9 @@ def cells(study: Study) -> tuple[Cell, ...]:
 def _served(study: Study, variant: Variant, name: str) -> bool:
     """Tell whether a variant is asked by a way of serving: an unmerged adapter needs one."""
     serving = study.serving[name]
-    if serving.mode == "adapter" and (variant.settings is None or variant.settings.adapter is None):
-        return False
+    settings = variant.settings
+    if serving.mode == "adapter" and (settings is None or settings.adapter is None or settings.quantize):
+        return False  # beside its 4-bit base an adapter is another model than merged
     return fnmatchcase(variant.id, serving.only)
 
 

@@ -136,7 +136,9 @@ def open_adapted(base: Path, adapter: Path, protocol: Protocol) -> Opened:
 
     opened = open_model(base, protocol)
     try:
-        model = PeftModel.from_pretrained(opened.model, adapter)
+        # In the base's own type, as a server would hold it: fp32 beside bfloat16 casts in every layer.
+        model = PeftModel.from_pretrained(opened.model, adapter, autocast_adapter_dtype=False)
+        model = model.to(dtype_of(protocol))
     except (OSError, ValueError, RuntimeError) as error:
         raise ModelError(f"adapter {adapter} cannot be opened: {str(error).splitlines()[0]}") from error
     return Opened(model.eval(), opened.tokenizer, opened.device)

@@ -55,7 +55,7 @@ class Line(Frozen):
     first_token_seconds: float | None
     device_seconds: float | None = None
     """The call by the accelerator's own clock; None on a CPU."""
-    prompt_tokens: int = 0
+    prompt_tokens: int | None = None
     prompt_cut: int = 0
     """Tokens that an over-long prompt lost from its middle."""
     scores: dict[str, float]
@@ -80,8 +80,8 @@ class Summary(Frozen):
 
     examples: int
     timed: int
-    prompt_tokens: float
-    """Mean tokens of a prompt."""
+    prompt_tokens: float | None
+    """Mean tokens of a prompt; None where an endpoint does not say."""
     prompts_cut: int
     """Prompts that were too long and lost their middle."""
     tokens: float
@@ -185,10 +185,11 @@ def summarised(lines: Sequence[Line]) -> Summary:
     """Sum up at least one line."""
     seconds = [line.seconds for line in lines if line.seconds is not None]
     first = [line.first_token_seconds for line in lines if line.first_token_seconds is not None]
+    prompts = [line.prompt_tokens for line in lines if line.prompt_tokens is not None]
     return Summary(
         examples=len(lines),
         timed=len(seconds),
-        prompt_tokens=fmean(line.prompt_tokens for line in lines),
+        prompt_tokens=fmean(prompts) if prompts else None,
         prompts_cut=sum(line.prompt_cut > 0 for line in lines),
         tokens=fmean(line.tokens for line in lines),
         reasoned=fmean(line.reasoning_tokens > 0 for line in lines),

@@ -12,7 +12,9 @@ from tunescale_core.checkpoints import Store, key_of
 from tunescale_core.data import Examples, load_examples
 from tunescale_core.decoding.completion import REMOTE, Call, Completion
 from tunescale_core.decoding.decoder import EagerDecoder
+from tunescale_core.errors import DataError
 from tunescale_core.grid import Cell, task_kind
+from tunescale_core.models import dtype_of
 from tunescale_core.progress import Bar, Progress
 from tunescale_core.provenance import provenance
 from tunescale_core.records import Line, Record, Stages
@@ -125,13 +127,15 @@ class Bench:
         """
         began = time.perf_counter()
         single = rows[: self.study.protocol.timed_examples]
-        whole = len(single) - len(single) % subject.batch if len(single) > subject.batch else len(single)
+        if len(single) < subject.batch:
+            raise DataError(f"{cell.id} asks {subject.batch} questions at once but times {len(single)}: time more")
+        whole = len(single) - len(single) % subject.batch
         calls = [
             subject.decoder.prepare([example.messages for example in single[start : start + subject.batch]])
             for start in range(0, whole, subject.batch)
         ]
         prepared = time.perf_counter()
-        self._warm_up(cell, subject, calls)
+        self._warm_up(cell, subject, rows[whole:], calls)
         warm = time.perf_counter()
         with self.progress.bar(f"timing {cell.id}", len(calls)) as bar, Sensors(subject.decoder.device) as sensors:
             rounds(subject.decoder.run, _counted(calls, bar), len(calls))
@@ -155,11 +159,17 @@ class Bench:
             readings=sensors.readings if subject.decoder.device != REMOTE else Readings(),
         )
 
-    def _warm_up(self, cell: Cell, subject: Subject, calls: Sequence[Call]) -> None:
-        """Make untimed calls; served otherwise than eagerly at least one, for it may compile."""
+    def _warm_up(self, cell: Cell, subject: Subject, others: Sequence[Example], calls: Sequence[Call]) -> None:
+        """Make untimed calls; served otherwise than eagerly at least one, for it may compile.
+
+        Of questions that are not timed, where there are any: a server may remember what it was asked.
+        """
         number = self.study.protocol.warmup_calls if cell.serving == EAGER else max(1, self.study.protocol.warmup_calls)
-        for call in calls[:number]:
-            subject.decoder.run(call.again())
+        batches = [others[start : start + subject.batch] for start in range(0, number * subject.batch, subject.batch)]
+        whole = [batch for batch in batches if len(batch) == subject.batch]
+        fresh = [subject.decoder.prepare([example.messages for example in batch]) for batch in whole]
+        for call in (*fresh, *(call.again() for call in calls))[:number]:
+            subject.decoder.run(call)
 
     def _batched(
         self, cell: Cell, subject: Subject, rows: Sequence[Example], said: Sequence[Completion]
@@ -210,9 +220,12 @@ class Bench:
         return tuple(lines)
 
     def _key(self, cell: Cell, subject: Subject, examples: Examples) -> str:
+        local = subject.decoder.device != REMOTE
         return key_of(
             {
                 "subject": subject.built.key,
+                "device": subject.decoder.device,
+                "dtype": str(dtype_of(self.study.protocol)) if local else None,
                 "data": examples.fingerprint,
                 "protocol": self._protocol(),
                 "serving": self._serving(cell),

@@ -238,7 +238,8 @@ def load(study: str, overrides: dict[str, dict[str, object]] | None = None) -> S
         raise StudyError(f"{path}: folder: unknown key")
     for table, values in (overrides or {}).items():
         if isinstance(content.setdefault(table, {}), dict):
-            content[table] |= values
+            # A way of serving that the study has a table for keeps it; elsewhere an option is the stronger one.
+            content[table] = values | content[table] if table == "serving" else content[table] | values
     for data in content["tasks"].values() if isinstance(content.get("tasks"), dict) else ():
         for key in (overrides or {}).get("study", {}):
             if isinstance(data, dict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -24,13 +25,14 @@ from tunescale_core.decoding.static import StaticDecoder
 from tunescale_core.grid import Cell, Variant, task_kind
 from tunescale_core.models import Base, Opened, device, open_adapted, open_model, resolve, tokenizer_of
 from tunescale_core.progress import Progress
-from tunescale_core.provenance import provenance
+from tunescale_core.provenance import provenance, versions
 from tunescale_core.records import Trial
 from tunescale_core.sensors.device import warn_if_shared
 from tunescale_core.serving import EAGER, Serving
 from tunescale_core.study import Protocol, Study
 from tunescale_core.tasks import TASKS, Task
 from tunescale_core.training.choice import best_of
+from tunescale_core.training.release import release
 from tunescale_core.training.trials import Search, search
 from tunescale_core.training.tune import Lesson, tune
 
@@ -78,15 +80,14 @@ class Subjects:
         self._failed: dict[Variant, Exception] = {}
         self._bases: dict[str, Base] = {}
         self._open: tuple[tuple[Variant, bool], Opened] | None = None
-        self._subject: tuple[tuple[Variant, str], Subject] | None = None
 
     def subject(self, cell: Cell) -> Subject:
-        """Open a cell's variant as it is served, building its checkpoint first where the store lacks it."""
-        place = (cell.variant, cell.serving)
-        if self._subject is None or self._subject[0] != place:
-            self._subject = None
-            self._subject = (place, self._served(cell.variant, cell.serving))
-        return self._subject[1]
+        """Open a cell's variant as it is served, building its checkpoint first where the store lacks it.
+
+        The model stays open for the variant's other cells; the decoder is the cell's own, so that no time depends on
+        what was asked before.
+        """
+        return self._served(cell.variant, cell.serving)
 
     def built(self, variant: Variant) -> Built:
         """Return a variant's weights.
@@ -99,7 +100,7 @@ class Subjects:
             try:
                 self._built[variant] = self._build(variant)
             except Exception as error:
-                self._failed[variant] = error
+                self._failed[variant] = bare(error)
                 raise
         return self._built[variant]
 
@@ -117,13 +118,13 @@ class Subjects:
 
     def _endpoint(self, variant: Variant, built: Built, serving: Serving, protocol: Protocol) -> Decoder:
         called = serving.model.replace("{variant}", variant.id).replace("{path}", str(built.model.resolve()))
-        self._open = None
+        self._close()
         return EndpointDecoder(serving, called, protocol, tokenizer_of(built.model))
 
     def _opened(self, variant: Variant, built: Built, *, adapted: bool) -> Opened:
         place = (variant, adapted)
         if self._open is None or self._open[0] != place:
-            self._open = None  # free the other before this one takes its place
+            self._close()  # the other before this one takes its place
             if adapted and built.checkpoint is not None:
                 opened = open_adapted(built.base_folder, built.checkpoint.folder / "adapter", self.study.protocol)
             else:
@@ -132,12 +133,17 @@ class Subjects:
             self._open = (place, opened)
         return self._open[1]
 
+    def _close(self) -> None:
+        if self._open is not None:
+            self._open = None
+            release()
+
     def _build(self, variant: Variant) -> Built:
         base = self._base(variant.model)
         named = f"{self.study.models[variant.model].source}@{base.revision}"
         if variant.settings is None:
             return Built(base.folder, base.revision, named, base.folder)
-        self._open = self._subject = None  # training wants the memory
+        self._close()  # training wants the memory
         settled, trials = self._settled(variant, base)
         checkpoint = self._checkpoint(settled, base)
         (self.trained if checkpoint.built else self.reused).append(variant.id)
@@ -183,7 +189,8 @@ class Subjects:
         assert variant.settings is not None  # noqa: S101  told by the caller
         method = variant.settings.model_dump(mode="json", exclude={"ranks", "learning_rates"}) | {"rank": variant.rank}
         method["training"] = self.study.study.training
-        return identity_of(base.revision, method, examples.fingerprint, variant.seed or 0, device())
+        quantised = versions(("bitsandbytes",)) if variant.settings.quantize else {}
+        return identity_of(base.revision, method | quantised, examples.fingerprint, variant.seed or 0, device())
 
     def _trained(
         self, variant: Variant, base: Base, examples: Examples, identity: dict[str, object], folder: Path
@@ -204,3 +211,11 @@ class Subjects:
         if model not in self._bases:
             self._bases[model] = resolve(self.study.models[model], self.study.folder)
         return self._bases[model]
+
+
+def bare(error: Exception) -> Exception:
+    """Return an error without the frames it came through, which would keep a model and its trainer in memory."""
+    try:
+        return copy.copy(error).with_traceback(None)
+    except TypeError:  # some errors cannot be made again from what they show
+        return RuntimeError(f"{type(error).__name__}: {error}")

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+import torch
+import torch._dynamo.utils
 
 from tunescale_core.data import load_examples
 from tunescale_core.decoding.completion import Completion
@@ -34,10 +36,25 @@ def asked(decoder: EagerDecoder, size: int) -> list[Completion]:
 def test_static_says_what_eager_says(opened: Opened, size: int) -> None:
     """In fp32 every answer is eager's word for word, alone and four together, whatever the lengths."""
     eager = [(one.text, one.tokens) for one in asked(EagerDecoder(opened, PROTOCOL), 1)]
-    static = asked(StaticDecoder(opened, PROTOCOL), size)
+    decoder = StaticDecoder(opened, PROTOCOL)
+    torch._dynamo.utils.counters.clear()
+    static = asked(decoder, size)
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] >= 1, "nothing was compiled"
     assert len({text for text, _ in eager}) > 4
     assert [(one.text, one.tokens) for one in static] == eager
     assert all(one.seconds for one in static)
+
+
+@pytest.mark.slow
+def test_what_is_compiled_does_not_run_out(opened: Opened) -> None:
+    """However many shapes were compiled before, a new decoder compiles, and does not fall back to eager unseen."""
+    for tokens in range(1, 11):
+        decoder = StaticDecoder(opened, PROTOCOL.model_copy(update={"max_new_tokens": 2}))
+        decoder.config.compile_config.backend = "eager"  # traces as ever, without the compiler's minute
+        decoder._longest = tokens * ROUND
+        torch._dynamo.utils.counters.clear()
+        decoder.run(decoder.prepare(PROMPTS[:1]))
+        assert torch._dynamo.utils.counters["stats"]["unique_graphs"] >= 1, tokens
 
 
 @pytest.mark.slow

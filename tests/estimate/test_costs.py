@@ -11,8 +11,8 @@ import pytest
 from tests.making import line
 from tests.making import record as made
 from tunescale_core.checkpoints import TrainingCost
-from tunescale_core.estimate.activations import footprint_of
-from tunescale_core.estimate.costs import Device, estimates, held_bytes, plan_of, training_bytes
+from tunescale_core.estimate.activations import footprint_of, held_bytes
+from tunescale_core.estimate.costs import Device, estimates, plan_of, training_bytes
 from tunescale_core.estimate.shapes import read_shape
 from tunescale_core.estimate.shown import estimate_table
 from tunescale_core.method import Method
@@ -33,7 +33,7 @@ def paper() -> dict[str, object]:
 def state(settings: Method, rank: int | None = None) -> float:
     """Return the bytes of training without what rows keep: at rows of no token."""
     footprint = footprint_of(SMALL, settings, rank, 4)
-    return held_bytes(SMALL, settings, rank, 4) + footprint.gradient_bytes + footprint.moment_bytes
+    return footprint.weight_bytes + footprint.gradient_bytes + footprint.moment_bytes
 
 
 def test_full_training_holds_sixteen_bytes_a_weight() -> None:
@@ -43,7 +43,7 @@ def test_full_training_holds_sixteen_bytes_a_weight() -> None:
     assert state(lora, 32) == 4 * 596_049_920 + 16 * 286_720 * 32
     linear = 28 * sum(inputs * outputs for inputs, outputs in SMALL.modules.values())
     quantised = lora.model_copy(update={"quantize": "4bit"})
-    assert state(lora, 32) - state(quantised, 32) == pytest.approx(3.48 * linear)
+    assert state(lora, 32) - state(quantised, 32) == pytest.approx(3.48 * linear, abs=1)
 
 
 def test_more_memory_takes_more_rows_at_once() -> None:

@@ -28,6 +28,17 @@ FULL = Method(learning_rate=1e-3)
 LORA = Method(ranks=(4,), learning_rate=1e-2, target_modules="all-linear")
 
 
+ADAPTERS = {
+    "rslora": {"ranks": (4,), "peft": {"use_rslora": True}},
+    "dora": {"ranks": (4,), "peft": {"use_dora": True}},
+    "ia3": {"peft": {"type": "ia3", "feedforward_modules": []}},
+    "vera": {"ranks": (8,), "peft": {"type": "VERA"}, "target_modules": ("q_proj", "o_proj")},
+    "loha": {"ranks": (4,), "peft": {"type": "LOHA", "alpha": 8}},
+    "qlora": {"ranks": (4,), "quantize": "4bit"},
+}
+ROOMY = Footprint(gradient_bytes=1, moment_bytes=0, kept_bytes=2.0, checkpointed_bytes=1.0, longest=1)
+
+
 def lesson(settings: Method, number: int = 20) -> Lesson:
     rank = settings.ranks[0] if settings.ranks else None
     variant = Variant("mini-small", "method", "squad_v2", 0, rank, settings, "mini-small-method-on-squad_v2")
@@ -41,9 +52,8 @@ def curve(settings: Method, plan: Plan, tmp_path: Path) -> list[float]:
 
 
 def every_plan() -> Iterator[Plan]:
-    tight = Footprint(gradient_bytes=1, moment_bytes=0, kept_bytes=2.0, checkpointed_bytes=1.0, longest=1)
     for memory in range(25):
-        yield next(plans(FULL, tight, memory))
+        yield next(plans(FULL, ROOMY, memory))
 
 
 @pytest.mark.parametrize("settings", [FULL, LORA], ids=["full", "lora"])
@@ -56,6 +66,36 @@ def test_every_plan_learns_the_literal_loops_curve(settings: Method, tmp_path: P
     assert len(found) >= 5
     for plan in found.values():
         assert curve(settings, plan, tmp_path) == pytest.approx(literal, abs=1e-4), plan
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        FULL.model_copy(update={"epochs": 2.0, "loss": "completion"}),
+        LORA.model_copy(update={"epochs": 2.0}),
+        Method.model_validate({"ranks": (4,), "learning_rate": 1e-2, "peft": {"use_dora": True}}),
+    ],
+    ids=["completion, two epochs", "lora, two epochs", "dora"],
+)
+def test_other_recipes_learn_the_same_curve(settings: Method, tmp_path: Path) -> None:
+    """The same holds over epochs, where the answer alone is learnt, and for another adapter."""
+    literal = curve(settings, Plan.literal(settings), tmp_path)
+    for plan in (Plan.smallest(settings), next(plans(settings, ROOMY, 1 << 60)), next(plans(settings, ROOMY, 17))):
+        assert curve(settings, plan, tmp_path) == pytest.approx(literal, abs=1e-4), plan
+
+
+def test_a_qlora_adapter_is_trained_in_fp32(tmp_path: Path) -> None:
+    """Beside a 4-bit base the adapter has fp32 weights: bfloat16 would round most updates away."""
+    settings = Method.model_validate(ADAPTERS["qlora"])
+    trainer, _ = trainer_for(lesson(settings), Plan.literal(settings), tmp_path)
+    assert {p.dtype for p in trainer.model.parameters() if p.requires_grad} == {torch.float32}
+
+
+def test_a_row_that_does_not_fit_gives_the_smallest_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where measuring already runs out of memory, the plan that takes least is tried."""
+    monkeypatch.setattr(tuning, "measured_footprint", lambda *_: (_ for _ in ()).throw(MemoryError()))
+    cost = tune(lesson(FULL, 8), tmp_path, Progress(), "planned")
+    assert Plan.model_validate(cost.plan) == Plan.smallest(FULL)
 
 
 def test_running_out_of_memory_falls_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,6 +139,7 @@ def test_what_says_that_memory_ran_out() -> None:
     assert out_of_memory(caught.value)
     assert out_of_memory(MemoryError())
     assert out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
+    assert out_of_memory(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"))
     assert not out_of_memory(RuntimeError("shape mismatch"))
 
 
@@ -139,16 +180,6 @@ def test_lengths_are_of_whole_conversations() -> None:
     longer = replace(ROWS[0], target=ROWS[0].target + " and more")
     one, two = tokens_of([ROWS[0], longer], tokenizer)
     assert two == one + len(tokenizer(" and more", add_special_tokens=False).input_ids)
-
-
-ADAPTERS = {
-    "rslora": {"ranks": (4,), "peft": {"use_rslora": True}},
-    "dora": {"ranks": (4,), "peft": {"use_dora": True}},
-    "ia3": {"peft": {"type": "ia3", "feedforward_modules": []}},
-    "vera": {"ranks": (8,), "peft": {"type": "VERA"}, "target_modules": ("q_proj", "o_proj")},
-    "loha": {"ranks": (4,), "peft": {"type": "LOHA", "alpha": 8}},
-    "qlora": {"ranks": (4,), "quantize": "4bit"},
-}
 
 
 @pytest.mark.parametrize("name", ADAPTERS)

@@ -27,7 +27,8 @@ class Completion:
     first_token_seconds: float | None = None
     device_seconds: float | None = None
     """The same call by the accelerator's own clock (CUDA events); None on a CPU."""
-    prompt_tokens: int = 0
+    prompt_tokens: int | None = None
+    """None where an endpoint does not say."""
     prompt_cut: int = 0
     """Tokens that an over-long prompt lost from its middle."""
 

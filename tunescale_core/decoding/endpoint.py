@@ -172,6 +172,7 @@ class Endpoint:
             reasoning_tokens=self.count(thought) if thought else 0,
             seconds=seconds,
             first_token_seconds=said.first,
+            prompt_tokens=said.prompt_tokens,
         )
 
     def _known(self) -> bool:
@@ -289,11 +290,12 @@ class _Said:
     first: float | None = None
     finish: str | None = None
     tokens: int | None = None
+    prompt_tokens: int | None = None
 
     def take(self, chunk: Any, at: float) -> None:
         """Add a chunk that came `at` seconds after the request."""
         if usage := getattr(chunk, "usage", None):
-            self.tokens = usage.completion_tokens
+            self.tokens, self.prompt_tokens = usage.completion_tokens, usage.prompt_tokens
         for choice in getattr(chunk, "choices", None) or ():
             delta = choice.delta
             self.thought += getattr(delta, "reasoning_content", None) or getattr(delta, "reasoning", None) or ""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tunescale_core.decoding.completion import REMOTE, Call, Completion, Prompt
 from tunescale_core.decoding.endpoint import Endpoint
+from tunescale_core.decoding.prompts import Prompts
 from tunescale_core.errors import EndpointError
 from tunescale_core.serving import Serving
 from tunescale_core.study import Protocol
@@ -33,8 +33,10 @@ class EndpointDecoder:
         Raises:
             EndpointError: It cannot be asked; one line says why and what to do.
         """
-        if protocol.min_new_tokens:
-            raise EndpointError("min_new_tokens cannot be asked of an endpoint: leave it out, or serve otherwise")
+        for key in ("min_new_tokens", "max_prompt_tokens"):
+            if getattr(protocol, key):
+                raise EndpointError(f"{key} cannot be asked of an endpoint: leave it out, or serve otherwise")
+        Prompts(tokenizer, protocol.thinking, limit=1)  # the template must know what is asked of it here too
         self._tokenizer = tokenizer
         self.endpoint = Endpoint(
             serving.url or "",
@@ -51,10 +53,9 @@ class EndpointDecoder:
         return Call(tuple(prompts))
 
     def run(self, call: Call) -> None:
-        """Ask everything at once; the call's seconds are until the last answer is whole."""
-        began = time.perf_counter()
+        """Ask everything at once; the call takes as long as its slowest answer, waits before a new try left out."""
         call.output = [completion for _, completion in self.endpoint.together(call.prompts, len(call.prompts))]
-        call.seconds = time.perf_counter() - began
+        call.seconds = max(one.seconds or 0.0 for one in call.output)
         firsts = [one.first_token_seconds for one in call.output if one.first_token_seconds is not None]
         call.first_token_seconds = min(firsts) if firsts else None
 

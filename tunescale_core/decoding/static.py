@@ -23,7 +23,13 @@ class StaticDecoder(EagerDecoder):
 
     def __init__(self, opened: Opened, protocol: Protocol) -> None:
         super().__init__(opened, protocol)
+        import torch
         from transformers import CompileConfig
+
+        # What was compiled for other shapes counts against a limit beyond which nothing is compiled any more, and
+        # eager times would be called static; past it there is an error now.
+        torch._dynamo.reset()  # noqa: SLF001
+        torch._dynamo.config.fail_on_recompile_limit_hit = True  # noqa: SLF001
 
         graphs = "reduce-overhead" if opened.device == "cuda" else "default"
         self.config.compile_config = CompileConfig(mode=graphs, dynamic=False)

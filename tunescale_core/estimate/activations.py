@@ -14,6 +14,11 @@ from tunescale_core.method import Method
 from tunescale_core.training.footprint import GRADIENT_BYTES, MOMENT_BYTES, head_bytes
 from tunescale_core.training.plan import Footprint
 
+WEIGHT_BYTES = 4
+"""A weight in training: fp32."""
+QUANTISED_BYTES = 0.52
+"""A linear weight in 4 bits, with its part of the blocks' scales (Dettmers et al., 2023, sec. 3)."""
+
 
 @dataclass(frozen=True)
 class Kept:
@@ -41,7 +46,7 @@ ON_ALL = {4: Kept(48, 20, 12, 20), 2: Kept(38, 14, 8, 12)}
 
 
 def footprint_of(shape: Shape, settings: Method, rank: int | None, width: int) -> Footprint:
-    """Return what training takes beside the weights, at rows of `max_length` tokens.
+    """Return what training takes, at rows of `max_length` tokens.
 
     Args:
         shape: Of the model.
@@ -54,6 +59,7 @@ def footprint_of(shape: Shape, settings: Method, rank: int | None, width: int) -
     table = FULL if not rank else ON_ATTENTION if not set(modules) & set(shape.feed_forward_modules) else ON_ALL
     kept = table[width].bytes(shape, rank or 0, len(modules), width)
     return Footprint(
+        weight_bytes=round(held_bytes(shape, settings, rank, width)),
         gradient_bytes=GRADIENT_BYTES * trained,
         moment_bytes=MOMENT_BYTES * trained,
         kept_bytes=shape.layers * kept,
@@ -62,6 +68,14 @@ def footprint_of(shape: Shape, settings: Method, rank: int | None, width: int) -
         embedding_bytes=0 if rank else GRADIENT_BYTES * shape.vocabulary * shape.hidden,
         longest=settings.max_length,
     )
+
+
+def held_bytes(shape: Shape, settings: Method, rank: int | None, width: int) -> float:
+    """Return the bytes of weights in training: the base's, the adapter's, and the copies that autocast keeps."""
+    linear = shape.layers * sum(inputs * outputs for inputs, outputs in shape.modules.values())
+    saved = (WEIGHT_BYTES - QUANTISED_BYTES) * linear if settings.quantize else 0
+    adapter = shape.adapter(settings, rank) if rank else 0
+    return WEIGHT_BYTES * (shape.parameters + adapter) - saved + cast_bytes(shape, width)
 
 
 def cast_bytes(shape: Shape, width: int) -> int:

@@ -11,17 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tunescale_core.estimate.activations import cast_bytes, footprint_of
+from tunescale_core.estimate.activations import footprint_of
 from tunescale_core.estimate.shapes import Shape
 from tunescale_core.grid import Variant, variants
 from tunescale_core.method import Method
 from tunescale_core.study import Study
 from tunescale_core.training.plan import Plan, plans
 
-WEIGHT_BYTES = 4
-"""A weight in training: fp32."""
-QUANTISED_BYTES = 0.52
-"""A linear weight in 4 bits, with its part of the blocks' scales (Dettmers et al., 2023, sec. 3)."""
 GB = 1e9
 DEVICES = {"h200": (4800 * GB, 141 * GB), "h100": (3350 * GB, 80 * GB), "a100": (2039 * GB, 80 * GB)}
 DEVICES |= {"l40s": (864 * GB, 48 * GB), "l4": (300 * GB, 24 * GB), "rtx4090": (1008 * GB, 24 * GB)}
@@ -102,19 +98,10 @@ def _estimate(variant: Variant, study: Study, shape: Shape, device: Device, widt
 
 def plan_of(shape: Shape, settings: Method, rank: int | None, memory: float, width: int) -> Plan:
     """Return how a step would be cut on a device with so many bytes, rows being as long as they may."""
-    left = round(memory - held_bytes(shape, settings, rank, width))
-    return next(plans(settings, footprint_of(shape, settings, rank, width), left))
+    return next(plans(settings, footprint_of(shape, settings, rank, width), round(memory)))
 
 
-def held_bytes(shape: Shape, settings: Method, rank: int | None, width: int) -> float:
-    """Return the bytes of weights in training: the base's, the adapter's, and the copies that autocast keeps."""
-    linear = shape.layers * sum(inputs * outputs for inputs, outputs in shape.modules.values())
-    saved = (WEIGHT_BYTES - QUANTISED_BYTES) * linear if settings.quantize else 0
-    adapter = shape.adapter(settings, rank) if rank else 0
-    return WEIGHT_BYTES * (shape.parameters + adapter) - saved + cast_bytes(shape, width)
-
-
-def training_bytes(shape: Shape, settings: Method, rank: int | None, width: int, plan: Plan) -> float:
+def training_bytes(shape: Shape, settings: Method, rank: int | None, width: int, plan: Plan) -> int:
     """Return the peak bytes of training.
 
     Args:
@@ -125,5 +112,4 @@ def training_bytes(shape: Shape, settings: Method, rank: int | None, width: int,
         plan: How a step is cut.
     """
     footprint = footprint_of(shape, settings, rank, width)
-    cut = footprint.predicted(plan.micro_batch, plan.accumulation, checkpointing=plan.activation_checkpointing)
-    return held_bytes(shape, settings, rank, width) + cut
+    return footprint.predicted(plan.micro_batch, plan.accumulation, checkpointing=plan.activation_checkpointing)

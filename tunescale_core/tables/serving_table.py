@@ -13,8 +13,8 @@ from tunescale_core.tables.table import MISSING, Column, Entry, Row, Table, bloc
 def serving_table(results: Results) -> Table:
     """Return a row a candidate and way of serving, a block a task; eager first.
 
-    A batch's questions all wait for its end, so each takes the whole call. `equal` counts the answers that are eager's
-    word for word; quality is over the same timed questions on every row.
+    A batch's questions all wait for its end, so each takes the whole call, and time a token is not told apart. `equal`
+    counts the answers that are eager's word for word; quality is over the timed questions that all rows share.
     """
     columns = [
         Column("candidate", words=True),
@@ -46,11 +46,18 @@ def _candidates(results: Results, task: str) -> list[Candidate]:
 def _rows(results: Results, one: Candidate, task: str) -> Iterator[Row]:
     eager = results.at(one, task)
     served = [cell for cell in results.served if cell.candidate == one and cell.task == task]
+    shared = set.intersection(*(_timed(cell) for cell in (*eager, *served) if cell.rows is not None))
     for name in dict.fromkeys([*(cell.serving for cell in eager), *(cell.serving for cell in served)]):
         cells = eager if name == EAGER else [cell for cell in served if cell.serving == name]
         pairs = [(cell, _same_seed(eager, cell)) for cell in cells]
-        entries = (words(one.id), words(name), *_times(cells), *_answers(pairs))
+        entries = (words(one.id), words(name), *_times(cells), *_answers(pairs, shared))
         yield Row(f"{results.label(one)} {task} {name}", entries, one.model, one.method)
+
+
+def _timed(cell: Result) -> set[str]:
+    """Return which examples were timed."""
+    rows = cell.rows
+    return {one for one, timed in zip(rows.example, rows.timed, strict=True) if timed} if rows else set()
 
 
 def _same_seed(eager: Sequence[Result], cell: Result) -> Result | None:
@@ -71,15 +78,17 @@ def _times(cells: Sequence[Result]) -> list[Entry]:
 
 def _pace(cell: Result) -> float | None:
     """Return seconds a token after the first, over the timed questions."""
-    if cell.rows is None or not cell.rows.timed.any():
+    settings = cell.record.serving_settings if cell.record else {}
+    together = settings.get("batch", 1) != 1 and settings.get("mode") != "endpoint"
+    if cell.rows is None or not cell.rows.timed.any() or together:
         return None
     rows = cell.rows
     steps = (rows.tokens - 1)[rows.timed].sum()
     return float((rows.seconds - rows.first_token_seconds)[rows.timed].sum() / steps) if steps > 0 else None
 
 
-def _answers(pairs: Sequence[tuple[Result, Result | None]]) -> list[Entry]:
-    """Return how many timed answers are eager's, and the quality of the timed answers, over all seeds."""
+def _answers(pairs: Sequence[tuple[Result, Result | None]], shared: set[str]) -> list[Entry]:
+    """Return how many timed answers are eager's, and the quality over the shared questions, over all seeds."""
     equal = total = 0
     worth: list[float] = []
     for cell, eager in pairs:
@@ -87,7 +96,8 @@ def _answers(pairs: Sequence[tuple[Result, Result | None]]) -> list[Entry]:
             continue
         judged = cell.judged
         timed = cell.rows.timed
-        worth += [float(value) for value in cell.rows.figures[judged][timed]]
+        figures = zip(cell.rows.example, cell.rows.figures[judged], strict=True)
+        worth += [float(value) for example, value in figures if example in shared]
         if eager is not None and eager.rows is not None:
             theirs = dict(zip(eager.rows.example, eager.texts, strict=True))
             said = [

@@ -49,7 +49,7 @@ class RowDropout(nn.Module):
             return x
         if self.rows.keys is None:
             raise RuntimeError("the rows of this forward pass are not known: its model has no hook")
-        return x * (self._kept(x).to(x.dtype) / (1 - self.p))
+        return x * self._kept(x).to(x.dtype) * (1 / (1 - self.p))
 
     def _kept(self, x: torch.Tensor) -> torch.Tensor:
         import torch

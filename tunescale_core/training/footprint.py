@@ -44,12 +44,15 @@ def measured_footprint(
     probed = max(short, key=lengths.__getitem__) if short else min(range(len(lengths)), key=lengths.__getitem__)
     trainer = make([examples[probed]])
     batch = next(iter(trainer.get_train_dataloader()))
-    kept = kept_bytes(trainer, batch) / batch["input_ids"].numel()
+    twice = {name: value.repeat(2, 1) for name, value in batch.items()}
+    # The difference: what does not grow with the rows, autocast's copies of weights among it, is counted apart.
+    kept = (kept_bytes(trainer, twice) - kept_bytes(trainer, batch)) / batch["input_ids"].numel()
     layers = trainer.model.config.num_hidden_layers
     inputs = trainer.model.config.hidden_size * layers * 4
     embeddings = trainer.model.get_input_embeddings().weight
     trained = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
     return Footprint(
+        weight_bytes=weight_bytes(trainer),
         gradient_bytes=GRADIENT_BYTES * trained,
         moment_bytes=MOMENT_BYTES * trained,
         kept_bytes=kept,
@@ -58,6 +61,17 @@ def measured_footprint(
         embedding_bytes=GRADIENT_BYTES * embeddings.numel() if embeddings.requires_grad else 0,
         longest=max(lengths),
     )
+
+
+def weight_bytes(trainer: Trainer) -> int:
+    """Return the bytes of a trainer's weights, and of the bfloat16 copies of linear ones where autocast makes them."""
+    from torch import nn
+
+    copies = 0
+    if trainer.args.bf16:
+        linear = [one.weight for one in trainer.model.modules() if isinstance(one, nn.Linear)]
+        copies = sum(2 * weight.numel() for weight in linear if weight.element_size() == 4)
+    return int(copies + sum(p.numel() * p.element_size() for p in trainer.model.parameters()))
 
 
 def head_bytes(vocabulary: int, device: str) -> float:
@@ -94,7 +108,7 @@ def kept_bytes(trainer: Trainer, batch: dict[str, torch.Tensor]) -> int:
         # itself, and the whole model with it, for good.
         return tensor.detach()
 
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor), trainer.compute_loss_context_manager():
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor), trainer.accelerator.autocast():
         loss = trainer.compute_loss(model, {name: value.to(model.device) for name, value in batch.items()})
     del loss
     return sum(found.values())

@@ -37,7 +37,7 @@ class Plan(BaseModel):
     memory_bytes: int | None = None
     """At hand when the plan was made."""
     predicted_bytes: int | None = None
-    """Of gradients, optimiser state and activations."""
+    """Of weights, gradients, optimiser state and activations."""
     fell_back: tuple[str, ...] = ()
     """Plans that ran out of memory before this one."""
 
@@ -52,6 +52,12 @@ class Plan(BaseModel):
             padding="none" if settings.batch == 1 else "longest",
         )
 
+    @classmethod
+    def smallest(cls, settings: Method) -> Plan:
+        """Return the plan that takes the least memory."""
+        rows = settings.batch * settings.accumulation
+        return cls(training="planned", micro_batch=1, accumulation=rows, activation_checkpointing=True, padding="none")
+
     @property
     def short(self) -> str:
         """The plan in a few words: `4 × 2, checkpointing`."""
@@ -61,9 +67,12 @@ class Plan(BaseModel):
 
 
 class Footprint(BaseModel):
-    """What training takes beside the weights, measured on one row or computed from a model's shape."""
+    """What training takes, measured on one row or computed from a model's shape."""
 
     model_config = ConfigDict(frozen=True)
+
+    weight_bytes: int = 0
+    """Of the base and the adapter, and of the copies that autocast keeps of linear weights."""
 
     gradient_bytes: int
     moment_bytes: int
@@ -88,7 +97,7 @@ class Footprint(BaseModel):
         each = self.checkpointed_bytes if checkpointing else self.kept_bytes
         tokens = micro_batch * self.longest
         activations = round(tokens * each + min(tokens, TILE_TOKENS) * self.head_bytes)
-        held = self.moment_bytes + self.embedding_bytes
+        held = self.weight_bytes + self.moment_bytes + self.embedding_bytes
         if accumulation == 1:
             return held + max(activations, self.gradient_bytes)
         return held + activations + self.gradient_bytes

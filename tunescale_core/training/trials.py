@@ -29,6 +29,8 @@ from tunescale_core.study import Protocol
 from tunescale_core.tasks import Answer, Example, Task
 from tunescale_core.training.tune import Lesson, tune
 
+ANSWERING = {"max_new_tokens", "min_new_tokens", "thinking", "max_prompt_tokens", "dtype", "batch"}
+"""What of a protocol can change an answer; the rest is about time."""
 _TRIALS = TypeAdapter(tuple[Trial, ...])
 
 
@@ -50,7 +52,7 @@ class Search:
         """What it is found by: all that can change which rate is chosen."""
         assert self.variant.settings is not None  # noqa: S101  an untuned model has no rates
         method = self.variant.settings.model_dump(mode="json", exclude={"ranks"}) | {"rank": self.variant.rank}
-        judged = {"protocol": self.protocol.model_dump(mode="json"), "dev": fingerprint(self.dev)}
+        judged = {"protocol": self.protocol.model_dump(mode="json", include=ANSWERING), "dev": fingerprint(self.dev)}
         judged["training"] = self.training
         return key_of(
             identity_of(self.base.revision, method | judged, fingerprint(self.train), self.variant.seed or 0, device())

@@ -20,7 +20,7 @@ from tunescale_core.tasks import Example
 from tunescale_core.training.dropout import by_row
 from tunescale_core.training.footprint import measured_footprint, tokens_of
 from tunescale_core.training.order import Trainer
-from tunescale_core.training.plan import Plan, memory_at_hand, plans
+from tunescale_core.training.plan import Footprint, Plan, memory_at_hand, plans
 from tunescale_core.training.recipe import adapter_config, conversations, quantisation_config, sft_config, steps_of
 from tunescale_core.training.release import release
 
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from transformers import TrainerCallback
 
     from tunescale_core.training.dropout import Rows
+
+
+OUT_OF_MEMORY = ("can't allocate memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+"""What plain runtime errors say of it: PyTorch's on a CPU, CUDA's, and its linear algebra's."""
 
 
 @dataclass(frozen=True)
@@ -73,9 +77,9 @@ def tune(lesson: Lesson, target: Path, progress: Progress, training: Literal["pl
                 raise
             fell_back.append(plan.short)
         else:
-            release()
             return cost
-        release()
+        finally:
+            release()
     raise TrainingError(
         f"training {lesson.variant.id} ran out of memory at {', then at '.join(fell_back)}: "
         "use a shorter max_length, a smaller batch, an adapter of lower rank, or a larger device"
@@ -86,8 +90,9 @@ def out_of_memory(error: BaseException) -> bool:
     """Tell whether an error says that memory ran out, on an accelerator or the host."""
     import torch
 
-    said = str(error)
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in said
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return any(words in str(error) for words in OUT_OF_MEMORY)
 
 
 def trainer_for(lesson: Lesson, plan: Plan, scratch: Path) -> tuple[Trainer, Rows]:
@@ -108,6 +113,9 @@ def trainer_for(lesson: Lesson, plan: Plan, scratch: Path) -> tuple[Trainer, Row
         processing_class=tokenizer_of(lesson.base),
         peft_config=adapter_config(variant),
     )
+    for parameter in trainer.model.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()  # TRL makes a 4-bit base's adapter bfloat16
     trainer.sorted_within = settings.batch * settings.accumulation if plan.padding == "sorted" else None
     return trainer, by_row(trainer.model)
 
@@ -117,16 +125,28 @@ def _choices(lesson: Lesson, training: str) -> Iterator[Plan]:
     if training == "literal":
         yield Plan.literal(lesson.settings)
         return
+    try:
+        footprint = _footprint(lesson)
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        footprint = None
+    release()
+    if footprint is None:  # not even one short row fits as it is
+        yield Plan.smallest(lesson.settings)
+    else:
+        yield from plans(lesson.settings, footprint, memory_at_hand(device()))
+
+
+def _footprint(lesson: Lesson) -> Footprint:
     settings = lesson.settings
     with tempfile.TemporaryDirectory() as scratch:
-        footprint = measured_footprint(
+        return measured_footprint(
             lambda few: trainer_for(Lesson(lesson.variant, lesson.base, few), Plan.literal(settings), Path(scratch))[0],
             lesson.examples,
             tokenizer_of(lesson.base),
             settings,
         )
-    release()
-    yield from plans(settings, footprint, memory_at_hand(device()))
 
 
 def _tuned(lesson: Lesson, plan: Plan, target: Path, progress: Progress) -> TrainingCost:
