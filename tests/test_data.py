@@ -37,7 +37,7 @@ def study_of(folder: Path, task: str = "openmath", **data: Any) -> Study:
 def test_a_study_reads_a_file_of_its_own(tmp_path: Path, suffix: str) -> None:
     """Rows without a usable answer are counted as left out, and reading stops at the number asked for."""
     WRITERS[suffix](tmp_path / f"rows.{suffix}", MATHS)
-    loaded = load_examples(study_of(tmp_path, data=f"rows.{suffix}"), "openmath", "train")
+    loaded = load_examples(study_of(tmp_path, data=f"rows.{suffix}", eval_data="embedded"), "openmath", "train")
     assert [example.gold for example in loaded.rows] == [("1",), ("3",), ("4/2",)]
     assert loaded.left_out == {"gold answer is not a number": 1}
     assert loaded.fingerprint == fingerprint(loaded.rows)
@@ -158,9 +158,9 @@ def test_a_row_passed_over_is_counted(
 ) -> None:
     """A row that the task cannot ask is left out, and the count says why."""
     path = written(tmp_path, task, suffix, change)
-    study = study_of(tmp_path, task, data=path.name, eval_examples=20, train_examples=20)
-    purposes: tuple[Purpose, ...] = ("train", "eval")
-    for purpose in purposes:
+    places: dict[Purpose, dict[str, str]] = {"train": {"eval_data": "embedded"}, "eval": {}}
+    for purpose, elsewhere in places.items():
+        study = study_of(tmp_path, task, data=path.name, eval_examples=20, train_examples=20, **elsewhere)
         loaded = load_examples(study, task, purpose)
         assert (len(loaded.rows), loaded.left_out) == (19, {reason: 1})
 
@@ -185,7 +185,8 @@ def test_a_question_is_asked_once(tmp_path: Path) -> None:
     loaded = load_examples(study, "arc", "eval")
     assert [example.id for example in loaded.rows] == ["0", "1", "2", "3"]
     assert loaded.left_out == {"asked already": 3}
-    assert len(load_examples(study, "arc", "train").rows) == 7
+    apart = study_of(tmp_path, "arc", data="rows.jsonl", eval_data="embedded", train_examples=9)
+    assert len(load_examples(apart, "arc", "train").rows) == 7
     figures = score_file(TASKS["arc"], tmp_path / "rows.jsonl", tmp_path / "said.json")
     assert (figures["n"], figures["left_out"], figures["left_out_by_reason"]) == (4, 3, {"asked already": 3})
 
@@ -281,20 +282,31 @@ def test_contaminated_rows_make_room_for_others(tmp_path: Path) -> None:
     """Rows that share an n-gram with evaluation are counted, and others are drawn until there are enough."""
     loaded = load_examples(contaminated(tmp_path, 8), "openmath", "train")
     assert [one.gold for one in loaded.rows] == [(str(n),) for n in range(1, 7)]
-    assert loaded.left_out == {"shares a 8-gram with evaluation": 2}
+    assert loaded.left_out == {"asked in evaluation": 1, "shares a 8-gram with evaluation": 1}
 
 
-def test_nothing_is_decontaminated_unless_asked(tmp_path: Path) -> None:
-    """Without `decontaminate` training rows are taken as they come."""
+def test_no_evaluation_question_is_trained_on(tmp_path: Path) -> None:
+    """Without `decontaminate` training rows are taken as they come, but for the evaluation questions themselves."""
     loaded = load_examples(contaminated(tmp_path, None), "openmath", "train")
-    assert (len(loaded.rows), loaded.left_out) == (6, {})
-    assert loaded.rows[2].gold == ("4",)
+    assert (len(loaded.rows), loaded.left_out) == (6, {"asked in evaluation": 1})
+    assert "Odo asks Mara" in loaded.rows[2].messages[-1]["content"]
+
+
+def test_one_file_is_not_both_trained_on_and_asked(tmp_path: Path) -> None:
+    """Where one file is all there is, training takes what evaluation leaves, or says that nothing is left."""
+    write_jsonl(tmp_path / "rows.jsonl", openmath_rows(5))
+    study = study_of(tmp_path, data="rows.jsonl", eval_examples=3, train_examples=9)
+    asked, taught = (load_examples(study, "openmath", purpose) for purpose in ("eval", "train"))
+    assert not {one.id for one in asked.rows} & {one.id for one in taught.rows}
+    assert (len(taught.rows), taught.left_out) == (2, {"asked in evaluation": 3})
+    with pytest.raises(DataError, match="no usable rows for train .5 left out: asked in evaluation"):
+        load_examples(study_of(tmp_path, data="rows.jsonl", eval_examples=9), "openmath", "train")
 
 
 def test_rows_that_are_not_asked_contaminate_nothing(tmp_path: Path) -> None:
     """Evaluation questions beyond `eval_examples` are no reason to leave a row out."""
     loaded = load_examples(contaminated(tmp_path, 8, eval_examples=1), "openmath", "train")
-    assert loaded.left_out == {"shares a 8-gram with evaluation": 1}
+    assert loaded.left_out == {"asked in evaluation": 1}
 
 
 def test_development_rows_are_kept_from_training_too(tmp_path: Path) -> None:
