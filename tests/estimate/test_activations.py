@@ -24,6 +24,7 @@ METHODS = {
     "full": Method(),
     "lora": Method(ranks=(24,)),
     "lora-all": Method(ranks=(8,), target_modules="all-linear"),
+    "dora": Method(ranks=(8,), peft={"use_dora": True}),
 }
 ROWS = 4
 

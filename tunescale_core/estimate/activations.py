@@ -58,6 +58,8 @@ def footprint_of(shape: Shape, settings: Method, rank: int | None, width: int) -
     modules = shape.adapted(settings) if rank else ()
     table = FULL if not rank else ON_ATTENTION if not set(modules) & set(shape.feed_forward_modules) else ON_ALL
     kept = table[width].bytes(shape, rank or 0, len(modules), width)
+    if settings.peft.get("use_dora"):  # what the layer and its adapter give, each before it is scaled
+        kept += 2 * width * sum(shape.modules[name][1] for name in modules)
     return Footprint(
         weight_bytes=round(held_bytes(shape, settings, rank, width)),
         gradient_bytes=GRADIENT_BYTES * trained,
