@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 
 from tunescale_core.errors import ResultsError
 from tunescale_core.published import reference
-from tunescale_core.ranks import TIE_RULES, Ties, best_lora, checked_ties, full_on, loras_on, rank_correlation
+from tunescale_core.ranks import (
+    TIE_RULES,
+    Ties,
+    best_lora,
+    checked_ties,
+    full_on,
+    loras_on,
+    rank_correlation,
+    ranks_of_one,
+)
 from tunescale_core.results import Candidate, Result, Results
 from tunescale_core.tasks import TASKS
 
@@ -161,3 +170,13 @@ def test_unknown_tie_rules(name: str) -> None:
     with pytest.raises(ResultsError) as caught:
         checked_ties(name)
     assert str(caught.value) == f"no tie-break rule {name!r}; known are latency, first"
+
+
+def test_ranks_of_one_method_are_compared() -> None:
+    """Where several LoRA methods have ranks, those of the one with most are compared; the others are not mixed in."""
+    plain, other = tuned((2, 0.1, 1.0), (4, 0.3, 1.0)), Candidate("m", "lora-all-r8", "arc", 8)
+    both = Results((*plain.cells, Result(other, "arc", TASKS["arc"].primary, 0.9, 1.0, kind="arc")))
+    assert [one.method for one in loras_on(both, "m", "arc")] == ["lora-r2", "lora-r4", "lora-all-r8"]
+    assert [one.method for one in ranks_of_one(both, "m", "arc")] == ["lora-r2", "lora-r4"]
+    assert rank_correlation(both, "m", "arc", "score").n == 2
+    assert ranks_of_one(both, "m", "squad_v2") == ()

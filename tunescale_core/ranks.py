@@ -56,6 +56,14 @@ def loras_on(results: Results, model: str, task: str) -> tuple[Candidate, ...]:
     return tuple(one for one in order if one.model == model and one.trained_on == task and one.rank is not None)
 
 
+def ranks_of_one(results: Results, model: str, task: str) -> tuple[Candidate, ...]:
+    """Return the candidates of the LoRA method that has most ranks: another method's differ by more than rank."""
+    loras = loras_on(results, model, task)
+    families = Counter(one.family for one in loras)
+    most = max(families, key=lambda name: families[name]) if families else ""
+    return tuple(one for one in loras if one.family == most)
+
+
 def best_lora(results: Results, model: str, task: str, ties: Ties = "latency") -> Candidate | None:
     """Return the LoRA candidate that does best on the task it was tuned on, by `TIE_RULES`."""
     return _best(results, loras_on(results, model, task), task, ties)
@@ -64,11 +72,7 @@ def best_lora(results: Results, model: str, task: str, ties: Ties = "latency") -
 def rank_correlation(results: Results, model: str, task: str, figure: Literal["score", "latency"]) -> Correlation:
     """Return how score or latency goes with rank, over the LoRA rows tuned on the task itself."""
     value_of = results.quality if figure == "score" else results.latency
-    loras = loras_on(results, model, task)
-    families = Counter(one.family for one in loras)
-    # Ranks of one method are compared: another's rows differ by more than rank.
-    family = max(families, key=lambda name: families[name]) if families else ""
-    pairs = [(one.rank, value_of(one, task)) for one in loras if one.family == family]
+    pairs = [(one.rank, value_of(one, task)) for one in ranks_of_one(results, model, task)]
     known = [(rank, value) for rank, value in pairs if rank is not None and value is not None]
     ranks, values = [float(rank) for rank, _ in known], [value for _, value in known]
     logs = [math.log2(rank) for rank in ranks]

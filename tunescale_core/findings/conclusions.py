@@ -11,6 +11,7 @@ from dataclasses import replace
 from tunescale_core.findings.evidence import Evidence, Pair
 from tunescale_core.findings.finding import Finding
 from tunescale_core.findings.questions import FIGURES
+from tunescale_core.ranks import ranks_of_one
 from tunescale_core.results import Candidate
 
 
@@ -49,7 +50,8 @@ def rank_is_weak(evidence: Evidence) -> Iterator[Finding]:
     for model in evidence.tuned:
         for task in evidence.aligned(model):
             full, base = evidence.full(model, task), Candidate(model, "base")
-            values = [evidence.results.quality(one, task) for one in evidence.loras(model, task)]
+            ranks = ranks_of_one(evidence.results, model, task)
+            values = [evidence.results.quality(one, task) for one in ranks]
             known = [value for value in values if value is not None]
             ends = [evidence.results.quality(one, task) for one in (full, base) if one is not None]
             if len(known) < 2 or len(ends) < 2 or ends[0] is None or ends[1] is None:
