@@ -32,13 +32,12 @@ def asked(decoder: EagerDecoder, size: int) -> list[Completion]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", [1, 4])
-def test_static_says_what_eager_says(opened: Opened, size: int) -> None:
-    """In fp32 every answer is eager's word for word, alone and four together, whatever the lengths."""
+def test_static_says_what_eager_says(opened: Opened) -> None:
+    """In fp32 every answer is eager's word for word, four together; alone is tests/test_subjects.py's claim."""
     eager = [(one.text, one.tokens) for one in asked(EagerDecoder(opened, PROTOCOL), 1)]
     decoder = StaticDecoder(opened, PROTOCOL)
     torch._dynamo.utils.counters.clear()
-    static = asked(decoder, size)
+    static = asked(decoder, 4)
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] >= 1, "nothing was compiled"
     assert len({text for text, _ in eager}) > 4
     assert [(one.text, one.tokens) for one in static] == eager
