@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from tunescale_core.tasks.task import Message
@@ -44,7 +44,7 @@ class Call:
     seconds: float = 0.0
     first_token_seconds: float | None = None
     device_seconds: float | None = None
-    cut: tuple[int, ...] = field(default=())
+    cut: tuple[int, ...] = ()
 
     def again(self) -> Call:
         """Return the same call, not yet run."""
