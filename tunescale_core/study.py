@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from tunescale_core.declared import Count, Declared, Name
 from tunescale_core.errors import StudyError
+from tunescale_core.margins import EVERYWHERE, Gate, direction, parse_margin
 from tunescale_core.method import Method, Trials, check_named
 from tunescale_core.serving import EAGER, Serving, Thinking, serving_of
 from tunescale_core.tasks import TASKS
@@ -153,6 +154,7 @@ class Study(Declared):
     serving: dict[Name, Serving] = Field(default_factory=dict)
     """Beside eager, which is always measured."""
     trials: Trials = Trials()
+    gate: Gate = Gate()
     expect: tuple[Expectation, ...] = ()
     findings: tuple[ExpectedFinding, ...] = ()
     folder: Path = Path()
@@ -195,6 +197,29 @@ class Study(Declared):
                     "each method gets as many trials"
                 )
         return self
+
+    @model_validator(mode="after")
+    def _gated(self) -> Study:
+        tables = {"gate": self.gate.margins} | {f"gate.cells.{name}": one for name, one in self.gate.cells.items()}
+        for where, table in tables.items():
+            for key, text in table.items():
+                try:
+                    self._check_margin(key, text)
+                except ValueError as error:
+                    raise ValueError(f"{where}.{key}: {error}") from None
+        return self
+
+    def _check_margin(self, key: str, text: str) -> None:
+        """Refuse a margin of what no task measures, or one that cannot be read."""
+        task, _, metric = key.rpartition(".")
+        if task and task not in self.tasks:
+            raise ValueError(f"the study has no task {task!r}; it has {', '.join(self.tasks)}")
+        kinds = [TASKS[data.task or name] for name, data in self.tasks.items() if task in {"", name}]
+        found = [one for one in (kind.metric(metric) for kind in kinds) if one]
+        if not found and metric not in EVERYWHERE:
+            known = dict.fromkeys([one.name for kind in kinds for one in kind.metrics] + list(EVERYWHERE))
+            raise ValueError(f"{metric!r} is not gated; there are {', '.join(known)}")
+        parse_margin(text, direction(metric, found[0].better if found else None))
 
     @property
     def name(self) -> str:

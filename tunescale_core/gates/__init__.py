@@ -1,0 +1,1 @@
+"""Gates: a run held against its baseline, figure by figure."""

@@ -1,0 +1,67 @@
+"""How fast a variant is beside a reference: a block a process, the two taking turns inside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from pydantic import ValidationError, model_validator
+
+from tunescale_core.errors import RecordError
+from tunescale_core.provenance import Provenance
+from tunescale_core.records import Frozen, place
+
+YARDSTICK = "yardstick"
+"""A fixed piece of work that goes through neither transformers nor this package: the reference's own reference."""
+
+
+class Block(Frozen):
+    """One process: one question, answered by both sides in turn (ABBA), at a forced length."""
+
+    question: str
+    """`task/id` of the question."""
+    seconds: float
+    """Median seconds of a call of the subject."""
+    reference_seconds: float
+
+
+class Pace(Frozen):
+    """A variant's blocks."""
+
+    subject: str
+    """`mini-small-lora-r4-on-arc`, `…-via-adapter` where it is not served eagerly."""
+    reference: str
+    """Of the same form, or `yardstick`."""
+    tokens: int
+    """Of every answer."""
+    blocks: tuple[Block, ...]
+    provenance: Provenance
+
+    @model_validator(mode="after")
+    def _measured(self) -> Pace:
+        if not self.blocks:
+            raise ValueError("a pace without blocks says nothing")
+        return self
+
+
+def write(paces: Iterable[Pace], path: Path) -> None:
+    """Write paces as JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = [pace.model_dump(mode="json") for pace in paces]
+    place(path, json.dumps(content, indent=1).encode())
+
+
+def read(path: Path) -> tuple[Pace, ...]:
+    """Read paces; none where there is no file.
+
+    Raises:
+        RecordError: The file is damaged.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return tuple(Pace.model_validate(one) for one in content)
+    except FileNotFoundError:
+        return ()
+    except (OSError, ValueError, TypeError, ValidationError) as error:
+        raise RecordError(f"paces {path} cannot be read ({str(error).splitlines()[0]}): measure them again") from error
