@@ -200,7 +200,7 @@ def test_bad_questions_are_met_before_training(run: Run, tmp_path: Path) -> None
 def test_what_was_passed_over_is_printed() -> None:
     """A run ends by saying, a task, which rows were left out and why, and which prompts and rows were cut."""
     from tests.making import COST, line
-    from tunescale_core.plugin import _left_out_lines
+    from tunescale_core.plugin.terminal import _left_out_lines
 
     records = [
         made(lines=[line(prompt_cut=3), line(place=1)], left_out={"not four choices": 2, "asked already": 1}),

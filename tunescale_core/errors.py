@@ -46,3 +46,7 @@ class ResultsError(TuneScaleError):
 
 class TrainingError(TuneScaleError):
     """A fine-tuning run could not be carried out."""
+
+
+class BaselineError(TuneScaleError):
+    """A baseline cannot be found, read or saved."""

@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
+from tunescale_core.errors import BaselineError
 from tunescale_core.pace.pace import Pace
-from tunescale_core.results import Result
+from tunescale_core.records import SCHEMA_VERSION, SCORE, Record, paths, place, read_head, table_of
+from tunescale_core.results import Result, from_record
+from tunescale_core.tasks import TASKS
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FOLDER = Path("benchmarks/baselines")
+"""Where baselines are found by name, below a project's root."""
+HEAD, ROWS = "baseline.json", "rows.parquet"
+FORMAT = 1
+TEXTS = ("prompt", "gold", "text", "answer")
+"""Columns that no gate needs."""
 
 
 @dataclass(frozen=True)
@@ -34,3 +54,152 @@ class Baseline:
     paces: tuple[Pace, ...] = ()
     timings: Mapping[str, Timing] = field(default_factory=dict)
     """By the case's id; of a pytest-benchmark file, which has nothing else."""
+
+
+def known(folder: Path) -> tuple[str, ...]:
+    """Return the names of a folder's baselines."""
+    return tuple(sorted(head.parent.name for head in folder.glob(f"*/{HEAD}")))
+
+
+def find(wanted: str, folder: Path) -> Path | None:
+    """Return where a baseline is, given by name or as a path; None where a folder has none at all yet.
+
+    Raises:
+        BaselineError: There is no such file, or the name is unknown beside others.
+    """
+    named = folder / wanted
+    if (named / HEAD).is_file():
+        return named
+    if Path(wanted).exists():
+        return Path(wanted)
+    if Path(wanted).name != wanted or wanted.endswith(".json"):
+        raise BaselineError(f"baseline {wanted} does not exist: give a name from {folder}, or a file")
+    others = known(folder)
+    if others:
+        near = ", ".join(get_close_matches(wanted, others, 3) or others[:3])
+        raise BaselineError(f"no baseline {wanted!r} in {folder}, which has {near}; --save-baseline {wanted} makes it")
+    return None
+
+
+def read(path: Path) -> Baseline:
+    """Read a baseline: a saved one, a folder of records, or a file of pytest-benchmark's.
+
+    Raises:
+        BaselineError: It is none of these, or damaged.
+        RecordError: A record in it cannot be read.
+    """
+    folder = path.parent if path.name == HEAD else path
+    if (folder / HEAD).is_file():
+        return _saved(folder)
+    if path.is_dir():
+        return Baseline(
+            path.name, path, {one.cell: from_record(one, rows) for one, rows in map(read_head, paths(path))}
+        )
+    from tunescale_core.gates.rounds import read_rounds
+
+    return Baseline(path.stem, path, timings=read_rounds(path))
+
+
+def save(records: Sequence[Record], paces: Iterable[Pace], folder: Path, *, texts: bool = False) -> Path:
+    """Write a baseline's two files: a head a record, a line each, and the rows of all of them.
+
+    Args:
+        records: With their lines.
+        paces: Measured in the same run.
+        folder: Its last part is the baseline's name.
+        texts: Whether to keep what was asked and answered; gates need the scores alone.
+
+    Raises:
+        BaselineError: There is nothing to save, or a case failed.
+    """
+    failed = [one.cell for one in records if one.error]
+    if failed or not records:
+        why = f"{len(failed)} of {len(records)} cases failed, {failed[0]} first" if failed else "no case ran"
+        raise BaselineError(f"baseline {folder.name} is not saved: {why}")
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = _parquet(records, () if texts else TEXTS)
+    place(folder / ROWS, rows)
+    place(folder / HEAD, _head(records, paces, hashlib.sha256(rows).hexdigest()).encode())
+    return folder
+
+
+def _head(records: Sequence[Record], paces: Iterable[Pace], digest: str) -> str:
+    """Return the head's JSON, a line a record, so that a change of one shows as one line."""
+    told = {"format": FORMAT, "rows_sha256": digest}
+    lists = {"records": map(_record_head, records), "paces": (pace.model_dump(mode="json") for pace in paces)}
+    parts = [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in told.items()]
+    for name, values in lists.items():
+        lines = ",\n".join(json.dumps(value, separators=(",", ":")) for value in values)
+        parts.append(f"{json.dumps(name)}: [\n{lines}\n]")
+    return "{" + ",\n".join(parts) + "}\n"
+
+
+def _record_head(record: Record) -> dict[str, Any]:
+    head: dict[str, Any] = json.loads(record.model_dump_json(exclude={"lines"}))
+    if head["cost"]:
+        head["cost"]["losses"] = []
+    return head
+
+
+def _parquet(records: Sequence[Record], without: Sequence[str]) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    tables = [_rows(record).drop_columns(list(without)) for record in records if record.lines]
+    sink = io.BytesIO()
+    pq.write_table(pa.concat_tables(tables, promote_options="default"), sink, compression="zstd")
+    return sink.getvalue()
+
+
+def _rows(record: Record) -> pa.Table:
+    import pyarrow as pa
+
+    return table_of(record.lines).append_column("cell", pa.array([record.cell] * len(record.lines), pa.string()))
+
+
+def _saved(folder: Path) -> Baseline:
+    head = _checked_head(folder)
+    try:
+        records = [Record.model_validate(one) for one in head["records"]]
+        paces = tuple(Pace.model_validate(one) for one in head["paces"])
+    except (ValidationError, KeyError, TypeError) as error:
+        raise BaselineError(f"baseline {folder}: {' '.join(str(error).split())[:200]}; save it anew") from error
+    rows = _checked_rows(folder, str(head.get("rows_sha256")))
+    return Baseline(folder.name, folder, {one.cell: from_record(one, _own(rows, one)) for one in records}, paces)
+
+
+def _checked_head(folder: Path) -> dict[str, Any]:
+    try:
+        head: Any = json.loads((folder / HEAD).read_text(encoding="utf-8"))
+        found = (head["format"], *{one["schema_version"] for one in head["records"]})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BaselineError(f"baseline {folder / HEAD} cannot be read ({error}): save it anew") from error
+    if found != (FORMAT, SCHEMA_VERSION):
+        told = " with records of schemas ".join([str(found[0]), ", ".join(map(str, found[1:]))])
+        raise BaselineError(
+            f"baseline {folder} has format {told}; this version reads {FORMAT} with {SCHEMA_VERSION}: save it anew"
+        )
+    return dict(head)
+
+
+def _checked_rows(folder: Path, digest: str) -> pa.Table:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        content = (folder / ROWS).read_bytes()
+        if hashlib.sha256(content).hexdigest() != digest:
+            raise BaselineError(f"baseline {folder}: {ROWS} is not the file that {HEAD} was saved with: save it anew")
+        return pq.read_table(pa.BufferReader(content))
+    except (OSError, pa.ArrowException) as error:
+        raise BaselineError(f"baseline {folder / ROWS} cannot be read ({error}): save it anew") from error
+
+
+def _own(rows: pa.Table, record: Record) -> pa.Table:
+    """Return a record's rows, with the scores of its own task alone."""
+    import pyarrow.compute as pc
+
+    own = rows.filter(pc.equal(rows["cell"], record.cell)).drop_columns(["cell"])
+    names = {metric.name for metric in TASKS[record.kind].metrics}
+    foreign = [name for name in own.column_names if name.startswith(SCORE) and name.removeprefix(SCORE) not in names]
+    return own.drop_columns(foreign)

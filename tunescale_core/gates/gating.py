@@ -1,0 +1,197 @@
+"""A run's gates from beginning to end: what is expected, what was measured, the verdicts, the baseline saved."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from tunescale_core.errors import BaselineError
+from tunescale_core.gates.baseline import Baseline, find, read, save
+from tunescale_core.gates.judged import Run, expected, judged
+from tunescale_core.gates.pace import confirmed, judge
+from tunescale_core.gates.shown import counts, line, markdown, told
+from tunescale_core.gates.verdict import CASE, Verdict
+from tunescale_core.grid import Cell, cells, task_kind
+from tunescale_core.pace.classes import paced, unpaced
+from tunescale_core.pace.pace import Pace
+from tunescale_core.records import Record
+from tunescale_core.results import from_record
+from tunescale_core.study import Study
+
+Measure = Callable[[Sequence[str] | None], tuple[Pace, ...]]
+"""Measures the pace of the named subjects, or of all."""
+PACE = "pace"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+class Gating:
+    """The gates of one run."""
+
+    def __init__(self, study: Study, baseline: Baseline | None, wanted: str | None, saved: Path | None) -> None:
+        self.study, self.baseline, self.wanted, self.saved_to = study, baseline, wanted, saved
+        self.selected: tuple[Cell, ...] = ()
+        self.records: tuple[Record, ...] = ()
+        self._measure: Measure | None = None
+        self._taken = self._saved = False
+        self._paces: tuple[Pace, ...] | None = None
+        self._pace_verdicts: dict[str, Verdict] = {}
+
+    @classmethod
+    def opened(cls, study: Study, wanted: str | None, saved: str | None, folder: Path) -> Gating:
+        """Find and read the baseline.
+
+        Args:
+            study: Whose `[gate]` says what is allowed.
+            wanted: The baseline's name or path; None where there is only one to save.
+            saved: The name to save the run under.
+            folder: Where baselines are found by name.
+
+        Raises:
+            BaselineError: There is no such baseline, it cannot be read, or the name to save is none.
+            RecordError: A record or a file of pytest-benchmark's in it cannot be read.
+        """
+        if saved is not None and not _NAME.fullmatch(saved):
+            raise BaselineError(
+                f"--save-baseline {saved!r} is no name: letters, digits, dot, hyphen and underscore make one"
+            )
+        fresh = wanted is None or (wanted == saved and not (folder / wanted).exists())
+        path = None if wanted is None or fresh else find(wanted, folder)
+        return cls(study, read(path) if path else None, wanted, folder / saved if saved else None)
+
+    def select(self, chosen: Sequence[Cell]) -> None:
+        """Take the cells that are to run."""
+        self.selected = tuple(chosen)
+
+    def expected(self) -> list[tuple[str, str]]:
+        """Return (case, metric) of every verdict there will be, as far as it is known before anything has run."""
+        if self.baseline is None:
+            return []
+        own = [(cell.id, metric) for cell in self.selected for metric in self._metrics(cell)]
+        known = {cell.id for cell in cells(self.study)}
+        missing = [name for name in (*self.baseline.results, *self.baseline.timings) if name not in known]
+        here = {one.id for one in paced(self.study, self.selected)}
+        paces = [one.subject for one in self.baseline.paces if one.subject in here]
+        return [*own, *((name, CASE) for name in missing), *((name, PACE) for name in paces)]
+
+    def _metrics(self, cell: Cell) -> tuple[str, ...]:
+        assert self.baseline is not None  # noqa: S101  told by the caller
+        return expected(cell, task_kind(self.study, cell.task), self.study.gate, self.baseline)
+
+    def take(self, records: Sequence[Record], measure: Measure | None) -> None:
+        """Take what was measured, once; `measure` is None where no pace is to be had."""
+        if not self._taken:
+            self.records, self._measure, self._taken = tuple(records), measure, True
+
+    def verdict(self, cell: str, metric: str) -> Verdict | None:
+        """Return a verdict; None where the case is not comparable, which its own verdict tells.
+
+        Raises:
+            PaceError: A pace cannot be measured.
+        """
+        if metric == PACE:
+            if cell not in self._pace_verdicts:
+                self._pace_verdicts[cell] = self._pace_verdict(cell)
+            return self._pace_verdicts[cell]
+        return self._of_records.get((cell, metric))
+
+    @cached_property
+    def _of_records(self) -> dict[tuple[str, str], Verdict]:
+        assert self.baseline is not None  # noqa: S101  only a baseline gives verdicts
+        run = Run(
+            results={one.cell: from_record(one) for one in self.records},
+            paces=self._paces or (),
+            known=frozenset(cell.id for cell in cells(self.study)),
+            selected=frozenset(cell.id for cell in self.selected),
+        )
+        return {(one.cell, one.metric): one for one in judged(run, self.baseline, self.study.gate)}
+
+    def _pace_verdict(self, subject: str) -> Verdict:
+        """Judge a pace; an alarm is confirmed by fresh blocks before it counts."""
+        assert self.baseline is not None  # noqa: S101  only a baseline gives verdicts
+        old = next(one for one in self.baseline.paces if one.subject == subject)
+        margin = self.study.gate.margin(subject, "", PACE, "lower")
+        first = judge(self._pace(subject), old, margin)
+        if not first.failed or self._measure is None:
+            return first
+        again = {one.subject: one for one in self._measure([subject])}
+        return confirmed(first, judge(again[subject], old, margin))
+
+    def _pace(self, subject: str) -> Pace | None:
+        return next((one for one in self.paces if one.subject == subject), None)
+
+    @property
+    def paces(self) -> tuple[Pace, ...]:
+        """The paces of this run, measured when they are first asked for."""
+        if self._paces is None:
+            self._paces = self._measure(None) if self._measure else ()
+        return self._paces
+
+    @property
+    def given(self) -> tuple[Verdict, ...]:
+        """The verdicts given so far, those of records as soon as one of them was asked for."""
+        of_records = self.__dict__.get("_of_records", {})
+        return (*of_records.values(), *self._pace_verdicts.values())
+
+    @property
+    def failed(self) -> bool:
+        """Tell whether a verdict fails the run."""
+        return any(one.failed for one in self.given)
+
+    @property
+    def compared_nothing(self) -> bool:
+        """Tell whether not one figure was held against another."""
+        return not any(one.compared for one in self.given)
+
+    def save(self, *, texts: bool) -> None:
+        """Save the run as a baseline.
+
+        Raises:
+            BaselineError: A case failed, or the run is worse than the baseline it was held against.
+        """
+        assert self.saved_to is not None  # noqa: S101  told by the caller
+        if self.failed:
+            raise BaselineError(f"baseline {self.saved_to.name} is not saved: the run is worse than {self.wanted}")
+        save(self.records, self.paces, self.saved_to, texts=texts)
+        self._saved = True
+
+    @property
+    def title(self) -> str:
+        """What stands above the verdicts in the terminal."""
+        if self.wanted is None:
+            return "baseline"
+        if self.baseline is None:
+            return f"no baseline {self.wanted} yet"
+        outcome = "nothing compared" if self.compared_nothing else "regression" if self.failed else "holds"
+        return f"against baseline {self.baseline.name}: {outcome}"
+
+    def lines(self) -> list[str]:
+        """Return the verdicts that are not plain, a line each, and what else is to be said."""
+        return [*map(line, told(self.given)), *self.notes()]
+
+    def notes(self) -> list[str]:
+        """Return sentences on what was compared, what was not and why, and what was saved."""
+        found = []
+        if self.baseline is not None:
+            found.append(f"gates: {counts(self.given)}")
+            if left := len({*self.baseline.results, *self.baseline.timings} & self._unselected):
+                found.append(f"not selected in this run, so not compared: {left} cases of the baseline")
+            found += [f"no pace of {name}: {why}" for name, why in unpaced(self.study, self.selected)]
+        elif self.wanted is not None:
+            found.append(
+                f"first run: there is no baseline {self.wanted} to compare with"
+                + ("" if self.saved_to else f"; --save-baseline {self.wanted} makes one")
+            )
+        if self._saved and self.saved_to is not None:
+            size = sum(file.stat().st_size for file in self.saved_to.iterdir())
+            found.append(f"saved baseline {self.saved_to}: {len(self.records)} cases, {size / 1e3:.0f} kB")
+        return found
+
+    @property
+    def _unselected(self) -> set[str]:
+        return {cell.id for cell in cells(self.study)} - {cell.id for cell in self.selected}
+
+    def markdown(self) -> str:
+        """Return the summary for a pull request."""
+        return markdown(self.wanted or "", self.given, self.notes())

@@ -1,0 +1,59 @@
+"""The pytest plugin: options here; cases, summary and gates in files of their own. Thin: the work is elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tunescale_core.plugin.session import SESSION, Session
+
+pytest_plugins = (
+    "tunescale_core.plugin.cases",
+    "tunescale_core.plugin.terminal",
+    "tunescale_core.plugin.gating",
+)
+COUNTS = {
+    "--train-examples": ("study", "train_examples", "rows each variant is tuned on"),
+    "--eval-examples": ("study", "eval_examples", "questions each cell is asked"),
+    "--timed-examples": ("protocol", "timed_examples", "of these, how many are generated one at a time and timed"),
+    "--max-new-tokens": ("protocol", "max_new_tokens", "tokens an answer may have"),
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare TuneScale's options."""
+    group = parser.getgroup("tunescale", "tune or scale?")
+    group.addoption("--study", metavar="NAME|FILE", help="the study to run: a name, or a TOML file (default: mini)")
+    group.addoption(
+        "--store", metavar="DIR", default=".tunescale", help="checkpoints and records (default: .tunescale)"
+    )
+    for option, (_, _, text) in COUNTS.items():
+        group.addoption(option, metavar="N", type=int, help=f"{text}, instead of the study's own")
+    group.addoption(
+        "--training",
+        choices=("planned", "literal"),
+        help="planned: a training step is cut as the memory at hand allows; literal: as the recipe is written",
+    )
+    group.addoption(
+        "--serving",
+        metavar="WAY[,WAY]",
+        help="measure these ways of serving beside eager: static, adapter, batch-8, static-batch-4, …",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Read the options once; validate the study at once where one is asked for."""
+    config.addinivalue_line("markers", "tunescale: a case of the study")
+    overrides: dict[str, dict[str, object]] = {}
+    for option, (table, key, _) in COUNTS.items():
+        if (value := config.getoption(option)) is not None:
+            overrides.setdefault(table, {})[key] = value
+    if config.getoption("--training"):
+        overrides.setdefault("study", {})["training"] = config.getoption("--training")
+    for name in filter(None, (config.getoption("--serving") or "").split(",")):
+        overrides.setdefault("serving", {})[name.strip()] = {}
+    session = Session(config.getoption("--study") or "mini", Path(config.getoption("--store")), overrides)
+    config.stash[SESSION] = session
+    if config.getoption("--study") or overrides:
+        session.load()

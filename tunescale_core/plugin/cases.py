@@ -1,0 +1,173 @@
+"""The study's cells as pytest-benchmark cases: parametrization and the fixtures they use."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tunescale_core.errors import StudyError, ThresholdError, TuneScaleError
+from tunescale_core.plugin.session import SESSION, Uncaptured, one_line
+
+if TYPE_CHECKING:
+    from tunescale_core.decoding.completion import Call
+    from tunescale_core.grid import Cell
+    from tunescale_core.records import Record
+    from tunescale_core.run import Bench
+    from tunescale_core.study import ExpectedFinding
+    from tunescale_core.subjects import Subject
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make a case of each cell, those of one variant together."""
+    if "cell" in metafunc.fixturenames:
+        from tunescale_core.grid import cells
+
+        grid = cells(metafunc.config.stash[SESSION].load())
+        metafunc.parametrize("cell", grid, ids=[cell.id for cell in grid])
+    if "expected_finding" in metafunc.fixturenames:
+        wanted = metafunc.config.stash[SESSION].load().findings
+        metafunc.parametrize("expected_finding", wanted, ids=[one.key for one in wanted])
+
+
+def pytest_pycollect_makeitem(collector: pytest.Module | pytest.Class, obj: object) -> list[pytest.Item] | None:
+    """Make no case of findings where the study declares none, rather than one that is skipped."""
+    if not inspect.isfunction(obj) or "expected_finding" not in inspect.signature(obj).parameters:
+        return None
+    return None if collector.config.stash[SESSION].load().findings else []
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave findings for the end, when there are records."""
+    items.sort(key=lambda item: "expected_finding" in getattr(item, "fixturenames", ()))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Ask PEFT about a study's adapters before the first case runs, where that could go wrong."""
+    study = session.config.stash[SESSION].study
+    if study is None or session.config.option.collectonly or not session.items:
+        return
+    if any(method.peft or method.quantize for method in study.methods.values()):
+        from tunescale_core.training.recipe import check_methods
+
+        try:
+            check_methods(study)
+        except StudyError as error:
+            raise pytest.UsageError(f"study {study.name}: {error}") from None
+
+
+@pytest.fixture(scope="session")
+def bench(request: pytest.FixtureRequest) -> Bench:
+    """The study at work: its store, its data, and the one variant that is open."""
+    from tunescale_core.progress import Progress
+    from tunescale_core.run import Bench
+
+    session = request.config.stash[SESSION]
+    if session.bench is None:
+        session.bench = Bench(session.load(), session.store, Progress(Uncaptured(request.config)))
+    return session.bench
+
+
+@pytest.fixture
+def subject(bench: Bench, cell: Cell, request: pytest.FixtureRequest) -> Subject:
+    """The cell's variant, its checkpoint built or loaded, opened once for all its cells."""
+    with _recording_failure(request.config, bench, cell):
+        bench.check(cell)
+        return bench.subjects.subject(cell)
+
+
+@pytest.fixture
+def measure(
+    bench: Bench, cell: Cell, subject: Subject, benchmark: Any, request: pytest.FixtureRequest
+) -> Callable[[], Record]:
+    """A function that measures the cell, a round of the benchmark a sample, and keeps its record."""
+    from tunescale_core.records import write
+
+    def measured() -> Record:
+        with _recording_failure(request.config, bench, cell):
+            record = bench.measure(cell, subject, partial(_rounds, benchmark))
+        write(record, bench.records)
+        request.config.stash[SESSION].records.append(record)
+        benchmark.group = f"for {cell.task}"
+        benchmark.extra_info.update(_extra(record))
+        return record
+
+    return measured
+
+
+@pytest.fixture
+def thresholds(bench: Bench, cell: Cell) -> Callable[[Record], None]:
+    """A function that asserts the study's quality thresholds for the cell."""
+    from tunescale_core.grid import expected_of
+    from tunescale_core.thresholds import hold
+
+    def held(record: Record) -> None:
+        try:
+            hold(record, expected_of(bench.study, cell))
+        except ThresholdError as error:
+            raise one_line(error) from None
+
+    return held
+
+
+@pytest.fixture
+def finding_holds(bench: Bench) -> Callable[[ExpectedFinding], None]:
+    """A function that asserts what the study expects of a finding, from the records on disk."""
+    from tunescale_core.errors import RecordError
+    from tunescale_core.findings.answers import answers
+    from tunescale_core.findings.expected import hold
+    from tunescale_core.results import from_folder
+
+    def held(expected: ExpectedFinding) -> None:
+        try:
+            hold(answers(from_folder(bench.records)), expected)
+        except (RecordError, ThresholdError) as error:
+            raise one_line(error) from None
+
+    return held
+
+
+def _rounds(benchmark: Any, function: Callable[[Call], None], calls: Iterator[Call], number: int) -> None:
+    """Give pytest-benchmark one round a call; where it is switched off, just make the calls."""
+    from tunescale_core.run import untimed
+
+    if benchmark.disabled:
+        benchmark.pedantic(lambda: untimed(function, calls, number))
+        return
+    benchmark.pedantic(function, setup=lambda: ((next(calls),), {}), rounds=number, iterations=1)
+
+
+def _extra(record: Record) -> dict[str, object]:
+    return {
+        **record.metrics,
+        **(record.summary.model_dump(exclude={"latency", "median_latency", "std_latency"}) if record.summary else {}),
+        "record_key": record.key,
+        "peak_memory_bytes": record.peak_memory_bytes,
+        "stages": record.stages.model_dump() if record.stages else None,
+        "training": record.cost.model_dump(exclude={"losses"}) if record.cost else None,
+        "provenance": record.provenance.model_dump() if record.provenance else None,
+    }
+
+
+class _recording_failure:  # noqa: N801  reads as a statement where it is used
+    """Leaves a record of what goes wrong inside, and turns errors made for users into one clean line."""
+
+    def __init__(self, config: pytest.Config, bench: Bench, cell: Cell) -> None:
+        self._config, self._bench, self._cell = config, bench, cell
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if error is None or not isinstance(error, Exception):
+            return
+        from tunescale_core.records import write
+
+        record = self._bench.failed(self._cell, error)
+        write(record, self._bench.records)
+        self._config.stash[SESSION].records.append(record)
+        if isinstance(error, TuneScaleError):
+            raise one_line(error) from None

@@ -1,0 +1,76 @@
+"""What the plugin knows of the run under way, and how it speaks to the terminal meanwhile."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tunescale_core.errors import StudyError, TuneScaleError
+
+if TYPE_CHECKING:
+    from tunescale_core.records import Record
+    from tunescale_core.run import Bench
+    from tunescale_core.study import Study
+
+
+@dataclass
+class Session:
+    """What the plugin knows of the run under way."""
+
+    name: str
+    store: Path
+    overrides: dict[str, dict[str, object]]
+    study: Study | None = None
+    bench: Bench | None = None
+    records: list[Record] = field(default_factory=list)
+
+    def load(self) -> Study:
+        """Read the study once.
+
+        Raises:
+            pytest.UsageError: It is not valid; nothing has been started.
+        """
+        if self.study is None:
+            from tunescale_core.grid import cells
+            from tunescale_core.study import load
+
+            try:
+                self.study = load(self.name, self.overrides)
+                cells(self.study)
+            except StudyError as error:
+                raise pytest.UsageError(str(error)) from None
+        return self.study
+
+
+SESSION = pytest.StashKey[Session]()
+
+
+def one_line(error: TuneScaleError) -> BaseException:
+    """Return the failure of a case that shows an error's own line and no traceback."""
+    return pytest.fail.Exception(str(error), pytrace=False)
+
+
+class Uncaptured(io.TextIOBase):
+    """A stream to the terminal that pytest's capture does not swallow."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        super().__init__()
+        self._capture = config.pluginmanager.getplugin("capturemanager")
+        self._writer = config.get_terminal_writer()
+
+    def write(self, text: str) -> int:
+        """Write at once, capture suspended."""
+        with self._capture.global_and_fixture_disabled():
+            self._writer.write(text, flush=True)
+        return len(text)
+
+    def flush(self) -> None:
+        """Everything is written at once."""
+
+    def isatty(self) -> bool:
+        """Tell whether somebody watches."""
+        return bool(self._writer.hasmarkup)

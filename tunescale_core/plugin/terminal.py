@@ -1,0 +1,69 @@
+"""What the plugin prints at the end: the study's tables, what was left out, where the records are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tunescale_core.plugin.session import SESSION
+
+if TYPE_CHECKING:
+    from tunescale_core.records import Record
+    from tunescale_core.run import Bench
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print the study's tables and where its records are."""
+    session = config.stash[SESSION]
+    if not session.records or session.bench is None:
+        return
+    from tunescale_core.results import from_record, gathered
+    from tunescale_core.tables.every import run_tables
+    from tunescale_core.tables.formats import plain, terminal
+
+    bold = (lambda text: f"\033[1m{text}\033[0m") if terminalreporter.hasmarkup else plain
+    results = gathered(map(from_record, session.records))
+    bench = session.bench
+    examples = max(record.examples for record in session.records)
+    timed = max(record.summary.timed if record.summary else 0 for record in session.records)
+    terminalreporter.section(f"study {bench.study.name}")
+    for table in run_tables(results):
+        terminalreporter.write_line(terminal(table, bold))
+        terminalreporter.write_line("")
+    terminalreporter.write_line(
+        f"n = {examples} questions a cell, {timed} of them timed; s is mean seconds of generate()"
+    )
+    terminalreporter.write_line(_training_line(bench))
+    for line in _left_out_lines(session.records):
+        terminalreporter.write_line(line)
+    terminalreporter.write_line(f"records: {bench.records}")
+
+
+def _training_line(bench: Bench) -> str:
+    made = bench.subjects
+    trained, reused = (f"{len(one)} checkpoint{'s' * (len(one) != 1)}" for one in (made.trained, made.reused))
+    if not made.trained:
+        return f"trained nothing, took {reused} from the store {bench.store.root}"
+    return f"trained {trained}, took {reused} from the store {bench.store.root}"
+
+
+def _left_out_lines(records: list[Record]) -> Iterator[str]:
+    """Say what rows were passed over and what prompts were cut, a line a task."""
+    for task in dict.fromkeys(record.task for record in records):
+        mine = [record for record in records if record.task == task]
+        reasons = {reason: number for record in mine for reason, number in record.left_out.items()}
+        if reasons:
+            told = ", ".join(f"{number} ({reason})" for reason, number in reasons.items())
+            yield f"{task}: rows of the evaluation data left out: {told}"
+        cut = max((record.summary.prompts_cut for record in mine if record.summary), default=0)
+        if cut:
+            yield f"{task}: up to {cut} prompts a cell were longer than the window and lost their middle"
+    trained = {record.trained_on: record.training_left_out for record in records if record.training_left_out}
+    for trained_on, reasons in trained.items():
+        told = ", ".join(f"{number} ({reason})" for reason, number in reasons.items())
+        yield f"{trained_on}: training rows left out: {told}"
+    cuts = {record.trained_on: record.cost.rows_cut for record in records if record.cost and record.cost.rows_cut}
+    for trained_on, number in cuts.items():
+        yield f"{trained_on}: {number} training rows were longer than max_length and lost their end"
