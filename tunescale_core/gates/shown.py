@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from html import escape
 
 from tabulate import tabulate
 
@@ -107,8 +108,13 @@ def properties(verdict: Verdict) -> list[tuple[str, object]]:
 
 
 def _table(verdicts: Iterable[Verdict]) -> str:
-    rows = [[MARKS[one.outcome], *(text.replace("|", "\\|") for text in row(one))] for one in verdicts]
+    rows = [[MARKS[one.outcome], *map(_escaped, row(one))] for one in verdicts]
     return tabulate(rows, ["", *HEADS], tablefmt="github", disable_numparse=True)
+
+
+def _escaped(text: str) -> str:
+    """Return a text that means nothing in a Markdown table: an error may quote what a model wrote."""
+    return escape(text, quote=False).replace("|", "&#124;").replace("`", "&#96;")
 
 
 def _figure(verdict: Verdict, value: float | None) -> str:
@@ -136,7 +142,7 @@ def _margin(verdict: Verdict) -> str:
 
 
 def _rests_on(verdict: Verdict) -> str:
-    found = [verdict.note] if verdict.note else []
+    found = [" ".join(verdict.note.split())] if verdict.note.strip() else []
     if verdict.test and verdict.test != "exact":
         found.append(verdict.test)
     if verdict.p_adjusted is not None and verdict.outcome in {"regression", "undecided"}:
