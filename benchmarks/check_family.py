@@ -16,7 +16,7 @@ from tabulate import tabulate
 from tunescale_core.comparison import Comparisons
 from tunescale_core.records import read_rows
 from tunescale_core.results import Candidate, Result, Results, from_folder
-from tunescale_core.stats import Interval
+from tunescale_core.stats.interval import Interval
 from tunescale_core.tasks import TASKS
 
 QUALITY = {"arc": "macro_f1", "openmath": "accuracy", "squad_v2": "f1"}

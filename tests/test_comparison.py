@@ -16,7 +16,7 @@ from tunescale_core.comparison import Comparison, Comparisons, Resampler
 from tunescale_core.published import reference
 from tunescale_core.records import Line, Record
 from tunescale_core.results import Candidate, Results, from_record
-from tunescale_core.stats import Interval
+from tunescale_core.stats.interval import Interval
 from tunescale_core.tasks import TASKS, Answer, Metric
 
 BASE = Candidate("m", "base")

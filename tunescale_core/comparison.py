@@ -13,20 +13,10 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from tunescale_core.results import Candidate, Result, Results, Rows
-from tunescale_core.stats import (
-    RESAMPLES,
-    Interval,
-    at_least_chance,
-    bca_interval,
-    enough,
-    enough_for_shares,
-    log_ratio_p,
-    newcombe,
-    paired_p,
-    percentile_interval,
-    weighted_percentile,
-    weights,
-)
+from tunescale_core.stats.interval import Interval, bca_interval, newcombe, percentile_interval
+from tunescale_core.stats.paired import at_least_chance, log_ratio_p, paired_p
+from tunescale_core.stats.power import enough, enough_for_shares
+from tunescale_core.stats.resampling import RESAMPLES, weighted_percentile, weights
 from tunescale_core.tasks import Metric
 from tunescale_core.tasks.task import Figures
 

@@ -11,7 +11,7 @@ from tunescale_core.comparison import Resampler
 from tunescale_core.latency import anatomy, same_calls, split
 from tunescale_core.ranks import loras_on
 from tunescale_core.results import Candidate, Results
-from tunescale_core.stats import Interval, percentile_interval
+from tunescale_core.stats.interval import Interval, percentile_interval
 from tunescale_core.tables.latency_table import reference_of
 from tunescale_core.trivial import trivial_quality, trivial_rule
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 from tunescale_core.errors import ResultsError
 from tunescale_core.results import Candidate, Results
-from tunescale_core.stats import correlation
+from tunescale_core.stats.correlation import correlation
 
 Ties = Literal["latency", "first"]
 TIE_RULES: dict[Ties, str] = {

@@ -15,7 +15,7 @@ from tunescale_core.errors import ResultsError
 from tunescale_core.published import reference
 from tunescale_core.records import Record
 from tunescale_core.results import Candidate, Results, from_record
-from tunescale_core.stats import RESAMPLES
+from tunescale_core.stats.resampling import RESAMPLES
 from tunescale_core.tasks import TASKS, Answer
 
 BASE = Candidate("m", "base")

@@ -15,7 +15,7 @@ from tunescale_core.findings.finding import Finding
 from tunescale_core.published import reference
 from tunescale_core.records import Line
 from tunescale_core.results import Candidate, Results, from_record
-from tunescale_core.stats import adjusted
+from tunescale_core.stats.corrected import adjusted
 from tunescale_core.tasks import Answer
 
 PAPER = reference("paper")

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from tunescale_core.comparison import Comparison
 from tunescale_core.findings.finding import Basis, Finding, Show, Verdict, compared, settled, summary
-from tunescale_core.stats import Interval, adjusted
+from tunescale_core.stats.corrected import adjusted
+from tunescale_core.stats.interval import Interval
 from tunescale_core.tasks.task import Direction
 
 NAMED = Finding("Q1.x.arc.quality", "x is better", unit="points", note="n", aligned=True)

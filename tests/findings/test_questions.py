@@ -20,7 +20,7 @@ from tunescale_core.published import reference
 from tunescale_core.ranks import Ties
 from tunescale_core.records import Line
 from tunescale_core.results import Candidate, Results, from_record
-from tunescale_core.stats import Interval
+from tunescale_core.stats.interval import Interval
 from tunescale_core.tasks import Answer
 
 PAPER = reference("paper")

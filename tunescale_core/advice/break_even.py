@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tunescale_core.advice.draws import Draws
 from tunescale_core.results import Candidate
-from tunescale_core.stats import Interval, percentile_interval
+from tunescale_core.stats.interval import Interval, percentile_interval
 
 
 @dataclass(frozen=True)

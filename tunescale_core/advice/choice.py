@@ -15,7 +15,7 @@ from typing import Literal
 from tunescale_core.advice.constraints import Bar, Constraints
 from tunescale_core.advice.draws import Draws
 from tunescale_core.results import Candidate, Results
-from tunescale_core.stats import ALPHA, SMALLEST
+from tunescale_core.stats.interval import ALPHA, SMALLEST
 from tunescale_core.tasks.task import Figures
 
 SURE = 1 - ALPHA
@@ -194,7 +194,7 @@ class Chooser:
         return f"nearest is {fewest.candidate.id}, which breaks: {', '.join(fewest.broken)}"
 
     def _to_tell_apart(self, first: Standing, rivals: Sequence[Standing]) -> str:
-        from tunescale_core.stats import enough
+        from tunescale_core.stats.power import enough
 
         objective, n = self.constraints.objective, self.draws.examples
         needs = []

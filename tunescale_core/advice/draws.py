@@ -8,7 +8,7 @@ from tunescale_core.advice.constraints import Bar, Constraints
 from tunescale_core.comparison import resampler_of
 from tunescale_core.errors import ResultsError
 from tunescale_core.results import Candidate, Results
-from tunescale_core.stats import SMALLEST
+from tunescale_core.stats.interval import SMALLEST
 from tunescale_core.tasks.task import Figures
 
 RANKS = {"median": 50.0, "p95": 95.0, "p99": 99.0}

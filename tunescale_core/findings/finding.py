@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from tunescale_core.comparison import Comparison
-from tunescale_core.stats import ALPHA, Interval, adjusted
+from tunescale_core.stats.corrected import adjusted
+from tunescale_core.stats.interval import ALPHA, Interval
 from tunescale_core.tasks.task import Direction
 
 Verdict = Literal["supported", "refuted", "not enough evidence"]

@@ -11,7 +11,7 @@ from typing import Any
 from tabulate import tabulate
 
 from tunescale_core.findings.finding import Finding
-from tunescale_core.stats import CONFIDENCE, Interval
+from tunescale_core.stats.interval import CONFIDENCE, Interval
 from tunescale_core.tables.table import MISSING
 
 WIDTH = 110

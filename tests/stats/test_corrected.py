@@ -1,0 +1,19 @@
+"""Corrections for many tests."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tunescale_core.stats.corrected import adjusted
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
+def test_corrections_only_raise_p(ps: list[float]) -> None:
+    """Holm corrects more than Benjamini and Hochberg, and neither lowers a p or passes 1."""
+    explored, gated = adjusted(ps), adjusted(ps, "holm")
+    for p, one, other in zip(ps, explored, gated, strict=True):
+        assert p <= one + 1e-12
+        assert one <= other + 1e-9
+        assert other <= 1
+    assert adjusted([]) == []

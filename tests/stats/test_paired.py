@@ -1,0 +1,53 @@
+"""Paired tests: against statsmodels where it has them, and what each finds and does not find."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from statsmodels.stats.contingency_tables import mcnemar as their_mcnemar
+
+from tunescale_core.stats.paired import log_ratio_p, mcnemar, paired_p, sign_flip
+from tunescale_core.stats.resampling import weights
+
+
+@given(st.integers(0, 60), st.integers(0, 60))
+def test_mcnemar_is_statsmodels(gained: int, lost: int) -> None:
+    """The exact p agrees with statsmodels'."""
+    theirs = their_mcnemar([[5, gained], [lost, 5]], exact=True).pvalue if gained + lost else 1.0
+    assert mcnemar(gained, lost) == pytest.approx(float(theirs))
+
+
+def test_sign_flips_see_a_shift_and_no_more() -> None:
+    """Forty gains of one sign are no accident; as many losses as gains are."""
+    assert sign_flip(np.full(40, 0.5)) < 0.001
+    assert sign_flip(np.array([0.5, -0.5] * 20)) == 1.0
+
+
+@pytest.mark.parametrize("law", ["binary", "mean", "composite", "error"])
+def test_each_laws_test_tells_a_shift_from_none(law: str) -> None:
+    """Every test finds a clear shift, and none between a side and itself."""
+    rng = np.random.default_rng(0)
+    old = rng.integers(0, 2, 120).astype(float)
+    new = np.maximum(old, rng.integers(0, 2, 120))
+    drawn = weights([""] * 120)
+    gains = drawn @ (new - old) / 120
+    assert paired_p(law, new, old, gains) < 0.01  # type: ignore[arg-type]
+    assert paired_p(law, old, old, np.zeros(2000)) == 1.0  # type: ignore[arg-type]
+
+
+def test_ranks_against_the_mean_support_nothing() -> None:
+    """Where most errors grow a little and few shrink a lot, the mean's gain has no support from the ranks."""
+    old = np.full(100, 100.0)
+    new = np.where(np.arange(100) < 80, 100.2, 0.5)
+    assert paired_p("error", new, old, np.zeros(10)) > 0.5
+
+
+def test_latency_is_tested_by_ratios() -> None:
+    """Twice the time on every question is no accident however the questions differ; equal or mixed times are none."""
+    old = np.geomspace(0.01, 10, 20)
+    assert log_ratio_p(2 * old, old) < 0.001
+    assert log_ratio_p(old, old) == 1.0
+    assert log_ratio_p(old * np.where(np.arange(20) < 19, 1.01, 0.2), old) == 1.0
+    assert log_ratio_p(np.array([2.0]), np.array([1.0])) == 1.0

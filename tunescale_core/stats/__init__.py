@@ -1,0 +1,1 @@
+"""Intervals, tests and power for what records show. Pure functions over numpy, scipy and statsmodels."""

@@ -1,0 +1,93 @@
+"""Tests of two sides that answered the same examples: how often chance alone shows as much."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from tunescale_core.tasks.task import Figures, Law
+
+PERMUTATIONS = 10_000
+
+
+def paired_p(law: Law, new: Figures, old: Figures, replicates: Figures) -> float:
+    """Return the two-sided p of "no difference" by the test that suits the metric.
+
+    Right or wrong: exact McNemar. A mean: sign-flip permutation. A distance: Wilcoxon's signed ranks of its
+    log1p. A composite figure: the paired bootstrap, twice the smaller share of resamples on one side of zero.
+
+    Args:
+        law: Of the metric.
+        new: What each example contributes, shape `(n,)`; NaN where it does not count.
+        old: The same examples, the other variant.
+        replicates: The difference in each resample, shape `(B,)`.
+    """
+    import numpy as np
+
+    counted = ~(np.isnan(new) | np.isnan(old))
+    gains = new[counted] - old[counted]
+    if law != "composite" and not np.any(gains):
+        return 1.0
+    if law == "binary":
+        return mcnemar(int((gains > 0).sum()), int((gains < 0).sum()))
+    if law == "mean":
+        return sign_flip(gains)
+    if law == "error":
+        from scipy.stats import wilcoxon
+
+        ranked = wilcoxon(np.log1p(new[counted]), np.log1p(old[counted]), alternative="greater")
+        upward = float(ranked.pvalue)
+        one_sided = upward if gains.mean() > 0 else 1 - upward  # ranks that point the other way support nothing
+        return float(min(1.0, 2 * one_sided))
+    defined = replicates[~np.isnan(replicates)]
+    above, below = ((defined >= 0).sum() + 1, (defined <= 0).sum() + 1)
+    return float(min(1.0, 2 * min(above, below) / (len(defined) + 1)))
+
+
+def log_ratio_p(new: Figures, old: Figures) -> float:
+    """Return the two-sided p that two sides take as long, by flipping the signs of the questions' log-ratios.
+
+    A ratio of each question cancels that some are longer than others. Where the mean of the ratios points the other
+    way than the difference of the means, they support nothing, and p is 1.
+
+    Args:
+        new: Seconds of each question, shape `(n,)`, all above zero.
+        old: The same questions, the other side.
+    """
+    import numpy as np
+
+    ratios = np.log(new / old)
+    if not np.any(ratios) or ratios.mean() * (new.mean() - old.mean()) <= 0:
+        return 1.0
+    return at_least_chance(sign_flip(ratios), len(ratios))
+
+
+def at_least_chance(p: float, units: int) -> float:
+    """Return a bootstrap's p, but no smaller than chance allows with so few independent units: 2 · 2^-units.
+
+    Resampling one example can only draw it again, which proves nothing; flipping the signs of so many differences can
+    do no better than this.
+    """
+    return max(p, min(1.0, 2.0 ** (1 - units)))
+
+
+def mcnemar(gained: int, lost: int) -> float:
+    """Return the exact two-sided p that as many examples were gained as lost (McNemar, 1947)."""
+    from scipy.stats import binomtest
+
+    return 1.0 if gained + lost == 0 else float(binomtest(gained, gained + lost).pvalue)
+
+
+def sign_flip(gains: Figures, seed: int = 0) -> float:
+    """Return the two-sided p that gains are as likely losses, by flipping their signs `PERMUTATIONS` times."""
+    import numpy as np
+
+    flipped = _signs(len(gains), seed) @ gains.astype(np.float32)
+    reached = (np.abs(flipped) >= abs(gains.sum()) * (1 - 1e-6)).sum()
+    return float((reached + 1) / (PERMUTATIONS + 1))
+
+
+@lru_cache(maxsize=8)  # every comparison over as many examples flips alike
+def _signs(n: int, seed: int) -> Figures:
+    import numpy as np
+
+    return np.random.default_rng(seed).choice(np.array([-1.0, 1.0], dtype=np.float32), size=(PERMUTATIONS, n))

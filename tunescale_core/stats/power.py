@@ -1,0 +1,43 @@
+"""How many examples would have told a difference from chance."""
+
+from __future__ import annotations
+
+import math
+
+from tunescale_core.stats.interval import ALPHA
+from tunescale_core.tasks.task import Figures
+
+POWER = 0.8
+
+
+def enough_for_shares(new: Figures, old: Figures) -> int | None:
+    """Return the n at which exact McNemar would see the difference of two paired shares (Connor, 1987).
+
+    Returns:
+        n for power `POWER` at level `ALPHA`; None where the shares do not differ.
+    """
+    from scipy.special import ndtri
+
+    difference, discordant = float(new.mean() - old.mean()), float((new != old).mean())
+    if difference == 0:
+        return None
+    z, zb = float(ndtri(1 - ALPHA / 2)), float(ndtri(POWER))
+    root = z * math.sqrt(discordant) + zb * math.sqrt(discordant - difference**2)
+    return math.ceil(root**2 / difference**2)
+
+
+def enough(value: float, replicates: Figures, n: int) -> int | None:
+    """Return the n at which a difference of `value` would be seen, its error shrinking with the root of n.
+
+    Returns:
+        n for power `POWER` at level `ALPHA`; None where the value is zero.
+    """
+    import numpy as np
+    from scipy.special import ndtri
+
+    if value == 0:
+        return None
+    with np.errstate(over="ignore", invalid="ignore"):
+        error = float(np.nanstd(replicates / value))
+    needed = n * (float(ndtri(1 - ALPHA / 2) + ndtri(POWER)) * error) ** 2
+    return max(2, math.ceil(needed)) if math.isfinite(needed) else None
