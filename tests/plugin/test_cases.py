@@ -13,7 +13,7 @@ from tunescale_core.grid import cells
 from tunescale_core.records import read_all, write
 from tunescale_core.study import load
 
-BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 STUDY = """
 [study]
 name = "small"
