@@ -13,15 +13,15 @@ from tunescale_core.gates.judged import Run, expected, judged
 from tunescale_core.gates.pace import confirmed, judge
 from tunescale_core.gates.shown import counts, line, markdown, told
 from tunescale_core.gates.verdict import CASE, Verdict
-from tunescale_core.grid import Cell, cells, task_kind
-from tunescale_core.pace.classes import paced, unpaced
-from tunescale_core.pace.pace import Pace
+from tunescale_core.grid import Cell, cells
+from tunescale_core.pace.classes import PaceClass, paced, unpaced
+from tunescale_core.pace.pace import Measured, Pace
 from tunescale_core.records import Record
 from tunescale_core.results import from_record
 from tunescale_core.study import Study
 
-Measure = Callable[[Sequence[str] | None], tuple[Pace, ...]]
-"""Measures the pace of the named subjects, or of all."""
+Measure = Callable[[Sequence[PaceClass]], Measured]
+"""Measures the paces of classes."""
 PACE = "pace"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -35,7 +35,7 @@ class Gating:
         self.records: tuple[Record, ...] = ()
         self._measure: Measure | None = None
         self._taken = self._saved = False
-        self._paces: tuple[Pace, ...] | None = None
+        self._measured: Measured | None = None
         self._pace_verdicts: dict[str, Verdict] = {}
 
     @classmethod
@@ -71,18 +71,25 @@ class Gating:
         own = [(cell.id, metric) for cell in self.selected for metric in self._metrics(cell)]
         known = {cell.id for cell in cells(self.study)}
         missing = [name for name in (*self.baseline.results, *self.baseline.timings) if name not in known]
-        here = {one.id for one in paced(self.study, self.selected)}
+        here = {one.id for one in self._classes}
         paces = [one.subject for one in self.baseline.paces if one.subject in here]
         return [*own, *((name, CASE) for name in missing), *((name, PACE) for name in paces)]
 
     def _metrics(self, cell: Cell) -> tuple[str, ...]:
         assert self.baseline is not None  # noqa: S101  told by the caller
-        return expected(cell, task_kind(self.study, cell.task), self.study.gate, self.baseline)
+        return expected(cell.id, self.study.gate, self.baseline)
 
-    def take(self, records: Sequence[Record], measure: Measure | None) -> None:
-        """Take what was measured, once; `measure` is None where no pace is to be had."""
+    def take(self, records: Sequence[Record], measure: Measure | None, paces: tuple[Pace, ...] = ()) -> None:
+        """Take what was measured, once.
+
+        Args:
+            records: With their lines.
+            measure: Measures paces when they are asked for; None where none can be.
+            paces: Measured before, for where they cannot be now.
+        """
         if not self._taken:
             self.records, self._measure, self._taken = tuple(records), measure, True
+            self._measured = None if measure else Measured(paces)
 
     def verdict(self, cell: str, metric: str) -> Verdict | None:
         """Return a verdict; None where the case is not comparable, which its own verdict tells.
@@ -101,7 +108,7 @@ class Gating:
         assert self.baseline is not None  # noqa: S101  only a baseline gives verdicts
         run = Run(
             results={one.cell: from_record(one) for one in self.records},
-            paces=self._paces or (),
+            paces=self.measured.paces,  # a machine's own speed says whether its times can be compared
             known=frozenset(cell.id for cell in cells(self.study)),
             selected=frozenset(cell.id for cell in self.selected),
         )
@@ -112,21 +119,26 @@ class Gating:
         assert self.baseline is not None  # noqa: S101  only a baseline gives verdicts
         old = next(one for one in self.baseline.paces if one.subject == subject)
         margin = self.study.gate.margin(subject, "", PACE, "lower")
-        first = judge(self._pace(subject), old, margin)
+        if fault := self.measured.faults.get(subject):
+            return Verdict(subject, PACE, "refused", better="lower", note=fault)
+        first = judge(self.measured.pace(subject), old, margin)
         if not first.failed or self._measure is None:
             return first
-        again = {one.subject: one for one in self._measure([subject])}
-        return confirmed(first, judge(again[subject], old, margin))
-
-    def _pace(self, subject: str) -> Pace | None:
-        return next((one for one in self.paces if one.subject == subject), None)
+        again = self._measure([one for one in self._classes if one.id == subject])
+        kept = tuple(one for one in self.measured.paces if one.subject != subject)
+        self._measured = Measured(kept + again.paces, {**self.measured.faults, **again.faults})
+        return confirmed(first, judge(again.pace(subject), old, margin))
 
     @property
-    def paces(self) -> tuple[Pace, ...]:
+    def _classes(self) -> tuple[PaceClass, ...]:
+        return paced(self.study, self.selected)
+
+    @property
+    def measured(self) -> Measured:
         """The paces of this run, measured when they are first asked for."""
-        if self._paces is None:
-            self._paces = self._measure(None) if self._measure else ()
-        return self._paces
+        if self._measured is None:
+            self._measured = self._measure(self._classes) if self._measure else Measured(())
+        return self._measured
 
     @property
     def given(self) -> tuple[Verdict, ...]:
@@ -153,7 +165,7 @@ class Gating:
         assert self.saved_to is not None  # noqa: S101  told by the caller
         if self.failed:
             raise BaselineError(f"baseline {self.saved_to.name} is not saved: the run is worse than {self.wanted}")
-        save(self.records, self.paces, self.saved_to, texts=texts)
+        save(self.records, self.measured.paces, self.saved_to, texts=texts)
         self._saved = True
 
     @property
@@ -177,7 +189,7 @@ class Gating:
             found.append(f"gates: {counts(self.given)}")
             if left := len({*self.baseline.results, *self.baseline.timings} & self._unselected):
                 found.append(f"not selected in this run, so not compared: {left} cases of the baseline")
-            found += [f"no pace of {name}: {why}" for name, why in unpaced(self.study, self.selected)]
+            found += [f"no pace of {one.id}: {one.why}" for one in unpaced(self.study, self.selected)]
         elif self.wanted is not None:
             found.append(
                 f"first run: there is no baseline {self.wanted} to compare with"

@@ -16,7 +16,8 @@ from tunescale_core.plugin.session import SESSION, one_line
 
 if TYPE_CHECKING:
     from tunescale_core.gates.gating import Gating
-    from tunescale_core.pace.pace import Pace
+    from tunescale_core.pace.classes import PaceClass
+    from tunescale_core.pace.pace import Measured
     from tunescale_core.run import Bench
 
 GATING = pytest.StashKey["Gating"]()
@@ -102,7 +103,7 @@ class GateItem(pytest.Item):
         """Return the gates, what was measured handed over."""
         session = self.config.stash[SESSION]
         bench = None if self.config.getoption("--no-pace") else session.bench
-        self.gating.take(session.records, partial(_measured, bench, self.gating) if bench else None)
+        self.gating.take(session.records, partial(_measured, bench) if bench else None)
         return self.gating
 
     def reportinfo(self) -> tuple[Path, None, str]:
@@ -148,9 +149,15 @@ class SaveItem(GateItem):
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Let a gate that compared nothing fail, whatever passed beside it."""
-    gating = session.config.stash.get(GATING, None)
-    if gating is None or session.config.option.collectonly or gating.baseline is None:
+    """Keep the paces beside the records, and let a gate that compared nothing fail, whatever passed beside it."""
+    from tunescale_core.pace.pace import paces_beside, write
+
+    gating, bench = session.config.stash.get(GATING, None), session.config.stash[SESSION].bench
+    if gating is None or session.config.option.collectonly:
+        return
+    if bench is not None and gating.measured.paces:
+        write(gating.measured.paces, paces_beside(bench.records))
+    if gating.baseline is None:
         return
     refused = sum(one.failed for one in gating.given)
     others_failed = (
@@ -186,9 +193,7 @@ def _write(config: pytest.Config, gating: Gating) -> Iterator[Path]:
             file.write(gating.markdown())
 
 
-def _measured(bench: Bench, gating: Gating, only: Sequence[str] | None) -> tuple[Pace, ...]:
-    from tunescale_core.pace.classes import paced
+def _measured(bench: Bench, classes: Sequence[PaceClass]) -> Measured:
     from tunescale_core.pace.measure import measure
 
-    study = bench.study
-    return measure(study, bench.subjects, paced(study, gating.selected), bench.progress, study.gate.blocks, only)
+    return measure(bench.subjects, classes, bench.study.gate.blocks)
