@@ -48,7 +48,7 @@ DEFAULTS = {"pace": Margin(0.03, relative=True), "latency": Margin(0.25, relativ
 
 
 def parse_margin(text: str, better: Direction) -> Margin:
-    """Read `-0.02` (may fall by so much), `+5%` (may rise by a share of the baseline), `±5%` (may move either way), `0`.
+    """Read `-0.02` (may fall by so much), `+5%` (may rise by a share of the baseline), `±5%` (either way), `0`.
 
     Raises:
         ValueError: It is not of that form, or its sign is the direction in which the figure gets better.
