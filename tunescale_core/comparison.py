@@ -10,12 +10,13 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
+from tunescale_core.pair import Pair
 from tunescale_core.results import Candidate, Result, Results, Rows
-from tunescale_core.stats.interval import Interval, bca_interval, newcombe, percentile_interval
+from tunescale_core.stats.interval import Interval, percentile_interval
 from tunescale_core.stats.paired import at_least_chance, log_ratio_p, paired_p
-from tunescale_core.stats.power import enough, enough_for_shares
+from tunescale_core.stats.power import enough
 from tunescale_core.stats.resampling import RESAMPLES, weighted_percentile, weights
 from tunescale_core.tasks import Metric
 from tunescale_core.tasks.task import Figures
@@ -145,7 +146,7 @@ class Comparisons:
         pair = self._pair(new, old, task)
         if pair is None or sides[0] is None or sides[1] is None:
             return Comparison(values[0], values[1])
-        return _Paired(values[0], values[1], metric, sides[0] - sides[1], pair).comparison
+        return _compared(values[0], values[1], metric, sides[0] - sides[1], pair)
 
     def latency(self, new: Candidate, old: Candidate, task: str) -> Comparison | None:
         """Compare mean latencies; None where one side has none.
@@ -198,86 +199,15 @@ def comparisons_of(results: Results) -> Comparisons:
     return Comparisons(results)
 
 
-@dataclass(frozen=True)
-class _Paired:
-    """Two sides that answered the same examples."""
-
-    new: float
-    old: float
-    metric: Metric
-    replicates: Figures
-    """Of the difference, shape `(B,)`."""
-    rows: tuple[list[Rows], list[Rows]]
-
-    @property
-    def comparison(self) -> Comparison:
-        n = len(self.rows[0][0].example)
-        return Comparison(self.new, self.old, self._interval, self._p, n, self._enough(n))
-
-    @property
-    def _single(self) -> bool:
-        return len(self.rows[0]) == len(self.rows[1]) == 1
-
-    @cached_property
-    def _sides(self) -> tuple[Figures, Figures]:
-        """What each example contributes on either side; the mean over seeds where there are several."""
-        import numpy as np
-
-        new, old = (np.mean([rows.figures[self.metric.name] for rows in side], axis=0) for side in self.rows)
-        return new, old
-
-    @cached_property
-    def _shares(self) -> tuple[Figures, Figures]:
-        """Whether each counted example is right on either side, for a metric of right and wrong."""
-        import numpy as np
-
-        counted = ~(np.isnan(self._sides[0]) | np.isnan(self._sides[1]))
-        return self._sides[0][counted] > 0, self._sides[1][counted] > 0
-
-    @property
-    def _grouped(self) -> bool:
-        group = self.rows[0][0].group
-        return len({name for name in group if name}) + group.count("") < len(group)
-
-    @property
-    def _interval(self) -> Interval:
-        difference = self.new - self.old
-        if self._single and not self._grouped and self.metric.law == "binary":
-            scale = 100.0 if self.metric.unit == "%" else 1.0
-            found = newcombe(*self._shares)
-            return Interval(difference, scale * found.low, scale * found.high)
-        if self._single and not self._grouped and self.metric.law == "composite":
-            return bca_interval(difference, self.replicates, self._jackknife())
-        return percentile_interval(difference, self.replicates)
-
-    def _jackknife(self) -> Figures:
-        others = _leaving_one_out(len(self._sides[0]))
-        return self.metric.combine(self._sides[0], others) - self.metric.combine(self._sides[1], others)
-
-    @property
-    def _p(self) -> float:
-        """The metric's own test; the bootstrap's where seeds or groups make examples dependent."""
-        law = self.metric.law if self._single and not self._grouped else "composite"
-        p = paired_p(law, *self._sides, self.replicates)
-        return at_least_chance(p, self._units) if law == "composite" else p
-
-    @property
-    def _units(self) -> int:
-        """How many examples or groups are drawn independently of each other."""
-        group = self.rows[0][0].group
-        return len({name for name in group if name}) + group.count("")
-
-    def _enough(self, n: int) -> int | None:
-        if self._single and self.metric.law == "binary":
-            return enough_for_shares(*self._shares)
-        return enough(self.new - self.old, self.replicates, n)
-
-
-@lru_cache(maxsize=4)
-def _leaving_one_out(n: int) -> Figures:
+def _compared(
+    new: float, old: float, metric: Metric, replicates: Figures, rows: tuple[list[Rows], list[Rows]]
+) -> Comparison:
     import numpy as np
 
-    return 1.0 - np.eye(n)
+    sides = [np.mean([one.figures[metric.name] for one in side], axis=0) for side in rows]
+    single, first = len(rows[0]) == len(rows[1]) == 1, rows[0][0]
+    pair = Pair(metric, new - old, sides[0], sides[1], first.group, lambda: replicates, single)
+    return Comparison(new, old, pair.interval, pair.p, len(first.example), pair.enough())
 
 
 def _mean_metric(cells: Sequence[Result], name: str) -> float | None:

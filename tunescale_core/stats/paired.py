@@ -43,6 +43,47 @@ def paired_p(law: Law, new: Figures, old: Figures, replicates: Figures) -> float
     return float(min(1.0, 2 * min(above, below) / (len(defined) + 1)))
 
 
+def below_p(law: Law, new: Figures, old: Figures) -> float:
+    """Return the one-sided p of "no lower": how often chance alone puts `new` as far below `old`.
+
+    The tests of `paired_p`; a composite figure has none of its own, see `bootstrap_below_p`.
+
+    Args:
+        law: Of the metric; not "composite".
+        new: What each example that counts contributes, shape `(n,)`, no NaN.
+        old: The same examples, the other side.
+    """
+    import numpy as np
+
+    with np.errstate(invalid="ignore"):
+        gains = np.where(new == old, 0.0, new - old)  # two equal infinities differ by nothing
+    if not np.any(gains):
+        return 1.0
+    if law == "binary":
+        return mcnemar_below(int((gains > 0).sum()), int((gains < 0).sum()))
+    if law == "mean":
+        return sign_flip_below(gains)
+    from scipy.stats import wilcoxon
+
+    return float(wilcoxon(np.log1p(new), np.log1p(old), alternative="less").pvalue)
+
+
+def bootstrap_below_p(replicates: Figures, units: int, margin: float = 0.0) -> float:
+    """Return the share of resamples whose difference does not fall below minus a margin: (count + 1) / (B + 1).
+
+    Args:
+        replicates: The difference in each resample, shape `(B,)`; NaN where it is undefined.
+        units: How many examples or groups are drawn independently; p is no less than 2^-units, which is what flipping
+            the signs of so many differences could show at best.
+        margin: At least 0.
+    """
+    import numpy as np
+
+    defined = replicates[~np.isnan(replicates)]
+    within = int((defined >= -margin - 1e-12).sum())
+    return float(max((within + 1) / (len(defined) + 1), 2.0**-units))
+
+
 def log_ratio_p(new: Figures, old: Figures) -> float:
     """Return the two-sided p that two sides take as long, by flipping the signs of the questions' log-ratios.
 
@@ -75,6 +116,22 @@ def mcnemar(gained: int, lost: int) -> float:
     from scipy.stats import binomtest
 
     return 1.0 if gained + lost == 0 else float(binomtest(gained, gained + lost).pvalue)
+
+
+def mcnemar_below(gained: int, lost: int) -> float:
+    """Return the exact one-sided p that no more examples were lost than gained (McNemar, 1947)."""
+    from scipy.stats import binomtest
+
+    return 1.0 if gained + lost == 0 else float(binomtest(lost, gained + lost, alternative="greater").pvalue)
+
+
+def sign_flip_below(gains: Figures, seed: int = 0) -> float:
+    """Return the one-sided p that losses are as likely gains, by flipping their signs `PERMUTATIONS` times."""
+    import numpy as np
+
+    flipped = _signs(len(gains), seed) @ gains.astype(np.float32)
+    reached = (flipped <= gains.sum() + abs(gains.sum()) * 1e-6).sum()
+    return float((reached + 1) / (PERMUTATIONS + 1))
 
 
 def sign_flip(gains: Figures, seed: int = 0) -> float:

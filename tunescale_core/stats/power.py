@@ -10,27 +10,27 @@ from tunescale_core.tasks.task import Figures
 POWER = 0.8
 
 
-def enough_for_shares(new: Figures, old: Figures) -> int | None:
+def enough_for_shares(new: Figures, old: Figures, level: float = ALPHA / 2) -> int | None:
     """Return the n at which exact McNemar would see the difference of two paired shares (Connor, 1987).
 
     Returns:
-        n for power `POWER` at level `ALPHA`; None where the shares do not differ.
+        n for power `POWER` at a one-sided `level`, half of `ALPHA` unless given; None where the shares do not differ.
     """
     from scipy.special import ndtri
 
     difference, discordant = float(new.mean() - old.mean()), float((new != old).mean())
     if difference == 0:
         return None
-    z, zb = float(ndtri(1 - ALPHA / 2)), float(ndtri(POWER))
+    z, zb = float(ndtri(1 - level)), float(ndtri(POWER))
     root = z * math.sqrt(discordant) + zb * math.sqrt(discordant - difference**2)
     return math.ceil(root**2 / difference**2)
 
 
-def enough(value: float, replicates: Figures, n: int) -> int | None:
+def enough(value: float, replicates: Figures, n: int, level: float = ALPHA / 2) -> int | None:
     """Return the n at which a difference of `value` would be seen, its error shrinking with the root of n.
 
     Returns:
-        n for power `POWER` at level `ALPHA`; None where the value is zero.
+        n for power `POWER` at a one-sided `level`, half of `ALPHA` unless given; None where the value is zero.
     """
     import numpy as np
     from scipy.special import ndtri
@@ -39,5 +39,5 @@ def enough(value: float, replicates: Figures, n: int) -> int | None:
         return None
     with np.errstate(over="ignore", invalid="ignore"):
         error = float(np.nanstd(replicates / value))
-    needed = n * (float(ndtri(1 - ALPHA / 2) + ndtri(POWER)) * error) ** 2
+    needed = n * (float(ndtri(1 - level) + ndtri(POWER)) * error) ** 2
     return max(2, math.ceil(needed)) if math.isfinite(needed) else None

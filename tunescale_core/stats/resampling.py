@@ -6,12 +6,14 @@ paired.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tunescale_core.errors import MetricError
 from tunescale_core.tasks.task import Figures
 
 RESAMPLES = 2000
+BLOCK = 500
+"""Resamples computed at once, where there are many."""
 
 
 def weights(groups: Sequence[str], resamples: int = RESAMPLES, seed: int = 0) -> Figures:
@@ -30,13 +32,54 @@ def weights(groups: Sequence[str], resamples: int = RESAMPLES, seed: int = 0) ->
     """
     import numpy as np
 
+    members = _members(groups)
+    number = max(members) + 1
+    rng = np.random.default_rng(seed)
+    drawn = rng.multinomial(number, np.full(number, 1 / number), size=resamples)
+    return drawn[:, members].astype(float)
+
+
+def _members(groups: Sequence[str]) -> list[int]:
+    """Return each example's group, by number."""
     if not groups:
         raise MetricError("resampling of no examples is undefined: give at least one")
     named = [group or f"\0{place}" for place, group in enumerate(groups)]
-    members = {name: number for number, name in enumerate(dict.fromkeys(named))}
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(named))}
+    return [numbers[name] for name in named]
+
+
+def counts(groups: Sequence[str], resamples: int, seed: int = 0) -> Figures:
+    """Draw resamples as `weights` does, in an eighth of the memory: for many resamples of many examples.
+
+    A group is drawn n times of n with a mean of 1, so no count comes near what a byte holds.
+
+    Returns:
+        How often each example counts, bytes of shape `(B, n)`.
+
+    Raises:
+        MetricError: There is no example.
+    """
+    import numpy as np
+
+    members = _members(groups)
+    drawn = np.empty((resamples, max(members) + 1), dtype=np.uint8)
     rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(len(members), np.full(len(members), 1 / len(members)), size=resamples)
-    return drawn[:, [members[name] for name in named]].astype(float)
+    for row in drawn:
+        row[:] = np.bincount(rng.integers(0, len(row), len(row)), minlength=len(row))
+    return drawn[:, members]
+
+
+def replicated(figure: Callable[[Figures], Figures], drawn: Figures) -> Figures:
+    """Return a figure in each resample, shape `(B,)`, computed for `BLOCK` resamples at a time.
+
+    Args:
+        figure: Turns weights of shape `(b, n)` into a figure of shape `(b,)`.
+        drawn: Counts of shape `(B, n)`.
+    """
+    import numpy as np
+
+    starts = range(0, len(drawn), BLOCK)
+    return np.concatenate([figure(drawn[start : start + BLOCK].astype(float)) for start in starts])
 
 
 def weighted_percentile(values: Figures, drawn: Figures, rank: float) -> Figures:

@@ -1,0 +1,84 @@
+"""Whether a case ran, and whether it was asked what the baseline's was: without that no figure is compared."""
+
+from __future__ import annotations
+
+from tunescale_core.gates.verdict import CASE, Outcome, Verdict
+from tunescale_core.results import Result
+
+HASHES = ("examples", "prompts", "protocol")
+"""What two records must share, in the order in which a difference is told."""
+ANEW = "save the baseline anew"
+SHOWN = 8
+"""Hex digits of a hash that are told."""
+
+
+def case(cell: str, old: Result | None, new: Result | None) -> Verdict:
+    """Return the verdict on a case as a whole.
+
+    A baseline's case that failed proves nothing of a run: one that runs now is better, and one that still fails is
+    refused, since there never was anything to hold it against.
+
+    Args:
+        cell: Its id.
+        old: The baseline's; None where it has none.
+        new: The run's; None where it should be there and is not.
+    """
+    if new is None:
+        return Verdict(cell, CASE, "regression", note="missing from this run")
+    if old is None:
+        return Verdict(cell, CASE, "new", note=_error(new) or "not in the baseline")
+    now, before = _error(new), _error(old)
+    if now:
+        return _said(
+            cell, "refused" if before else "regression", now + (f"; so did the baseline: {ANEW}" * bool(before))
+        )
+    if before:
+        return _said(cell, "better", f"failed in the baseline: {before}; {ANEW}")
+    refusal = asked_otherwise(old, new)
+    return _said(cell, "refused", f"{refusal}; {ANEW}") if refusal else Verdict(cell, CASE, "holds")
+
+
+def case_of_rounds(cell: str, new: Result | None) -> Verdict:
+    """Return the verdict on a case of which the baseline has times alone: whether it ran."""
+    if new is None or _error(new):
+        return Verdict(cell, CASE, "regression", note=_error(new) if new else "missing from this run")
+    return Verdict(cell, CASE, "holds", note="the baseline has times alone")
+
+
+def asked_otherwise(old: Result, new: Result) -> str | None:
+    """Return what differs of what two cases were asked; None where they were asked the same.
+
+    `prompts differ: 1a2b3c4d in the baseline, 9f8e7d6c now`. Records without hashes cannot be shown to be the same.
+    """
+    hashes = [side.record.hashes if side.record else {} for side in (old, new)]
+    if old.kind != new.kind:
+        return f"the kind of task differs: {old.kind} in the baseline, {new.kind} now"
+    for found, where in zip(hashes, ("the baseline", "this run"), strict=True):
+        absent = [name for name in HASHES if name not in found]
+        if absent:
+            return f"{where} has no hash of its {', '.join(absent)}"
+    for name in HASHES:
+        before, after = (found[name] for found in hashes)
+        if before != after:
+            verb = "differs" if name == "protocol" else "differ"
+            return f"{name} {verb}: {before[:SHOWN]} in the baseline, {after[:SHOWN]} now"
+    return _rows_apart(old, new)
+
+
+def _rows_apart(old: Result, new: Result) -> str | None:
+    """Return why the rows cannot be paired; equal hashes promise that they can."""
+    rows = [side.rows for side in (old, new)]
+    for found, where in zip(rows, ("the baseline", "this run"), strict=True):
+        if found is None:
+            return f"{where} has no rows"
+    if rows[0] and rows[1] and rows[0].example != rows[1].example:
+        return "rows differ in their examples though hashes agree: a file is not its record's"
+    return None
+
+
+def _error(side: Result) -> str:
+    return (side.record.error or "") if side.record else ""
+
+
+def _said(cell: str, outcome: Outcome, note: str) -> Verdict:
+    return Verdict(cell, CASE, outcome, note=note)

@@ -1,0 +1,142 @@
+"""Figures that only a test can judge: both sides' values, the pair behind them, and the verdicts on all at once.
+
+They are judged together, since Holm's correction (1979) is over all of a run's: a run of a hundred gates would
+otherwise fail by chance five times in a hundred gates that hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tunescale_core.gates.verdict import Outcome, Verdict
+from tunescale_core.margins import Margin
+from tunescale_core.pair import TESTS, Pair, touching
+from tunescale_core.stats.corrected import adjusted
+from tunescale_core.stats.interval import ALPHA, Interval
+from tunescale_core.tasks.task import Direction
+
+SAME = "same answers"
+"""The test where every example contributes what it did."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure of a case on both sides, and its pairs."""
+
+    cell: str
+    metric: str
+    old: float
+    new: float
+    better: Direction
+    unit: str
+    digits: int
+    margin: Margin
+    pair: Pair
+    note: str = ""
+
+    @property
+    def gain(self) -> float:
+        """How much better the new side is, in the figure's unit; below zero where it is worse."""
+        return (self.new - self.old) * (1 if self.better == "higher" else -1)
+
+    @property
+    def allowed(self) -> float:
+        """The margin in the figure's unit."""
+        return self.margin.allowed(self.old)
+
+    @property
+    def other(self) -> Direction:
+        """The direction in which the figure gets worse."""
+        return "lower" if self.better == "higher" else "higher"
+
+    def p(self) -> float:
+        """Return how often chance alone would show as much beyond the margin; of a ± margin, on either side."""
+        if self.pair.same:
+            return 1.0
+        worse = self.pair.worse_p(self.better, self.allowed)
+        return min(1.0, 2 * min(worse, self.pair.worse_p(self.other, self.allowed))) if self.margin.both else worse
+
+    def better_p(self) -> float:
+        """Return how often chance alone would show as large a gain."""
+        return 1.0 if self.pair.same else self.pair.worse_p(self.other)
+
+    @property
+    def test(self) -> str:
+        """What decides: the law's own test; with a margin the bootstrap too."""
+        if self.pair.same:
+            return SAME
+        own, bootstrap = TESTS[self.pair.law], TESTS["composite"]
+        return own if not self.allowed or own == bootstrap else f"{bootstrap}, {own}"
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The interval's ends as gains, the worse one first."""
+        low, high = self.pair.interval.low, self.pair.interval.high
+        return (low, high) if self.better == "higher" else (-high, -low)
+
+    @property
+    def within(self) -> bool:
+        """Tell whether it is no worse than before, or shown to be within the margin; of a ± margin, on both sides."""
+        most = touching(self.allowed)
+        beyond = self.margin.both and self.gain > most
+        not_worse = self.gain >= 0 and not beyond
+        worst, best = self.ends if not not_worse else (0.0, 0.0)
+        return not_worse or (worst >= -most and not (self.margin.both and best > most))
+
+    def enough(self, gates: int) -> int | None:
+        """Return the n at which a true difference as seen would be told from the margin, among so many gates."""
+        n, excess = len(self.pair.group), self.gain + self.allowed
+        if self.margin.both:
+            excess = min(excess, self.gain - self.allowed, key=abs)
+        found = self.pair.enough(excess if self.allowed else None, ALPHA / gates)
+        return max(found, n + 1) if found is not None else None
+
+
+def decided(figures: Sequence[Figure], *, strict: bool = False) -> tuple[Verdict, ...]:
+    """Return the verdicts on all of a run's tested figures, in their order.
+
+    Args:
+        figures: All of them: each one's p is corrected for their number.
+        strict: Whether an undecided one fails.
+    """
+    ps = [figure.p() for figure in figures]
+    worse = adjusted(ps, "holm")
+    better = adjusted([figure.better_p() for figure in figures], "holm")
+    return tuple(
+        _verdict(figure, p, (lost, gained), len(figures), strict=strict)
+        for figure, p, lost, gained in zip(figures, ps, worse, better, strict=True)
+    )
+
+
+def _verdict(figure: Figure, p: float, corrected: tuple[float, float], gates: int, *, strict: bool) -> Verdict:
+    outcome = _outcome(figure, *corrected)
+    return Verdict(
+        figure.cell,
+        figure.metric,
+        outcome,
+        figure.old,
+        figure.new,
+        figure.better,
+        figure.unit,
+        figure.digits,
+        Interval(0.0, 0.0, 0.0) if figure.pair.same else figure.pair.interval,
+        figure.margin,
+        figure.test,
+        p,
+        corrected[0],
+        len(figure.pair.group),
+        figure.enough(gates) if outcome == "undecided" else None,
+        figure.note,
+        strict=strict,
+    )
+
+
+def _outcome(figure: Figure, worse: float, better: float) -> Outcome:
+    if figure.pair.same:
+        return "holds"
+    if worse < ALPHA:
+        return "regression"
+    if better < ALPHA and figure.ends[0] > 0 and not (figure.margin.both and figure.gain > touching(figure.allowed)):
+        return "better"
+    return "holds" if figure.within else "undecided"

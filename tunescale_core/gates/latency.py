@@ -1,0 +1,263 @@
+"""How long a call takes in seconds, held against a baseline's of the same machine: refused on any other.
+
+Seconds are of a machine at a time. Calls of one run share what the machine was doing meanwhile, so no number of calls
+tells a slower program from a busier machine: the margin is wide, and a run is compared only where nothing else is known
+to have differed. What holds across machines is a pace, which is measured against a reference in the same minute.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+
+from tunescale_core.gates.baseline import Timing
+from tunescale_core.gates.differences import difference, machine, machine_of, served_elsewhere
+from tunescale_core.gates.verdict import Outcome, Verdict
+from tunescale_core.margins import Gate, Margin, direction
+from tunescale_core.pace.pace import Pace
+from tunescale_core.pair import touching
+from tunescale_core.provenance import Provenance
+from tunescale_core.results import Result
+from tunescale_core.stats.corrected import adjusted
+from tunescale_core.stats.interval import ALPHA, Interval
+from tunescale_core.stats.power import POWER
+from tunescale_core.tasks.task import Figures
+
+LATENCY = "latency"
+BUSY = 0.25
+"""Cores' worth of other processes' load, or processes on a card, that leave a time comparable."""
+STEADY = 1.1
+"""How many times faster or slower the machine may be by the yardstick."""
+PAIRED = "paired log-ratios"
+WELCH = "Welch on logarithms"
+SYSTEMS = {"macOS": "Darwin"}
+"""What `platform.platform()` calls a system that `platform.system()` calls otherwise."""
+
+
+@dataclass(frozen=True)
+class Slowdown:
+    """The logarithm of how many times longer a call takes than before, with its error."""
+
+    cell: str
+    old: float
+    """Mean seconds of a call."""
+    new: float
+    margin: Margin
+    log_ratio: float
+    error: float
+    """Standard error of `log_ratio`."""
+    freedom: float
+    """Degrees of freedom of `error`; 0 where nothing is known of it."""
+    n: int
+    """Calls that both sides share; of rounds without their calls, those of the run."""
+    test: str
+
+    @property
+    def bound(self) -> float:
+        """The logarithm of the ratio that the margin allows."""
+        return math.log1p(self.margin.allowed(self.old) / self.old)
+
+    @property
+    def interval(self) -> Interval | None:
+        """Of new over old, minus 1; None of a single call."""
+        from scipy.stats import t
+
+        if not self.freedom:
+            return None
+        reach = float(t.ppf(1 - ALPHA / 2, self.freedom)) * self.error
+        ends = (self.log_ratio, self.log_ratio - reach, self.log_ratio + reach)
+        return Interval(*(math.expm1(end) for end in ends))
+
+    def p(self, upward: float = 1.0) -> float:
+        """Return how often chance alone shows a ratio as far above the margin; below its inverse for `upward` -1."""
+        from scipy.stats import t
+
+        excess = upward * self.log_ratio - self.bound
+        if excess <= touching(0.0) or not self.freedom:
+            return 1.0
+        least = 2.0**-self.n  # equal ratios have no error, and flipping their signs shows no more than this
+        return max(float(t.sf(excess / self.error, self.freedom)), least) if self.error > 0 else least
+
+    @property
+    def gated_p(self) -> float:
+        """Return p; of a ± margin the smaller of both sides', doubled."""
+        return min(1.0, 2 * min(self.p(), self.p(-1.0))) if self.margin.both else self.p()
+
+    def enough(self, gates: int) -> int | None:
+        """Return the calls at which a ratio as seen would be told from the margin, among so many gates."""
+        from scipy.special import ndtri
+
+        excess = abs(self.log_ratio - self.bound)
+        if not self.freedom or excess <= touching(0.0):
+            return None
+        reach = float(ndtri(1 - ALPHA / gates) + ndtri(POWER)) * self.error / excess
+        return max(self.n + 1, math.ceil(self.n * reach**2))
+
+    def outcome(self, worse: float, better: float) -> Outcome:
+        """Return what it comes to, p corrected; better is what is faster by more than the margin, as noise is not."""
+        interval = self.interval
+        if worse < ALPHA:
+            return "regression"
+        if better < ALPHA and not self.margin.both:
+            return "better"
+        if self.log_ratio <= touching(0.0) and not (self.margin.both and self.log_ratio < -self.bound):
+            return "holds"
+        shown = interval is not None and math.log1p(interval.high) <= self.bound
+        low = interval is not None and math.log1p(interval.low) >= -self.bound
+        return "holds" if shown and (low or not self.margin.both) else "undecided"
+
+
+def latency(
+    cell: str, old: Result, new: Result, gate: Gate, yardsticks: tuple[Pace, Pace] | None = None
+) -> Slowdown | Verdict:
+    """Return the slowdown of a case for testing; a refusal, which fails nothing, where times cannot be compared.
+
+    Args:
+        cell: The case's id.
+        old: The baseline's result, with times.
+        new: The run's, of the same examples.
+        gate: The study's margins.
+        yardsticks: The baseline's pace against the yardstick and this run's, which tell the machine's own speed.
+    """
+    margin = _margin(cell, old.task, gate)
+    refusal = incomparable(old, new, yardsticks)
+    if refusal:
+        return _refused(cell, old.latency, new.latency, margin, refusal)
+    return _paired(cell, _calls(old), _calls(new), margin)
+
+
+def latency_of_rounds(cell: str, old: Timing, new: Result, gate: Gate) -> Slowdown | Verdict:
+    """Return the slowdown since a file of pytest-benchmark, which has no single calls to pair; or a refusal.
+
+    Args:
+        cell: The case's id.
+        old: Its rounds.
+        new: The run's result.
+        gate: The study's margins.
+    """
+    margin = _margin(cell, new.task, gate)
+    after = _calls(new)
+    refusal = other_machine(old, new.record.provenance if new.record else None) or _busy(new, "this run")
+    if refusal or not len(after):
+        return _refused(cell, old.mean, new.latency, margin, refusal or "no call of this run was timed")
+    return _welch(cell, old, after, margin)
+
+
+def incomparable(old: Result, new: Result, yardsticks: tuple[Pace, Pace] | None) -> str | None:
+    """Return why the times of two results cannot be compared; None where they can."""
+    provenances = [side.record.provenance if side.record else None for side in (old, new)]
+    return (
+        served_elsewhere(old, new)
+        or machine(provenances[0], provenances[1])
+        or _busy(old, "the baseline's run")
+        or _busy(new, "this run")
+        or (other_speed(*yardsticks) if yardsticks else None)
+        or ("other examples were timed" if _timed(old) != _timed(new) or not _timed(old) else None)
+    )
+
+
+def other_speed(old: Pace, new: Pace) -> str | None:
+    """Return how many times slower or faster the machine is by the yardstick; None where it is about the same."""
+    before, after = (median(block.reference_seconds for block in pace.blocks) for pace in (old, new))
+    times, word = (after / before, "slower") if after > before else (before / after, "faster")
+    return f"this machine was {times:.1f} times {word} than the baseline's by the yardstick" if times > STEADY else None
+
+
+def other_machine(old: Timing, new: Provenance | None) -> str | None:
+    """Return what differs between the machine of a file and this one; None where all that the file says agrees."""
+    if new is None:
+        return "this run does not say where it was measured"
+    if "processor" not in old.machine:
+        return "the file does not name its processor: those before pytest-benchmark 3.1 do not"
+    now = machine_of(new)
+    if not new.device.startswith("cpu") and "device" not in old.machine:
+        return f"the file does not name its card, and this run was on {new.device}"
+    system = new.platform.partition("-")[0]
+    known = {**now, "system": SYSTEMS.get(system, system)}
+    return difference(old.machine, {name: known[name] for name in known if name in old.machine})
+
+
+def judged_latencies(slowdowns: Sequence[Slowdown], *, strict: bool = False) -> tuple[Verdict, ...]:
+    """Return the verdicts on all of a run's slowdowns, their p corrected by Holm for the number of them."""
+    ps = [one.gated_p for one in slowdowns]
+    worse = adjusted(ps, "holm")
+    better = adjusted([one.p(-1.0) for one in slowdowns], "holm")
+    return tuple(
+        replace(
+            _bare(one.cell, one.outcome(lost, gained), one.old, one.new, one.margin),
+            interval=one.interval,
+            test=one.test,
+            p=p,
+            p_adjusted=lost,
+            n=one.n,
+            enough=one.enough(len(ps)) if one.outcome(lost, gained) == "undecided" else None,
+            strict=strict,
+        )
+        for one, p, lost, gained in zip(slowdowns, ps, worse, better, strict=True)
+    )
+
+
+def _refused(cell: str, old: float | None, new: float | None, margin: Margin, note: str) -> Verdict:
+    return replace(_bare(cell, "refused", old, new, margin), note=note, required=False)
+
+
+def _bare(cell: str, outcome: Outcome, old: float | None, new: float | None, margin: Margin) -> Verdict:
+    return Verdict(cell, LATENCY, outcome, old, new, direction(LATENCY), "s", 4, margin=margin)
+
+
+def _margin(cell: str, task: str, gate: Gate) -> Margin:
+    return gate.margin(cell, task, LATENCY, direction(LATENCY))
+
+
+def _busy(side: Result, where: str) -> str | None:
+    """Return who else was there; a machine that does not say is given the benefit of the doubt."""
+    others = side.record.readings.others if side.record and side.record.readings else None
+    if others is None or others < BUSY:
+        return None
+    on_card = side.record and side.record.provenance and not side.record.provenance.device.startswith("cpu")
+    return (
+        f"{where} shared its card with {others:g} others"
+        if on_card
+        else (f"other processes kept {others:.1f} cores busy during {where}")
+    )
+
+
+def _timed(side: Result) -> tuple[int, ...]:
+    """Return the places of the examples that were timed."""
+    return tuple(side.rows.timed.nonzero()[0].tolist()) if side.rows else ()
+
+
+def _calls(side: Result) -> Figures:
+    """Return the seconds of each call, shape `(m,)`: questions that were asked at once share a call and its seconds."""
+    import numpy as np
+
+    if side.rows is None:
+        return np.empty(0)
+    batch = side.record.serving_settings.get("batch", 1) if side.record else 1
+    return side.rows.seconds[side.rows.timed][:: batch if isinstance(batch, int) else 1]
+
+
+def _paired(cell: str, old: Figures, new: Figures, margin: Margin) -> Slowdown:
+    """Return the mean of the calls' log-ratios with its error: that some calls are longer than others cancels."""
+    import numpy as np
+
+    ratios, n = np.log(new / old), len(new)
+    error = float(ratios.std(ddof=1)) / math.sqrt(n) if n > 1 else 0.0
+    values = float(old.mean()), float(new.mean())
+    return Slowdown(cell, *values, margin, float(ratios.mean()), error, n - 1, n, PAIRED)
+
+
+def _welch(cell: str, old: Timing, new: Figures, margin: Margin) -> Slowdown:
+    """Return the difference of the logarithms of two means, by the delta method: a mean's log has the error s / (m√n).
+
+    Degrees of freedom are Welch's and Satterthwaite's.
+    """
+    mean, n = float(new.mean()), len(new)
+    deviation = float(new.std(ddof=1)) if n > 1 else 0.0
+    parts = [(deviation / mean) ** 2 / n, (old.deviation / old.mean) ** 2 / old.rounds]
+    spread = sum(part**2 / (number - 1) for part, number in zip(parts, (n, old.rounds), strict=True) if number > 1)
+    freedom = sum(parts) ** 2 / spread if spread > 0 else min(n, old.rounds) - 1
+    known = freedom if min(n, old.rounds) > 1 else 0.0
+    return Slowdown(cell, old.mean, mean, margin, math.log(mean / old.mean), math.sqrt(sum(parts)), known, n, WELCH)
