@@ -46,3 +46,7 @@ class ResultsError(TuneScaleError):
 
 class TrainingError(TuneScaleError):
     """A fine-tuning run could not be carried out."""
+
+
+class PaceError(TuneScaleError):
+    """A process that was to measure a pace failed, died, or did not end."""
