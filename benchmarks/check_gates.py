@@ -1,4 +1,4 @@
-"""Hold the gates against known changes, and against no change at all: how often do they see the one and invent the other?
+"""Hold the gates against known changes and against none: how often do they see the one, and invent the other?
 
 Two runs of one program are drawn from recorded ones (`benchmarks/record_runs.py` records them, half beside two busy
 processes), their answers are resampled, the later one is changed as the table says, and the gates judge it. Every row
@@ -22,10 +22,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from tabulate import tabulate
-from tunescale_core.gates.judged import Run, judged
-from tunescale_core.gates.pace import confirmed, judge
 
 from tunescale_core.gates.baseline import Baseline, read
+from tunescale_core.gates.judged import Run, judged
+from tunescale_core.gates.pace import confirmed, judge
 from tunescale_core.gates.verdict import CASE, Verdict
 from tunescale_core.margins import Gate
 from tunescale_core.pace.pace import YARDSTICK, Pace
@@ -342,9 +342,8 @@ def main() -> int:
             [name, f"{found} of {wanted.trials}", f"{share.low:.1%} to {share.high:.1%}", "yes" if holds else "NO"]
         )
         within &= holds
-        print(f"{name}: {found}", file=sys.stderr)
-    print(tabulate(table, ["changed", "the gate fails", "95 % interval", "within the bar"], disable_numparse=True))
-    print(f"({len(runs)} recorded runs, {wanted.examples} answers a case)")
+    print(tabulate(table, ["changed", "the gate fails", "95 % interval", "within the bar"], disable_numparse=True))  # noqa: T201
+    print(f"({len(runs)} recorded runs, {wanted.examples} answers a case)")  # noqa: T201
     return 0 if within else 1
 
 

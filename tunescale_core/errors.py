@@ -48,5 +48,9 @@ class TrainingError(TuneScaleError):
     """A fine-tuning run could not be carried out."""
 
 
+class PaceError(TuneScaleError):
+    """A process that was to measure a pace failed, died, or did not end."""
+
+
 class BaselineError(TuneScaleError):
     """A baseline cannot be found, read or saved."""

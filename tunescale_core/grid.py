@@ -67,7 +67,8 @@ def cells(study: Study) -> tuple[Cell, ...]:
     """Expand a study into cells, those of one variant together.
 
     Raises:
-        StudyError: Two cells have the same id, or an expectation matches none or asks for an unknown metric.
+        StudyError: Two cells have the same id, an expectation matches none or asks for an unknown metric, or the gates'
+            reference is no variant.
     """
     expanded = tuple(
         Cell(variant, task, serving)
@@ -85,7 +86,23 @@ def cells(study: Study) -> tuple[Cell, ...]:
         seen.add(cell.id)
     for expectation in study.expect:
         _check(study, expectation, expanded)
+    reference(study)
     return expanded
+
+
+def reference(study: Study) -> Variant:
+    """Return the variant whose time others' are held against: the first model, untuned, unless the study names one.
+
+    Raises:
+        StudyError: It names none of its variants.
+    """
+    wanted = study.gate.reference or f"{next(iter(study.models))}-base"
+    for variant in variants(study):
+        if variant.id == wanted:
+            return variant
+    raise StudyError(
+        f"study {study.name}: gate.reference {wanted!r} is no variant of it; write one as {variants(study)[-1].id}"
+    )
 
 
 def _served(study: Study, variant: Variant, name: str) -> bool:

@@ -104,6 +104,12 @@ class Subjects:
                 raise
         return self._built[variant]
 
+    def close(self) -> None:
+        """Let go of the model that is open, if one is, and of its memory: other processes may want it."""
+        if self._open is not None:
+            self._open = None
+            release()
+
     def _served(self, variant: Variant, name: str) -> Subject:
         serving = Serving(mode=EAGER) if name == EAGER else self.study.serving[name]
         protocol = self.study.protocol
@@ -118,13 +124,13 @@ class Subjects:
 
     def _endpoint(self, variant: Variant, built: Built, serving: Serving, protocol: Protocol) -> Decoder:
         called = serving.model.replace("{variant}", variant.id).replace("{path}", str(built.model.resolve()))
-        self._close()
+        self.close()
         return EndpointDecoder(serving, called, protocol, tokenizer_of(built.model))
 
     def _opened(self, variant: Variant, built: Built, *, adapted: bool) -> Opened:
         place = (variant, adapted)
         if self._open is None or self._open[0] != place:
-            self._close()  # the other before this one takes its place
+            self.close()  # the other before this one takes its place
             if adapted and built.checkpoint is not None:
                 opened = open_adapted(built.base_folder, built.checkpoint.folder / "adapter", self.study.protocol)
             else:
@@ -133,17 +139,12 @@ class Subjects:
             self._open = (place, opened)
         return self._open[1]
 
-    def _close(self) -> None:
-        if self._open is not None:
-            self._open = None
-            release()
-
     def _build(self, variant: Variant) -> Built:
         base = self._base(variant.model)
         named = f"{self.study.models[variant.model].source}@{base.revision}"
         if variant.settings is None:
             return Built(base.folder, base.revision, named, base.folder)
-        self._close()  # training wants the memory
+        self.close()  # training wants the memory
         settled, trials = self._settled(variant, base)
         checkpoint = self._checkpoint(settled, base)
         (self.trained if checkpoint.built else self.reused).append(variant.id)

@@ -95,9 +95,9 @@ def read(path: Path) -> Baseline:
         return Baseline(
             path.name, path, {one.cell: from_record(one, rows) for one, rows in map(read_head, paths(path))}
         )
-    from tunescale_core.gates.rounds import read_rounds
+    from tunescale_core.gates.rounds import rounds
 
-    return Baseline(path.stem, path, timings=read_rounds(path))
+    return Baseline(path.stem, path, timings=rounds(path))
 
 
 def save(records: Sequence[Record], paces: Iterable[Pace], folder: Path, *, texts: bool = False) -> Path:

@@ -22,7 +22,7 @@ class Verdict:
     """One figure of one case, the run's against the baseline's."""
 
     cell: str
-    """The case's id; of a pace, the variant's as served."""
+    """The case's id; of a pace, the pace class's."""
     metric: str
     """A metric of the task, `tokens`, `parameters`, `latency`, `pace`, or `case`."""
     outcome: Outcome

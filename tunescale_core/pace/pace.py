@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import ValidationError, model_validator
@@ -12,15 +13,17 @@ from tunescale_core.errors import RecordError
 from tunescale_core.provenance import Provenance
 from tunescale_core.records import Frozen, place
 
-YARDSTICK = "yardstick"
-"""A fixed piece of work that goes through neither transformers nor this package: the reference's own reference."""
+YARDSTICK = "yardstick-1"
+"""A fixed piece of work that goes through neither transformers nor the decoder: the reference's own reference.
+
+The number changes with the work: paces held against another yardstick cannot be compared."""
 
 
 class Block(Frozen):
     """One process: one question, answered by both sides in turn (ABBA), at a forced length."""
 
     question: str
-    """`task/id` of the question."""
+    """`task/id` of the question; of the first one where a call asks several."""
     seconds: float
     """Median seconds of a call of the subject."""
     reference_seconds: float
@@ -30,9 +33,9 @@ class Pace(Frozen):
     """A variant's blocks."""
 
     subject: str
-    """`mini-small-lora-r4-on-arc`, `…-via-adapter` where it is not served eagerly."""
+    """Of the class, as `mini-small-lora-r4`, and `mini-small-lora-r4-via-adapter` where it is not served eagerly."""
     reference: str
-    """Of the same form, or `yardstick`."""
+    """Of the same form, or `YARDSTICK`."""
     tokens: int
     """Of every answer."""
     blocks: tuple[Block, ...]
@@ -43,6 +46,24 @@ class Pace(Frozen):
         if not self.blocks:
             raise ValueError("a pace without blocks says nothing")
         return self
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What came of measuring."""
+
+    paces: tuple[Pace, ...]
+    faults: Mapping[str, str] = field(default_factory=dict)
+    """Why a class has none, by its id."""
+
+    def pace(self, subject: str) -> Pace | None:
+        """Return a class's pace; None where it has none."""
+        return next((one for one in self.paces if one.subject == subject), None)
+
+
+def paces_beside(records: Path) -> Path:
+    """Return where a run's paces are kept, for its folder of records."""
+    return records.parent.parent / "paces" / f"{records.name}.json"
 
 
 def write(paces: Iterable[Pace], path: Path) -> None:
