@@ -104,8 +104,8 @@ def test_an_unchanged_run_holds(run: Run) -> None:
     """The same records give verdicts that all pass, an item each, and exit code 0."""
     done = run("--baseline", "main", "-v")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "gate::m-base-for-arc::case PASSED" in done.stdout
-    assert "gate::m-full-on-arc-for-squad_v2::f1 PASSED" in done.stdout
+    assert "\ngate::m-base-for-arc::case PASSED" in done.stdout
+    assert "\ngate::m-full-on-arc-for-squad_v2::f1 PASSED" in done.stdout
     assert "against baseline main: holds" in done.stdout
     assert "Traceback" not in done.stdout
 

@@ -11,7 +11,7 @@ from tunescale_core.gates.verdict import Outcome, Verdict
 from tunescale_core.margins import Margin
 from tunescale_core.pace.pace import YARDSTICK, Block, Pace
 from tunescale_core.provenance import Provenance
-from tunescale_core.stats.interval import Interval
+from tunescale_core.stats.interval import ALPHA, Interval
 from tunescale_core.tasks.task import Figures
 
 LEVEL = 0.05
@@ -44,15 +44,18 @@ class Change:
     @property
     def bounds(self) -> tuple[float, float]:
         """The one-sided bounds at `LEVEL`, below and above."""
+        return self._within(LEVEL)
+
+    def _within(self, level: float) -> tuple[float, float]:
         from scipy.stats import t
 
-        reach = float(t.isf(LEVEL, self.n - 1)) * self.error
+        reach = float(t.isf(level, self.n - 1)) * self.error
         return self.mean - reach, self.mean + reach
 
     @property
     def interval(self) -> Interval:
-        """The same two bounds, as shares of the baseline's ratio: 0.1 is a tenth slower."""
-        low, high = self.bounds
+        """The two-sided interval at `CONFIDENCE`, as shares of the baseline's ratio: 0.1 is a tenth slower."""
+        low, high = self._within(ALPHA / 2)
         return Interval(math.expm1(self.mean), math.expm1(low), math.expm1(high))
 
     def enough(self, least: float) -> int | None:

@@ -53,7 +53,7 @@ def row(verdict: Verdict) -> tuple[str, ...]:
 
 def counts(verdicts: Iterable[Verdict]) -> str:
     """Return how many verdicts there are of each outcome, as `2 regression, 31 holds`."""
-    found = Counter(one.outcome for one in verdicts)
+    found: Counter[str] = Counter(one.outcome for one in verdicts)
     return ", ".join(f"{found[name]} {name}" for name in (*FIRST, "holds") if found[name]) or "nothing compared"
 
 

@@ -69,7 +69,7 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
     if gating is None or not selected:
         return
     gating.select(selected)
-    node = Gates.from_parent(session, name="gate")
+    node = Gates.from_parent(session, name="gate", nodeid="gate")
     items += [
         VerdictItem.from_parent(node, name=f"{cell}::{metric}", cell=cell, metric=metric)
         for cell, metric in gating.expected()
@@ -167,6 +167,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         session.exitstatus = NOTHING_COMPARED
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Print what the gates found, and write it where that was asked for."""
     gating = config.stash.get(GATING, None)
