@@ -86,7 +86,7 @@ class Figure:
 
     def enough(self, gates: int) -> int | None:
         """Return the n at which a true difference as seen would be told from the margin, among so many gates."""
-        n, excess = len(self.pair.group), self.gain + self.allowed
+        n, excess = self.pair.n, self.gain + self.allowed
         if self.margin.both:
             excess = min(excess, self.gain - self.allowed, key=abs)
         found = self.pair.enough(excess if self.allowed else None, ALPHA / gates)
@@ -125,7 +125,7 @@ def _verdict(figure: Figure, p: float, corrected: tuple[float, float], gates: in
         figure.test,
         p,
         corrected[0],
-        len(figure.pair.group),
+        figure.pair.n,
         figure.enough(gates) if outcome == "undecided" else None,
         figure.note,
         strict=strict,
