@@ -102,8 +102,8 @@ def test_questions_of_one_call_count_once() -> None:
     [
         (HERE, elsewhere(cpu="Another"), "processor differs: Some Processor 9000 in the baseline, Another now"),
         (HERE, elsewhere(device="cpu (arm64)"), "device differs: cpu (x86_64) in the baseline, cpu (arm64) now"),
-        (HERE, elsewhere(cpu_count=2), "cores differs: 8 in the baseline, 2 now"),
-        (HERE, elsewhere(threads=1), "threads differs: 4 in the baseline, 1 now"),
+        (HERE, elsewhere(cpu_count=2), "cores differ: 8 in the baseline, 2 now"),
+        (HERE, elsewhere(threads=1), "threads differ: 4 in the baseline, 1 now"),
         (CARD, CARD.model_copy(update={"driver": "590.2"}), "driver differs: 580.1 in the baseline, 590.2 now"),
         (CARD, CARD.model_copy(update={"cuda": None}), "CUDA differs: 12.8 in the baseline, unknown now"),
         (None, HERE, "the baseline does not say where it was measured"),
@@ -190,7 +190,7 @@ def test_welch_is_scipys_where_logarithms_are_nearly_straight() -> None:
     ("old", "now", "told"),
     [
         (timing(processor="Other"), HERE, "processor differs: Other in the baseline, Some Processor 9000 now"),
-        (timing(cores="4"), HERE, "cores differs: 4 in the baseline, 8 now"),
+        (timing(cores="4"), HERE, "cores differ: 4 in the baseline, 8 now"),
         (timing(system="Darwin"), HERE, "system differs: Darwin in the baseline, Linux now"),
         (timing(), CARD, "the file does not name its card, and this run was on NVIDIA H100"),
         (Timing(1, 0.1, 9, {"system": "Linux"}), HERE, "the file does not name its processor"),

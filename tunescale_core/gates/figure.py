@@ -6,6 +6,7 @@ otherwise fail by chance five times in a hundred gates that hold.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -89,8 +90,11 @@ class Figure:
         n, excess = self.pair.n, self.gain + self.allowed
         if self.margin.both:
             excess = min(excess, self.gain - self.allowed, key=abs)
+        if abs(excess) <= touching(0.0):
+            return None
         found = self.pair.enough(excess if self.allowed else None, ALPHA / gates)
-        return max(found, n + 1) if found is not None else None
+        fewest = math.ceil(math.log2(gates / ALPHA))  # not even losing all of fewer would be beyond chance
+        return max(found, n + 1, fewest) if found is not None else None
 
 
 def decided(figures: Sequence[Figure], *, strict: bool = False) -> tuple[Verdict, ...]:
