@@ -54,6 +54,11 @@ class Pair:
         return ~(np.isnan(self.new) | np.isnan(self.old))
 
     @property
+    def n(self) -> int:
+        """How many examples count on both sides."""
+        return int(self.counted.sum())
+
+    @property
     def same(self) -> bool:
         """Tell whether every example contributes the same on both sides."""
         import numpy as np
@@ -125,7 +130,7 @@ class Pair:
         """
         if self.single and self.metric.law == "binary" and excess is None:
             return enough_for_shares(*self._shares, level)
-        return enough(self.difference if excess is None else excess, self.replicates, len(self.group), level)
+        return enough(self.difference if excess is None else excess, self.replicates, self.n, level)
 
     @property
     def _composite(self) -> bool:

@@ -6,10 +6,21 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binom
 from statsmodels.stats.contingency_tables import mcnemar as their_mcnemar
 
-from tunescale_core.stats.paired import log_ratio_p, mcnemar, paired_p, sign_flip
+from tunescale_core.stats.paired import (
+    below_p,
+    bootstrap_below_p,
+    log_ratio_p,
+    mcnemar,
+    mcnemar_below,
+    paired_p,
+    sign_flip,
+    sign_flip_below,
+)
 from tunescale_core.stats.resampling import weights
+from tunescale_core.tasks.task import Law
 
 
 @given(st.integers(0, 60), st.integers(0, 60))
@@ -51,3 +62,38 @@ def test_latency_is_tested_by_ratios() -> None:
     assert log_ratio_p(old, old) == 1.0
     assert log_ratio_p(old * np.where(np.arange(20) < 19, 1.01, 0.2), old) == 1.0
     assert log_ratio_p(np.array([2.0]), np.array([1.0])) == 1.0
+
+
+@given(st.integers(0, 40), st.integers(0, 40))
+def test_one_sided_mcnemar_is_a_binomial_tail(gained: int, lost: int) -> None:
+    """It is the chance of so many losses or more among as many coins, and the two sides make up the two-sided p."""
+    found = mcnemar_below(gained, lost)
+    assert found == pytest.approx(float(binom.sf(lost - 1, gained + lost, 0.5)))
+    assert mcnemar(gained, lost) == pytest.approx(min(1.0, 2 * min(found, mcnemar_below(lost, gained))))
+
+
+@given(st.lists(st.floats(-1, 1).filter(lambda gain: abs(gain) > 0.01), min_size=3, max_size=15))
+def test_one_sided_flips_are_half_of_two_sided(gains: list[float]) -> None:
+    """The two tails together are the two-sided p, to the resampling error."""
+    found = np.array(gains)
+    down, both = sign_flip_below(found), sign_flip(found)
+    assert min(1.0, 2 * min(down, sign_flip_below(-found))) == pytest.approx(both, abs=0.03)
+
+
+@pytest.mark.parametrize("law", ["binary", "mean", "error"])
+def test_below_looks_one_way(law: Law) -> None:
+    """A side that is lower is found below the other, and not the other below it; neither is below itself."""
+    old = np.arange(40.0) % 2 + 1
+    new = np.where(np.arange(40) < 15, 0.0, old)
+    assert below_p(law, new, old) < 0.001
+    assert below_p(law, old, new) > 0.9
+    assert below_p(law, old, old) == 1.0
+
+
+def test_bootstrap_tails_count_what_stays_within() -> None:
+    """P is the share of resamples that do not fall below the margin, at least one of them, and no less than coins."""
+    replicates = np.array([-0.3] * 90 + [-0.05] * 8 + [np.nan] * 2)
+    assert bootstrap_below_p(replicates, 50) == pytest.approx(1 / 99)
+    assert bootstrap_below_p(replicates, 50, 0.1) == pytest.approx(9 / 99)
+    assert bootstrap_below_p(replicates, 50, 0.3) == 1.0
+    assert bootstrap_below_p(replicates, 2) == 0.25

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tunescale_core.errors import MetricError
-from tunescale_core.stats.resampling import weighted_percentile, weights
+from tunescale_core.stats.resampling import counts, replicated, weighted_percentile, weights
 
 
 @given(st.lists(st.sampled_from(["", "a", "b", "c"]), min_size=1, max_size=20), st.integers(0, 5))
@@ -37,3 +37,24 @@ def test_the_weighted_percentile_is_that_of_the_repeated_values(pairs: list[tupl
     if counts.sum():
         expected = np.percentile(np.repeat(values, counts.astype(int)), rank, method="inverted_cdf")
         assert weighted_percentile(values, counts[None, :], rank)[0] == expected
+
+
+@given(st.lists(st.sampled_from(["", "a", "b"]), min_size=1, max_size=20), st.integers(1, 1200))
+@settings(max_examples=30)
+def test_counts_are_resamples_too(groups: list[str], resamples: int) -> None:
+    """In bytes as in floats whole groups are drawn, as many as there are, and alike for the same examples."""
+    drawn = counts(groups, resamples)
+    firsts = [groups.index(name) if name else place for place, name in enumerate(groups)]
+    assert drawn.shape == (resamples, len(groups))
+    assert (drawn == drawn[:, firsts]).all()
+    assert (drawn[:, sorted(set(firsts))].sum(axis=1) == len(set(firsts))).all()
+    assert (drawn == counts(groups, resamples)).all()
+
+
+def test_replicates_come_in_blocks() -> None:
+    """A figure computed block by block is the figure of all resamples, and varies as theory has it."""
+    sample = np.arange(50.0)
+    drawn = counts([""] * 50, 3210)
+    found = replicated(lambda block: block @ sample / 50, drawn)
+    np.testing.assert_allclose(found, drawn @ sample / 50)
+    assert found.std() == pytest.approx(sample.std() / 50**0.5, rel=0.05)

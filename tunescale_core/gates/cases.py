@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tunescale_core.gates.differences import difference
 from tunescale_core.gates.verdict import CASE, Outcome, Verdict
 from tunescale_core.results import Result
 
@@ -57,11 +58,9 @@ def asked_otherwise(old: Result, new: Result) -> str | None:
         absent = [name for name in HASHES if name not in found]
         if absent:
             return f"{where} has no hash of its {', '.join(absent)}"
-    for name in HASHES:
-        before, after = (found[name] for found in hashes)
-        if before != after:
-            verb = "differs" if name == "protocol" else "differ"
-            return f"{name} {verb}: {before[:SHOWN]} in the baseline, {after[:SHOWN]} now"
+    whole, shown = ([{name: found[name][:end] for name in HASHES} for found in hashes] for end in (None, SHOWN))
+    if whole[0] != whole[1]:
+        return difference(*shown) or "hashes differ beyond what can be shown of them"
     return _rows_apart(old, new)
 
 

@@ -9,6 +9,8 @@ from tunescale_core.results import Result
 
 ARITHMETIC = ("torch", "transformers", "tokenizers", "peft")
 """Packages whose versions can change a greedy answer."""
+PLURAL = ("cores", "threads", "examples", "prompts")
+"""What differs that there are several of."""
 
 
 def arithmetic(old: Provenance | None, new: Provenance | None) -> str | None:
@@ -46,7 +48,7 @@ def difference(old: Mapping[str, str], new: Mapping[str, str]) -> str | None:
     for name in dict.fromkeys([*old, *new]):
         before, after = old.get(name, "unknown"), new.get(name, "unknown")
         if before != after:
-            return f"{name} differs: {before} in the baseline, {after} now"
+            return f"{name} {'differ' if name in PLURAL else 'differs'}: {before} in the baseline, {after} now"
     return None
 
 

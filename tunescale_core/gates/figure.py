@@ -6,6 +6,7 @@ otherwise fail by chance five times in a hundred gates that hold.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -86,11 +87,14 @@ class Figure:
 
     def enough(self, gates: int) -> int | None:
         """Return the n at which a true difference as seen would be told from the margin, among so many gates."""
-        n, excess = len(self.pair.group), self.gain + self.allowed
+        n, excess = self.pair.n, self.gain + self.allowed
         if self.margin.both:
             excess = min(excess, self.gain - self.allowed, key=abs)
+        if abs(excess) <= touching(0.0):
+            return None
         found = self.pair.enough(excess if self.allowed else None, ALPHA / gates)
-        return max(found, n + 1) if found is not None else None
+        fewest = math.ceil(math.log2(gates / ALPHA))  # not even losing all of fewer would be beyond chance
+        return max(found, n + 1, fewest) if found is not None else None
 
 
 def decided(figures: Sequence[Figure], *, strict: bool = False) -> tuple[Verdict, ...]:
@@ -125,7 +129,7 @@ def _verdict(figure: Figure, p: float, corrected: tuple[float, float], gates: in
         figure.test,
         p,
         corrected[0],
-        len(figure.pair.group),
+        figure.pair.n,
         figure.enough(gates) if outcome == "undecided" else None,
         figure.note,
         strict=strict,

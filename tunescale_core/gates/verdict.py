@@ -42,7 +42,7 @@ class Verdict:
     p: float | None = None
     """One-sided: how often chance alone would show as much beyond the margin."""
     p_adjusted: float | None = None
-    """Corrected by Holm for the number of quality gates."""
+    """Corrected by Holm for how many figures of the run were tested so: answers together, latencies together."""
     n: int | None = None
     """Examples, or blocks, that both sides share."""
     enough: int | None = None

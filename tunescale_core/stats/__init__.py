@@ -1,1 +1,1 @@
-"""Intervals, tests and power for what records show. Pure functions over numpy, scipy and statsmodels."""
+"""Intervals, tests and power for what records show. Pure functions over numpy and scipy."""

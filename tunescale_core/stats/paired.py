@@ -65,7 +65,8 @@ def below_p(law: Law, new: Figures, old: Figures) -> float:
         return sign_flip_below(gains)
     from scipy.stats import wilcoxon
 
-    return float(wilcoxon(np.log1p(new), np.log1p(old), alternative="less").pvalue)
+    moved = gains != 0
+    return float(wilcoxon(np.log1p(new[moved]) - np.log1p(old[moved]), alternative="less").pvalue)
 
 
 def bootstrap_below_p(replicates: Figures, units: int, margin: float = 0.0) -> float:

@@ -62,11 +62,14 @@ def counts(groups: Sequence[str], resamples: int, seed: int = 0) -> Figures:
     import numpy as np
 
     members = _members(groups)
-    drawn = np.empty((resamples, max(members) + 1), dtype=np.uint8)
-    rng = np.random.default_rng(seed)
-    for row in drawn:
-        row[:] = np.bincount(rng.integers(0, len(row), len(row)), minlength=len(row))
-    return drawn[:, members]
+    n, rng = max(members) + 1, np.random.default_rng(seed)
+
+    def block(size: int) -> Figures:
+        drawn = rng.integers(0, n, (size, n)) + n * np.arange(size)[:, None]
+        return np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n).astype(np.uint8)
+
+    starts = range(0, resamples, BLOCK)
+    return np.concatenate([block(min(BLOCK, resamples - start)) for start in starts])[:, members]
 
 
 def replicated(figure: Callable[[Figures], Figures], drawn: Figures) -> Figures:
