@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tunescale_core.gates.verdict import Outcome, Verdict
+from tunescale_core.gates.verdict import LEVEL, Outcome, Verdict
 from tunescale_core.margins import Margin
 from tunescale_core.pair import TESTS, Pair, touching
 from tunescale_core.stats.corrected import adjusted
@@ -92,7 +92,7 @@ class Figure:
             excess = min(excess, self.gain - self.allowed, key=abs)
         if abs(excess) <= touching(0.0):
             return None
-        found = self.pair.enough(excess if self.allowed else None, ALPHA / gates)
+        found = self.pair.enough(excess if self.allowed else None, LEVEL / gates)
         fewest = math.ceil(math.log2(gates / ALPHA))  # not even losing all of fewer would be beyond chance
         return max(found, n + 1, fewest) if found is not None else None
 
@@ -139,8 +139,8 @@ def _verdict(figure: Figure, p: float, corrected: tuple[float, float], gates: in
 def _outcome(figure: Figure, worse: float, better: float) -> Outcome:
     if figure.pair.same:
         return "holds"
-    if worse < ALPHA:
+    if worse < LEVEL:
         return "regression"
-    if better < ALPHA and figure.ends[0] > 0 and not (figure.margin.both and figure.gain > touching(figure.allowed)):
+    if better < LEVEL and figure.ends[0] > 0 and not (figure.margin.both and figure.gain > touching(figure.allowed)):
         return "better"
     return "holds" if figure.within else "undecided"

@@ -14,7 +14,7 @@ from statistics import median
 
 from tunescale_core.gates.baseline import Timing
 from tunescale_core.gates.differences import difference, machine, machine_of, served_elsewhere
-from tunescale_core.gates.verdict import Outcome, Verdict
+from tunescale_core.gates.verdict import LEVEL, Outcome, Verdict
 from tunescale_core.margins import Gate, Margin, direction
 from tunescale_core.pace.pace import Pace
 from tunescale_core.pair import touching
@@ -92,15 +92,15 @@ class Slowdown:
         excess = abs(self.log_ratio - self.bound)
         if not self.freedom or excess <= touching(0.0):
             return None
-        reach = float(ndtri(1 - ALPHA / gates) + ndtri(POWER)) * self.error / excess
+        reach = float(ndtri(1 - LEVEL / gates) + ndtri(POWER)) * self.error / excess
         return max(self.n + 1, math.ceil(self.n * reach**2))
 
     def outcome(self, worse: float, better: float) -> Outcome:
         """Return what it comes to, p corrected; better is what is faster by more than the margin, as noise is not."""
         interval = self.interval
-        if worse < ALPHA:
+        if worse < LEVEL:
             return "regression"
-        if better < ALPHA and not self.margin.both:
+        if better < LEVEL and not self.margin.both:
             return "better"
         if self.log_ratio <= touching(0.0) and not (self.margin.both and self.log_ratio < -self.bound):
             return "holds"

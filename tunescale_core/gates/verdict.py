@@ -13,6 +13,10 @@ Outcome = Literal["holds", "better", "undecided", "regression", "refused", "new"
 """holds: within the margin. better: beyond chance better than the baseline. undecided: worse than the margin allows, or
 close to it, but the examples cannot tell that from chance. regression: worse than the margin allows. refused: not
 comparable. new: not in the baseline."""
+LEVEL = 0.01
+"""How often a run in which nothing changed may fail by chance: of all its tests of a kind together, one-sided.
+
+A gate runs at every change; at the 5 % of a single study one in twenty would be an alarm about nothing."""
 CASE = "case"
 """The verdict on a case as a whole: whether it ran, and whether it was asked the same."""
 
