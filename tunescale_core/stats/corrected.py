@@ -13,17 +13,12 @@ def adjusted(ps: Sequence[float], method: Literal["fdr_bh", "holm"] = "fdr_bh") 
         ps: Uncorrected, 0 to 1.
         method: `fdr_bh` (Benjamini and Hochberg, 1995) to explore; `holm` (Holm, 1979) for gates.
     """
-    import numpy as np
-
     if not ps:
         return []
-    n, order = len(ps), np.argsort(ps)
-    ascending, rank = np.asarray(ps, dtype=float)[order], np.arange(n)
-    stepped = (
-        np.maximum.accumulate(ascending * (n - rank))  # each is held against those that are left
-        if method == "holm"
-        else np.minimum.accumulate((ascending * n / (rank + 1))[::-1])[::-1]
-    )
-    found = np.empty(n)
-    found[order] = np.minimum(stepped, 1.0)
-    return [float(p) for p in found]
+    if method == "fdr_bh":
+        from scipy.stats import false_discovery_control
+
+        return [float(p) for p in false_discovery_control(ps)]
+    from statsmodels.stats.multitest import multipletests
+
+    return [float(p) for p in multipletests(ps, method="holm")[1]]
