@@ -54,10 +54,15 @@ def read(records: Path | None, table: Path | None) -> Results:
         return read_table(table)
     if records is not None and records.is_file():
         raise ResultsError(f"{records} is a file: give a folder of records, or a published table with --table")
-    return from_folder(records if records is not None else _only_study())
+    return from_folder(records if records is not None else only_study())
 
 
-def _only_study() -> Path:
+def only_study() -> Path:
+    """Return the folder of records that can be meant where none is given.
+
+    Raises:
+        ResultsError: The store holds several studies, or none.
+    """
     found = sorted(path for path in DEFAULT_STORE.glob("*") if path.is_dir())
     if len(found) != 1:
         names = ", ".join(str(path) for path in found) or "nothing"

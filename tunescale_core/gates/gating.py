@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -115,19 +116,27 @@ class Gating:
         return {(one.cell, one.metric): one for one in judged(run, self.baseline, self.study.gate)}
 
     def _pace_verdict(self, subject: str) -> Verdict:
-        """Judge a pace; an alarm is confirmed by fresh blocks before it counts."""
+        """Judge a pace; an alarm counts only where fresh blocks confirm it."""
         assert self.baseline is not None  # noqa: S101  only a baseline gives verdicts
         old = next(one for one in self.baseline.paces if one.subject == subject)
         margin = self.study.gate.margin(subject, "", PACE, "lower")
-        if fault := self.measured.faults.get(subject):
-            return Verdict(subject, PACE, "refused", better="lower", note=fault)
-        first = judge(self.measured.pace(subject), old, margin)
-        if not first.failed or self._measure is None:
+        if self.measured == Measured(()):
+            return replace(judge(None, old, margin, "this run has no paces"), required=False)
+        first = judge(self.measured.pace(subject), old, margin, self.measured.faults.get(subject, ""))
+        if first.outcome != "regression":
             return first
-        again = self._measure([one for one in self._classes if one.id == subject])
-        kept = tuple(one for one in self.measured.paces if one.subject != subject)
-        self._measured = Measured(kept + again.paces, {**self.measured.faults, **again.faults})
-        return confirmed(first, judge(again.pace(subject), old, margin))
+        again = self._again(subject)
+        if again is None:
+            return replace(first, outcome="undecided", note="an alarm that no fresh blocks confirmed: run it again")
+        return confirmed(first, judge(again, old, margin))
+
+    def _again(self, subject: str) -> Pace | None:
+        """Return a second measurement of a pace, which stays beside the first; None where there can be none."""
+        if self._measure is not None:
+            fresh = self._measure([one for one in self._classes if one.id == subject])
+            self._measured = Measured(self.measured.paces + fresh.paces, {**self.measured.faults, **fresh.faults})
+        found = [one for one in self.measured.paces if one.subject == subject]
+        return found[1] if len(found) > 1 else None
 
     @property
     def _classes(self) -> tuple[PaceClass, ...]:

@@ -1,0 +1,80 @@
+"""`tunescale gate`: records held against a baseline, and how far timing gates can be trusted on this machine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tunescale_core.cli.self_test import self_test as run_self_test
+from tunescale_core.cli.sources import RecordsFolder, fail, one_line_errors, only_study
+
+if TYPE_CHECKING:
+    from tunescale_core.gates.gating import Gating
+
+REGRESSION, NOTHING_COMPARED = 1, 5
+"""Exit codes, as a run of pytest with the same gate has them."""
+
+
+def gate(  # noqa: PLR0913, PLR0917  an option a wish
+    records: RecordsFolder = None,
+    baseline: Annotated[str | None, typer.Option(help="A name, a folder of records, or pytest-benchmark's JSON.")] = None,
+    study: Annotated[str | None, typer.Option(help="Whose [gate] counts (default: the records' own, if it ships).")] = None,
+    save_baseline: Annotated[str | None, typer.Option(help="Save the records as a baseline of this name.")] = None,
+    texts: Annotated[bool, typer.Option("--baseline-texts", help="Keep prompts and answers in it.")] = False,  # noqa: FBT002
+    summary: Annotated[Path | None, typer.Option("--gate-summary", help="Write the verdicts as Markdown.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")] = False,  # noqa: FBT002
+    self_test: Annotated[bool, typer.Option("--self-test", help="Measure what noise does to timing gates here.")] = False,  # noqa: FBT002
+    blocks: Annotated[int, typer.Option(min=4, help="Of a self-test: processes a pace is measured in.")] = 10,
+    minutes: Annotated[float, typer.Option(min=0, help="Of a self-test: how long to measure.")] = 2.0,
+) -> None:
+    """Hold records against a baseline: exit code 0 holds, 1 regression, 4 usage, 5 nothing compared."""
+    if self_test:
+        run_self_test(blocks, minutes, as_json=as_json)
+        return
+    if baseline is None and save_baseline is None:
+        fail("give --baseline NAME, --save-baseline NAME, or --self-test")
+    with one_line_errors():
+        found = _gated(records or only_study(), study, baseline, save_baseline)
+        if save_baseline is not None and not found.failed:
+            found.save(texts=texts)
+    if summary is not None:
+        summary.write_text(found.markdown(), encoding="utf-8")
+    typer.echo(_told(found, as_json=as_json))
+    raise typer.Exit(_code(found))
+
+
+def _gated(folder: Path, study: str | None, baseline: str | None, saved: str | None) -> Gating:
+    from tunescale_core.gates.baseline import FOLDER
+    from tunescale_core.gates.gating import Gating
+    from tunescale_core.grid import cells
+    from tunescale_core.pace.pace import paces_beside, read
+    from tunescale_core.records import read_all
+    from tunescale_core.study import load
+
+    records = read_all(folder)
+    declared = load(study or records[0].study)
+    gating = Gating.opened(declared, baseline, saved, FOLDER)
+    gating.select(cells(declared))
+    gating.take(records, None, read(paces_beside(folder)))
+    for cell, metric in gating.expected():
+        gating.verdict(cell, metric)
+    return gating
+
+
+def _told(gating: Gating, *, as_json: bool) -> str:
+    from tunescale_core.gates.shown import as_objects
+
+    if as_json:
+        return json.dumps(as_objects(gating.given), indent=1)
+    return "\n".join([gating.title, *gating.lines()])
+
+
+def _code(gating: Gating) -> int:
+    if gating.baseline is None:
+        return 0
+    if gating.compared_nothing and not any(one.outcome == "regression" for one in gating.given):
+        return NOTHING_COMPARED
+    return REGRESSION if gating.failed else 0
