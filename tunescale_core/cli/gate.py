@@ -56,8 +56,9 @@ def as_text(found: Sequence[Assessed], runs: Sequence[Run], blocks: int) -> str:
     table = tabulate(rows, [*heads, "margin needed"], disable_numparse=True)
     margin = DEFAULTS["pace"].shown("lower")
     return (
-        f"{table}\n({len(runs)} runs of {blocks} blocks; margin {margin}, one-sided level {LEVEL:.0%}, alarms confirmed "
-        "by a third run;\n intervals of 95 % count only comparisons that share no run: more --minutes narrow them)"
+        f"{table}\n({len(runs)} runs of {blocks} blocks; margin {margin}, one-sided level {LEVEL:.0%}, alarms "
+        "confirmed by a third run;\n"
+        " intervals of 95 % count only comparisons that share no run: more --minutes narrow them)"
     )
 
 
