@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import TextIOBase
-from typing import Protocol
+from typing import Protocol, TextIO
 
 
 class Bar(Protocol):
@@ -18,7 +18,7 @@ class Bar(Protocol):
 class Progress:
     """Bars with the time left, written to a stream; to nowhere without one."""
 
-    def __init__(self, stream: TextIOBase | None = None) -> None:
+    def __init__(self, stream: TextIOBase | TextIO | None = None) -> None:
         self._stream = stream
 
     @contextmanager

@@ -7,10 +7,10 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.making import line, record
-from tests.pacing import pace
+from tests.pacing import pace as paced
 from tunescale_core.cli import app
 from tunescale_core.gates.baseline import FOLDER, save
-from tunescale_core.pace.pace import Pace, paces_beside
+from tunescale_core.pace.pace import YARDSTICK, Pace, paces_beside
 from tunescale_core.pace.pace import write as write_paces
 from tunescale_core.records import Record, write
 from tunescale_core.tasks import Answer
@@ -39,6 +39,11 @@ def measured(share: float = 0.8, **fields: object) -> list[Record]:
         )
         for task in ("arc", "squad_v2")
     ]
+
+
+def pace(level: float) -> Pace:
+    """Return the reference's pace against the yardstick, at a level."""
+    return paced([level + 0.001 * (place % 3) for place in range(10)], subject="m-base", reference=YARDSTICK)
 
 
 def place(records: list[Record], *paces: Pace) -> None:
@@ -115,15 +120,15 @@ def test_records_can_become_a_baseline() -> None:
     ("paces", "outcome", "code"),
     [
         ((), "refused (this run has no paces", 0),
-        ((pace("m-base", 0.0),), "gates: 2 refused, ", 0),
-        ((pace("m-base", 0.2),), "undecided (an alarm that no fresh blocks confirmed", 0),
-        ((pace("m-base", 0.2), pace("m-base", 0.2)), "regression (confirmed by", 1),
-        ((pace("m-base", 0.2), pace("m-base", 0.0)), "not confirmed by", 0),
+        ((pace(0.0),), "holds", 0),
+        ((pace(0.2),), "undecided (an alarm that no fresh blocks confirmed", 0),
+        ((pace(0.2), pace(0.2)), "regression (confirmed by", 1),
+        ((pace(0.2), pace(0.0)), "not confirmed by", 0),
     ],
 )
 def test_a_pace_fails_only_where_it_was_measured_twice(paces: tuple[Pace, ...], outcome: str, code: int) -> None:
     """Stored paces are judged as they were in the run: an alarm alone decides nothing."""
-    save(measured(), [pace("m-base", 0.0)], FOLDER / "main")
+    save(measured(), [pace(0.0)], FOLDER / "main")
     place(measured(), *paces)
     found, said = run("--baseline", "main")
     assert (found, outcome in said) == (code, True), said

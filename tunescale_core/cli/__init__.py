@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from tunescale_core.cli import advise, estimate, findings, latency, pretrain, report, rows, score
+from tunescale_core.cli import advise, estimate, findings, gate, latency, pretrain, report, rows, score
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -23,5 +23,6 @@ for command in (
     latency.latency,
     estimate.estimate,
     rows.rows,
+    gate.gate,
 ):
     app.command()(command)
