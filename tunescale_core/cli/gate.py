@@ -20,19 +20,13 @@ REGRESSION, NOTHING_COMPARED = 1, 5
 
 def gate(  # noqa: PLR0913, PLR0917  an option a wish
     records: RecordsFolder = None,
-    baseline: Annotated[
-        str | None, typer.Option(help="A name, a folder of records, or pytest-benchmark's JSON.")
-    ] = None,
-    study: Annotated[
-        str | None, typer.Option(help="Whose [gate] counts (default: the records' own, if it ships).")
-    ] = None,
-    save_baseline: Annotated[str | None, typer.Option(help="Save the records as a baseline of this name.")] = None,
-    texts: Annotated[bool, typer.Option("--baseline-texts", help="Keep prompts and answers in it.")] = False,  # noqa: FBT002
+    baseline: Annotated[str | None, typer.Option(help="A name, or a folder or file.")] = None,
+    study: Annotated[str | None, typer.Option(help="Whose [gate] counts (default: the records' own study).")] = None,
+    save_baseline: Annotated[str | None, typer.Option(help="Save the records under this name.")] = None,
+    texts: Annotated[bool, typer.Option("--baseline-texts", help="Save texts too.")] = False,  # noqa: FBT002
     summary: Annotated[Path | None, typer.Option("--gate-summary", help="Write the verdicts as Markdown.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")] = False,  # noqa: FBT002
-    self_test: Annotated[
-        bool, typer.Option("--self-test", help="Measure what noise does to timing gates here.")
-    ] = False,  # noqa: FBT002
+    self_test: Annotated[bool, typer.Option("--self-test", help="What noise does here.")] = False,  # noqa: FBT002
     blocks: Annotated[int, typer.Option(min=4, help="Of a self-test: processes a pace is measured in.")] = 10,
     minutes: Annotated[float, typer.Option(min=0, help="Of a self-test: how long to measure.")] = 2.0,
 ) -> None:
