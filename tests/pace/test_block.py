@@ -2,14 +2,40 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.siding import Steady
-from tunescale_core.pace.block import WARM_UPS, Work, ran, timed
+from tunescale_core.pace.block import QUEUED, WARM_UPS, Queue, Work, ran, timed
+
+BESIDE = """
+import os, subprocess, sys, time
+from tunescale_core.pace.block import Queue
+
+def clocked(function, *words):
+    began = time.perf_counter()
+    function(*words)
+    return time.perf_counter() - began
+
+def least(function, *words):
+    with Queue() as queue:
+        return min(queue.less(lambda: clocked(function, *words))() for _ in range(9))
+
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+alone = least(sum, range(2_000_000))
+others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
+print(alone, least(sum, range(2_000_000)), least(time.sleep, 0.05))
+for other in others:
+    other.kill()
+    other.wait()
+"""
+"""Seconds of a computation alone, of the same beside two others on one processor, and of a sleep there."""
 
 
 def test_sides_take_turns_so_that_drift_cancels() -> None:
@@ -70,3 +96,33 @@ def test_both_sides_are_warmed_up() -> None:
     found = ran(Work((Counting(1.0), Counting(2.0)), (), rounds=(2, 2)))
     assert (found.seconds, found.reference_seconds) == (1.0, 2.0)
     assert calls == {"a": WARM_UPS + 4, "b": WARM_UPS + 4}
+
+
+def test_what_was_queued_is_not_the_calls(tmp_path: Path) -> None:
+    """A call's seconds are without what the system counted as queued meanwhile, and never less than nothing."""
+    counted = tmp_path / "schedstat"
+    counted.write_text("1 500000000 3\n")
+    with Queue(counted) as queue:
+
+        def call() -> float:
+            counted.write_text(f"2 {int(1e9 * (queue.seconds() + 0.25))} 4\n")
+            return 1.0
+
+        assert queue.less(call)() == pytest.approx(0.75)
+        assert queue.less(lambda: call() / 10)() == pytest.approx(0.001)
+
+
+def test_where_nothing_is_counted_time_is_the_clocks(tmp_path: Path) -> None:
+    """On a system without the counter a call takes what its clock says."""
+    with Queue(tmp_path / "none") as queue:
+        assert queue.seconds() == 0.0
+        assert queue.less(lambda: 1.5)() == 1.5
+
+
+@pytest.mark.skipif(not QUEUED.is_file(), reason="the system does not count it")
+def test_sleep_counts_and_other_processes_do_not() -> None:
+    """Beside processes on the same processor a sleep counts whole, and a computation takes what it takes alone."""
+    done = subprocess.run([sys.executable, "-c", BESIDE], capture_output=True, text=True, check=True, timeout=60)
+    alone, shared, slept = map(float, done.stdout.split())
+    assert shared < 1.5 * alone
+    assert 0.05 <= slept < 0.08

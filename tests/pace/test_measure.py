@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from tests.siding import Dying, Reading, Slowed, Steady
@@ -105,23 +104,17 @@ def test_classes_are_measured_as_they_are_served(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_slowed_decoder_raises_an_alarm() -> None:
-    """Decoding that sleeps for a fifth of its time fails its own gate; the same program run again is as fast as it was.
+    """Decoding that sleeps for a quarter of its time fails the gate, and is told by about that share.
 
     Real processes on a machine that does other work, so with room: the benchmark of the gates has the exact shares.
     """
-    study, pairs = embedded(6)
+    study, pairs = embedded(4)
     small = pairs[1]
     side = small.sides[0]
     assert isinstance(side, Served)
-    asked = questions(study)
-    old, now = (run_blocks([small, replace(small, subject="slow")], asked, 6, Progress()), None)
-    slow = replace(small, subject="slow", sides=(Slowed(side.model, side.asking, share=0.25), small.sides[1]))
-    now = run_blocks([small, slow], asked, 6, Progress())
-    verdict = judge(now.pace("slow"), old.pace("slow"), DEFAULTS["pace"])
+    slow = replace(small, sides=(Slowed(side.model, side.asking, share=0.25), small.sides[1]))
+    old, now = (run_blocks([pair], questions(study), 4, Progress()).paces[0] for pair in (small, slow))
+    verdict = judge(now, old, DEFAULTS["pace"])
     assert verdict.outcome == "regression"
     assert verdict.interval is not None
     assert 0.15 < verdict.interval.value < 0.4
-    unchanged = judge(now.pace(small.subject), old.pace(small.subject), DEFAULTS["pace"])
-    assert unchanged.interval is not None
-    assert abs(unchanged.interval.value) < 0.1
-    assert not np.isnan(unchanged.p or 0)
