@@ -107,6 +107,17 @@ def test_a_tenth_is_caught() -> None:
     assert caught >= 0.99 * 500
 
 
+@given(SEEDS, st.floats(-3, 3))
+def test_one_wild_block_decides_nothing(seed: int, wild: float) -> None:
+    """One block in ten that met a burst neither hides that a subject is a tenth slower nor makes it out to be."""
+    rng = np.random.default_rng(seed)
+    old = drawn(rng, 0.005)
+    for level, outcome in ((0.6 + math.log(1.10), "regression"), (0.6, "holds")):
+        now = drawn(rng, 0.005, level)
+        struck = now.blocks[0].model_copy(update={"seconds": now.blocks[0].seconds * math.exp(wild)})
+        assert judge(now.model_copy(update={"blocks": (struck, *now.blocks[1:])}), old, MARGIN).outcome == outcome
+
+
 def test_outcomes() -> None:
     """Beyond the margin, faster beyond it, within it, and too noisy to tell: each has its name, the last its number."""
     noise = np.array([0.01, -0.01, 0.005, -0.005])

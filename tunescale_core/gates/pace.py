@@ -20,7 +20,9 @@ fresh blocks: both happen to an unchanged one far more seldom."""
 POWER = 0.8
 FEWEST = 4
 """Shared questions below which nothing is compared."""
-TEST = "t of paired log-ratios"
+TRIMMED = 8
+"""One block in so many is trimmed at either end: one that met another process's burst hides a slow-down otherwise."""
+TEST = "trimmed t of paired log-ratios"
 
 
 @dataclass(frozen=True)
@@ -28,10 +30,16 @@ class Change:
     """How much longer a subject takes than it did, as a logarithm: of now's ratio over the baseline's."""
 
     mean: float
+    """Of the blocks' differences, the outermost trimmed."""
     error: float
-    """Standard error of the mean."""
+    """Its standard error."""
     n: int
     """Blocks of each side."""
+
+    @property
+    def freedom(self) -> int:
+        """Degrees of freedom of the error."""
+        return self.n - 2 * (self.n // TRIMMED) - 1
 
     def p(self, least: float) -> float:
         """Return how often chance alone would show as large a change were the true one `least`; one-sided."""
@@ -39,7 +47,7 @@ class Change:
 
         if self.error == 0:
             return 0.0 if self.mean > least else 1.0
-        return float(t.sf((self.mean - least) / self.error, self.n - 1))
+        return float(t.sf((self.mean - least) / self.error, self.freedom))
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -49,7 +57,7 @@ class Change:
     def _within(self, level: float) -> tuple[float, float]:
         from scipy.stats import t
 
-        reach = float(t.isf(level, self.n - 1)) * self.error
+        reach = float(t.isf(level, self.freedom)) * self.error
         return self.mean - reach, self.mean + reach
 
     @property
@@ -134,7 +142,14 @@ def differing(now: Pace, old: Pace) -> str:
 
 
 def _change(gains: Figures) -> Change:
-    return Change(float(gains.mean()), float(gains.std(ddof=1)) / math.sqrt(len(gains)), len(gains))
+    """The trimmed mean, and its error from the winsorised variance (Tukey and McLaughlin, 1963)."""
+    import numpy as np
+
+    n, cut = len(gains), len(gains) // TRIMMED
+    ordered = np.sort(gains)
+    kept = ordered[cut : n - cut]
+    deviation = float(np.clip(ordered, kept[0], kept[-1]).std(ddof=1))
+    return Change(float(kept.mean()), deviation * math.sqrt(n) / (n - 2 * cut), n)
 
 
 def _decided(verdict: Verdict, found: Change, margin: Margin) -> Verdict:
