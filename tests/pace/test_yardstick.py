@@ -5,25 +5,24 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import pytest
 import torch
 
 from tunescale_core.pace import yardstick
 from tunescale_core.pace.pace import YARDSTICK
 
-FROZEN = [0.9432, 3.1110]
-"""Sum and norm of the last state."""
+FROZEN = [527, 110, 562, 11]
+"""The tokens it writes."""
 
 
 def test_the_work_is_frozen() -> None:
     """What is computed is what this number of yardstick always computed; other work needs another number."""
-    weights, cache, begun = yardstick._made("cpu")
+    layers, words, asked = yardstick.made("cpu")
     torch.manual_seed(5)
-    state = yardstick._work(weights, cache, begun)
-    shape = (yardstick.LAYERS, yardstick.WIDTH, yardstick.HEADS, yardstick.CACHED, yardstick.STEPS)
-    assert (YARDSTICK, shape) == ("yardstick-1", (4, 128, 4, 96, 20))
-    assert state.shape == (1, 128)
-    assert [float(state.double().sum()), float(state.double().norm())] == pytest.approx(FROZEN, rel=1e-3)
+    said = yardstick.work(layers, words, asked)
+    shape = (yardstick.LAYERS, yardstick.WIDTH, yardstick.HEADS, yardstick.SHARED, yardstick.INNER, yardstick.WORDS)
+    assert (YARDSTICK, shape) == ("yardstick-2", (4, 128, 4, 2, 384, 1024))
+    assert said.shape == (1, yardstick.ASKED + yardstick.SAID)
+    assert said[0, -4:].tolist() == FROZEN
 
 
 def test_the_yardstick_is_independent_of_what_it_measures() -> None:

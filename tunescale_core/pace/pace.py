@@ -13,7 +13,7 @@ from tunescale_core.errors import RecordError
 from tunescale_core.provenance import Provenance
 from tunescale_core.records import Frozen, place
 
-YARDSTICK = "yardstick-1"
+YARDSTICK = "yardstick-2"
 """A fixed piece of work that goes through neither transformers nor the decoder: the reference's own reference.
 
 The number changes with the work: paces held against another yardstick cannot be compared."""
