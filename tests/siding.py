@@ -7,11 +7,9 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from tunescale_core.decoding.completion import Prompt
 from tunescale_core.errors import ModelError
-from tunescale_core.pace.sides import Served
 
 
 @dataclass(frozen=True)
@@ -88,24 +86,3 @@ class Printing:
         """Print, and return a call of a second."""
         print("not an answer", len(prompts), flush=True)  # noqa: T201  that is the point
         return lambda: 1.0
-
-
-@dataclass(frozen=True)
-class Slowed(Served):
-    """A served model whose decoding sleeps for a share of its time."""
-
-    share: float = 0.0
-
-    def decoder(self) -> Any:
-        """Open the model, and slow its decoder."""
-        decoder: Any = super().decoder()
-        generate = decoder._generate
-
-        def slow(*words: Any) -> Any:
-            began = time.perf_counter()
-            output = generate(*words)
-            time.sleep(self.share * (time.perf_counter() - began))
-            return output
-
-        decoder._generate = slow
-        return decoder

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.siding import Dying, Reading, Slowed, Steady
+from benchmarks.slowed import Slowed
+from tests.siding import Dying, Reading, Steady
 from tunescale_core.checkpoints import Store
 from tunescale_core.gates.pace import judge
 from tunescale_core.gates.selftest import embedded
