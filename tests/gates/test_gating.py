@@ -1,0 +1,135 @@
+"""A run's gates from beginning to end, with paces that a test made up."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.making import line, record
+from tests.pacing import pace as paced
+from tunescale_core.errors import BaselineError
+from tunescale_core.gates.baseline import read, save
+from tunescale_core.gates.gating import Gating, Measure
+from tunescale_core.grid import cells
+from tunescale_core.pace.classes import PaceClass
+from tunescale_core.pace.pace import YARDSTICK, Measured, Pace
+from tunescale_core.records import Record
+from tunescale_core.study import Study, load
+from tunescale_core.tasks import Answer
+
+STUDY = """
+[study]
+name = "small"
+[models.m]
+source = "embedded:mini-small"
+[models.larger]
+source = "embedded:mini-large"
+[tasks.arc]
+[serving.static]
+"""
+HASHES = {"examples": "e" * 64, "prompts": "f" * 64, "protocol": "a" * 64}
+SAVED = Path("baselines/main")
+
+
+@pytest.fixture
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
+    """Return a study of two untuned models, in a folder of the test's own."""
+    monkeypatch.chdir(tmp_path)
+    Path("small.toml").write_text(STUDY)
+    return load("small.toml")
+
+
+def records(study: Study) -> list[Record]:
+    lines = [line(Answer(("A",), "AB"[n % 2]), place=n) for n in range(20)]
+    return [
+        record(lines=lines, cell=cell.id, model=cell.variant.model, hashes=HASHES, serving=cell.serving)
+        for cell in cells(study)
+    ]
+
+
+def pace(subject: str, level: float) -> Pace:
+    reference = YARDSTICK if subject == "m-base" else "m-base"
+    return paced([level + 0.001 * (place % 3) for place in range(10)], subject=subject, reference=reference)
+
+
+class Clock:
+    """Measures paces: so many levels, one a time it is asked, the last for ever."""
+
+    def __init__(self, *levels: float) -> None:
+        self.levels = list(levels)
+        self.asked: list[list[str]] = []
+
+    def __call__(self, classes: Sequence[PaceClass]) -> Measured:
+        """Return the classes' paces at the next level."""
+        self.asked.append([one.id for one in classes])
+        level = self.levels.pop(0) if len(self.levels) > 1 else self.levels[0]
+        return Measured(tuple(pace(one.id, level) for one in classes))
+
+
+def gating(study: Study, measure: Measure | None, *, saved: str | None = None) -> Gating:
+    save(records(study), [pace("m-base", 0.0), pace("larger-base", 0.0)], SAVED)
+    found = Gating.opened(study, "main", saved, SAVED.parent)
+    found.select(cells(study))
+    found.take(records(study), measure)
+    return found
+
+
+def test_what_is_expected_is_given(study: Study) -> None:
+    """Every expected verdict is given, and no other."""
+    found = gating(study, Clock(0.0))
+    expected = found.expected()
+    assert all(found.verdict(*one) is not None for one in expected)
+    assert sorted(expected) == sorted((one.cell, one.metric) for one in found.given)
+    assert ("larger-base", "pace") in expected
+
+
+def test_paces_are_measured_once(study: Study) -> None:
+    """However many verdicts there are, a run that holds is measured once, what compiles left out."""
+    clock = Clock(0.0)
+    found = gating(study, clock)
+    assert [found.verdict(name, "pace") for name in ("m-base", "larger-base", "m-base")]
+    assert clock.asked == [["m-base", "larger-base"]]
+    assert any(note.startswith("no pace of m-base-via-static: ") for note in found.notes())
+
+
+@pytest.mark.parametrize(("again", "outcome"), [(0.2, "regression"), (0.0, "holds")])
+def test_an_alarm_is_measured_again_alone(study: Study, again: float, outcome: str) -> None:
+    """Fresh blocks of the class that raised it, and of no other, decide an alarm."""
+    clock = Clock(0.2, again)
+    verdict = gating(study, clock).verdict("larger-base", "pace")
+    assert verdict is not None
+    assert verdict.outcome == outcome
+    assert clock.asked == [["m-base", "larger-base"], ["larger-base"]]
+
+
+def test_a_pace_that_cannot_be_measured_fails(study: Study) -> None:
+    """A class whose process died is refused with the reason, and that fails the run."""
+    measured = Measured((pace("m-base", 0.0),), {"larger-base": "its process ended with -9"})
+    verdict = gating(study, lambda _: measured).verdict("larger-base", "pace")
+    assert verdict is not None
+    assert (verdict.outcome, verdict.failed, verdict.note) == ("refused", True, "its process ended with -9")
+
+
+def test_without_paces_nothing_fails(study: Study) -> None:
+    """A run that measured no pace says so and is not failed by it."""
+    verdict = gating(study, None).verdict("larger-base", "pace")
+    assert verdict is not None
+    assert (verdict.outcome, verdict.failed) == ("refused", False)
+
+
+def test_a_saved_run_holds_against_itself(study: Study) -> None:
+    """What is saved reads back as the run that it was, paces included."""
+    found = gating(study, Clock(0.0), saved="again")
+    found.save(texts=False)
+    again = read(SAVED.parent / "again")
+    assert set(again.results) == {cell.id for cell in cells(study)}
+    assert {one.subject for one in again.paces} == {"m-base", "larger-base"}
+    assert any("saved baseline" in note for note in found.notes())
+
+
+def test_a_regression_is_not_saved(study: Study) -> None:
+    """A run that is worse than its baseline does not become one."""
+    found = gating(study, Clock(0.2), saved="again")
+    assert found.verdict("larger-base", "pace") is not None
+    with pytest.raises(BaselineError, match="the run is worse than main"):
+        found.save(texts=False)
