@@ -87,6 +87,10 @@ def cells(study: Study) -> tuple[Cell, ...]:
     for expectation in study.expect:
         _check(study, expectation, expanded)
     reference(study)
+    for pattern in study.gate.cells:
+        names = (name for cell in expanded for name in (cell.id, f"{cell.variant.model}-{cell.variant.method}"))
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise StudyError(f"study {study.name}: gate.cells {pattern!r} matches no cell; see --collect-only")
     return expanded
 
 

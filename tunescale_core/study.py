@@ -212,6 +212,8 @@ class Study(Declared):
     def _check_margin(self, key: str, text: str) -> None:
         """Refuse a margin of what no task measures, or one that cannot be read."""
         task, _, metric = key.rpartition(".")
+        if task and metric == "pace":
+            raise ValueError("a pace is of a model and method, whatever the task: write pace alone")
         if task and task not in self.tasks:
             raise ValueError(f"the study has no task {task!r}; it has {', '.join(self.tasks)}")
         kinds = [TASKS[data.task or name] for name, data in self.tasks.items() if task in {"", name}]

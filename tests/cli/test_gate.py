@@ -119,7 +119,7 @@ def test_records_can_become_a_baseline() -> None:
 @pytest.mark.parametrize(
     ("paces", "outcome", "code"),
     [
-        ((), "refused (this run has no paces", 0),
+        ((), "m-base pace: refused (no pace was measured)", 0),
         ((pace(0.0),), "holds", 0),
         ((pace(0.2),), "undecided (an alarm that no fresh blocks confirmed", 0),
         ((pace(0.2), pace(0.2)), "regression (confirmed by", 1),

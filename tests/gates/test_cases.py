@@ -25,7 +25,7 @@ def otherwise(**hashes: str) -> Result:
         (FAILED, None, "regression", True, "missing from this run"),
         (RAN, FAILED, "regression", True, "ModelError: gone"),
         (None, RAN, "new", False, "not in the baseline"),
-        (None, FAILED, "new", False, "ModelError: gone"),
+        (None, FAILED, "regression", True, "ModelError: gone"),
         (FAILED, RAN, "better", False, "failed in the baseline: ModelError: gone; save the baseline anew"),
         (FAILED, FAILED, "refused", True, "ModelError: gone; so did the baseline: save the baseline anew"),
     ],
@@ -41,7 +41,7 @@ def otherwise(**hashes: str) -> Result:
     ],
 )
 def test_whether_it_ran(old: Result | None, new: Result | None, outcome: str, failed: bool, note: str) -> None:  # noqa: FBT001
-    """A case that is missing or fails is a regression; one that never ran proves nothing; a new one is reported."""
+    """A case that is missing or fails is a regression; one that never ran proves nothing; a new one is reported, if it runs."""
     found = case(CELL, old, new)
     assert (found.cell, found.metric, found.outcome, found.failed, found.note) == (CELL, CASE, outcome, failed, note)
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.making import line, record
 from tests.pacing import pace as paced
-from tunescale_core.errors import BaselineError
+from tunescale_core.errors import BaselineError, DataError
 from tunescale_core.gates.baseline import read, save
 from tunescale_core.gates.gating import Gating, Measure
 from tunescale_core.grid import cells
@@ -120,6 +120,7 @@ def test_without_paces_nothing_fails(study: Study) -> None:
 def test_a_saved_run_holds_against_itself(study: Study) -> None:
     """What is saved reads back as the run that it was, paces included."""
     found = gating(study, Clock(0.0), saved="again")
+    assert [found.verdict(*one) for one in found.expected()]
     found.save(texts=False)
     again = read(SAVED.parent / "again")
     assert set(again.results) == {cell.id for cell in cells(study)}
@@ -127,9 +128,42 @@ def test_a_saved_run_holds_against_itself(study: Study) -> None:
     assert any("saved baseline" in note for note in found.notes())
 
 
+def test_an_alarm_that_was_not_confirmed_is_not_saved(study: Study) -> None:
+    """The fresh blocks are what later runs are held against, not those that raised an alarm about nothing."""
+    found = gating(study, Clock(0.2, 0.0), saved="again")
+    assert [found.verdict(*one) for one in found.expected()]
+    found.save(texts=False)
+    (again,) = [one for one in read(SAVED.parent / "again").paces if one.subject == "larger-base"]
+    assert again == pace("larger-base", 0.0).model_copy(update={"provenance": again.provenance})
+
+
+def test_data_that_cannot_be_read_leaves_quality_its_verdicts(study: Study) -> None:
+    """What goes wrong before any block is each class's fault; cases are judged all the same."""
+
+    def broken(_: object) -> Measured:
+        raise DataError("data file gone.jsonl does not exist")
+
+    found = gating(study, broken)
+    case, timed = found.verdict("m-base-for-arc", "macro_f1"), found.verdict("m-base", "pace")
+    assert case is not None
+    assert timed is not None
+    assert (case.outcome, timed.outcome, timed.failed) == ("holds", "refused", True)
+    assert timed.note == "data file gone.jsonl does not exist"
+
+
+def test_a_strict_gate_fails_a_pace_that_cannot_be_told(study: Study) -> None:
+    """With `undecided = "fail"` an alarm that nothing confirmed fails too."""
+    strict = study.model_copy(update={"gate": study.gate.model_copy(update={"undecided": "fail"})})
+    found = gating(strict, None)
+    found._measured = Measured((pace("m-base", 0.2),))
+    verdict = found.verdict("m-base", "pace")
+    assert verdict is not None
+    assert (verdict.outcome, verdict.failed) == ("undecided", True)
+
+
 def test_a_regression_is_not_saved(study: Study) -> None:
     """A run that is worse than its baseline does not become one."""
     found = gating(study, Clock(0.2), saved="again")
     assert found.verdict("larger-base", "pace") is not None
-    with pytest.raises(BaselineError, match="the run is worse than main"):
+    with pytest.raises(BaselineError, match="against main: regression"):
         found.save(texts=False)

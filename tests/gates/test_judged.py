@@ -107,14 +107,14 @@ def test_a_file_of_pytest_benchmark_gates_times_alone() -> None:
 def test_one_correction_over_the_run() -> None:
     """A loss that is a regression alone is undecided among many cases, in its own place among the verdicts."""
     old, new = side(letters([True] * 40)), side(letters([False] * 7 + [True] * 33))
-    many = {f"still {place}": old for place in range(30)}
+    before, after = side(letters([True, False] * 20)), side(letters([False, True] * 20))
+    many, moved = ({f"moved {place}": one for place in range(30)} for one in (before, after))
     alone = {(one.cell, one.metric): one for one in judged(Run({"lost": new}), baseline(lost=old), Gate())}
-    among = {
-        (one.cell, one.metric): one for one in judged(Run({**many, "lost": new}), baseline(**many, lost=old), Gate())
-    }
+    run, held = Run({**moved, "lost": new}), baseline(**many, lost=old)
+    among = {(one.cell, one.metric): one for one in judged(run, held, Gate())}
     assert alone["lost", "accuracy"].outcome == "regression"
     assert among["lost", "accuracy"].outcome == "undecided"
-    strict = judged(Run({**many, "lost": new}), baseline(**many, lost=old), Gate(undecided="fail"))
+    strict = judged(run, held, Gate(undecided="fail"))
     assert ("lost", "accuracy") in {(one.cell, one.metric) for one in strict if one.failed}
 
 

@@ -163,20 +163,19 @@ def test_a_margin_may_be_a_ratio() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "told", "failed"),
     [
-        ({"reference": "other"}, "held against r in the baseline, other now"),
-        ({"tokens": 8}, "answers of 4 tokens in the baseline, 8 now"),
-        ({"provenance": HERE.model_copy(update={"device": "NVIDIA H100"})}, "device cpu"),
-        ({"blocks": pace([0.0] * 5).blocks[:3]}, "3 questions in common"),
+        ({"reference": "other"}, "held against r in the baseline, other now", True),
+        ({"tokens": 8}, "answers of 4 tokens in the baseline, 8 now", True),
+        ({"provenance": HERE.model_copy(update={"device": "NVIDIA H100"})}, "device cpu", False),
+        ({"blocks": pace([0.0] * 5).blocks[:3]}, "3 questions in common", True),
     ],
 )
-def test_what_cannot_be_compared_is_refused(fields: dict[str, object], told: str) -> None:
-    """Another reference, length or kind of device, or too few shared questions, is no verdict and no failure."""
+def test_what_cannot_be_compared_is_refused(fields: dict[str, object], told: str, failed: bool) -> None:  # noqa: FBT001
+    """Another reference, length or question is refused and fails, another kind of device is refused and does not."""
     old = pace(np.zeros(5))
     verdict = judge(pace(np.ones(5), **fields), old, MARGIN)
-    assert verdict.outcome == "refused"
-    assert not verdict.failed
+    assert (verdict.outcome, verdict.failed) == ("refused", failed)
     assert told in verdict.note
 
 

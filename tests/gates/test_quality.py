@@ -225,7 +225,7 @@ def test_many_gates_ask_for_more() -> None:
     metric = TASKS["arc"].metric("accuracy")
     assert metric is not None
     one = quality("a", metric, side(letters([True] * 40)), side(letters([False] * 7 + [True] * 33)), Gate())
-    still = quality("b", metric, side(letters([True] * 40)), side(letters([True] * 40)), Gate())
+    still = quality("b", metric, side(letters([True, False] * 20)), side(letters([False, True] * 20)), Gate())
     assert isinstance(one, Figure)
     assert isinstance(still, Figure)
     assert decided([one])[0].outcome == "regression"

@@ -68,24 +68,25 @@ def test_a_summary_tells_failures_first_and_counts_what_holds() -> None:
     assert told(ALL)[:2] == [WORSE, GONE]
     assert SAME not in told(ALL)
     assert counts(ALL) == "2 regression, 1 refused, 1 undecided, 1 holds"
-    text = markdown("main", ALL, ["not selected: 3"])
+    text = markdown("main", "regression", ALL, ["not selected: 3"])
     assert text.startswith("## ❌ TuneScale against baseline `main`: regression\n")
     assert text.index("missing from this run") < text.index("<details><summary>1 that hold")
     assert text.endswith("not selected: 3\n")
 
 
 def test_a_summary_of_nothing_does_not_say_that_it_holds() -> None:
-    """Without a figure compared the summary says so, whatever was refused."""
-    assert "nothing compared" in markdown("main", ())
-    assert "nothing compared" in markdown("main", (MOVED,)).splitlines()[0]
-    assert "holds" in markdown("main", (SAME,)).splitlines()[0]
+    """The head line has the outcome of the run, and a mark that no good run has where nothing was compared."""
+    assert markdown("main", "nothing compared", ()).startswith(
+        "## ⚠️ TuneScale against baseline `main`: nothing compared"
+    )
+    assert markdown("main", "holds", (SAME,)).startswith("## ✅ ")
 
 
 @given(st.text(alphabet="|\\`<>ab \n", max_size=20))
 def test_a_note_cannot_break_the_table(note: str) -> None:
     """Whatever a note holds, each row keeps its number of columns."""
     verdict = Verdict(cell="m", metric="case", outcome="regression", note=note)
-    lines = [one for one in markdown("main", [verdict]).splitlines() if one.startswith("|")]
+    lines = [one for one in markdown("main", "regression", [verdict]).splitlines() if one.startswith("|")]
     bars = [one.count("|") for one in lines]
     assert bars == [len(HEADS) + 2] * 3
 

@@ -15,7 +15,7 @@ from tunescale_core.gates.baseline import FOLDER, save
 from tunescale_core.grid import cells
 from tunescale_core.records import Record, write
 from tunescale_core.study import load
-from tunescale_core.tasks import TASKS, Answer
+from tunescale_core.tasks import Answer
 
 STUDY = """
 [study]
@@ -126,8 +126,8 @@ def test_a_failed_case_is_a_regression(run: Run) -> None:
     place([measured()[0].model_copy(update={"error": "ModelError: gone", "lines": (), "summary": None})])
     done = run("--baseline", "main")
     assert done.returncode == 1
-    assert f"{measured()[0].cell} case: regression (" in done.stdout
-    assert "ModelError: gone" in done.stdout
+    assert f"{measured()[0].cell} case: regression (ModelError: gone)" in done.stdout
+    assert "2 failed" in done.stdout
 
 
 def test_a_dropped_case_is_a_regression_but_one_not_selected_is_not(run: Run) -> None:
@@ -175,7 +175,7 @@ def test_a_run_worse_than_its_baseline_is_not_saved(run: Run) -> None:
     before = (FOLDER / "main" / "baseline.json").read_bytes()
     done = run("--baseline", "main", "--save-baseline", "main")
     assert done.returncode == 1
-    assert "baseline main is not saved" in done.stdout
+    assert "baseline main is not saved: against main: regression" in done.stdout
     assert (FOLDER / "main" / "baseline.json").read_bytes() == before
     assert run("--save-baseline", "main").returncode == 0
     assert run("--baseline", "main").returncode == 0
@@ -187,6 +187,8 @@ def test_a_run_worse_than_its_baseline_is_not_saved(run: Run) -> None:
         (("--baseline", "mian"), "no baseline 'mian' in"),
         (("--baseline", "gone/main"), "baseline gone/main does not exist"),
         (("--save-baseline", "../main"), "is no name"),
+        (("--baseline", ""), "--baseline is empty: give a baseline's name or path"),
+        (("--baseline", "main", "--gate-json", "no/gate.json"), "--gate-json no/gate.json: there is no folder no"),
         (("--gate-summary", "gate.md"), "--gate-summary says what gates found: give --baseline too"),
         (("--baseline", "test_small.py"), "test_small.py"),
     ],
@@ -226,9 +228,67 @@ def test_collecting_lists_verdicts_and_writes_nothing(run: Run) -> None:
     assert done.returncode == 0, done.stdout
     assert "gate::m-base-for-arc::macro_f1" in done.stdout
     assert not Path("gate.md").exists()
-    assert TASKS["arc"].primary.name == "macro_f1"
 
 
 def test_other_records_are_a_baseline(run: Run, tmp_path: Path) -> None:
     """A folder of records, of another checkout say, can be given instead of a name."""
     assert run("--baseline", str(tmp_path / "measured")).returncode == 0
+
+
+def test_a_failing_test_keeps_a_run_from_being_saved(run: Run) -> None:
+    """A case below its threshold, or one that left no record, leaves the old baseline as it is."""
+    before = (FOLDER / "main" / "baseline.json").read_bytes()
+    Path("test_small.py").write_text("def test_small(measure):\n    assert measure().metrics is None\n")
+    done = run("--save-baseline", "main")
+    assert done.returncode == 1
+    assert "baseline is not saved: 4 tests of this run failed" in done.stdout
+    Path("test_small.py").write_text("import pytest\n\ndef test_small(cell, measure):\n    pytest.skip('not today')\n")
+    done = run("--save-baseline", "main")
+    assert done.returncode == 1
+    assert (FOLDER / "main" / "baseline.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("option", ["--baseline", "--save-baseline"])
+def test_a_gate_over_no_case_does_not_pass(run: Run, option: str) -> None:
+    """Where no case of the study runs, other tests that pass do not make the gate one that holds."""
+    Path("test_other.py").write_text("def test_other():\n    assert True\n")
+    done = run("test_other.py", option, "main")
+    assert done.returncode == 5, done.stdout
+    assert "1 passed" in done.stdout
+
+
+def test_gates_come_after_their_cases_whatever_is_put_first(run: Run) -> None:
+    """`--ff` after a failed verdict runs the cases before their verdicts all the same."""
+    place(measured(0.6))
+    words = ("-o", "cache_dir=cache", "-p", "cacheprovider")
+    assert run("--baseline", "main", *words).returncode == 1
+    place(measured())
+    done = run("--baseline", "main", "--ff", *words)
+    assert done.returncode == 0, done.stdout
+
+
+def test_stopping_at_the_first_failure_tells_no_case_missing(run: Run) -> None:
+    """With -x a failed case ends the run before its gates: nothing was compared and nothing is made up."""
+    place([measured()[0].model_copy(update={"error": "ModelError: gone", "lines": (), "summary": None})])
+    done = run("--baseline", "main", "-x")
+    assert done.returncode == 1
+    assert "missing from this run" not in done.stdout
+
+
+def test_a_project_inside_another_keeps_its_baselines(run: Run, tmp_path: Path) -> None:
+    """Baselines lie below the folder that pytest is started in, though another one has the settings."""
+    (tmp_path.parent / "pytest.ini").write_text("[pytest]\n")
+    assert run("--baseline", "main", "--save-baseline", "again").returncode == 0
+    assert (tmp_path / FOLDER / "again" / "baseline.json").is_file()
+    (tmp_path.parent / "pytest.ini").unlink()
+
+
+def test_times_of_pytest_benchmark_are_a_baseline(run: Run) -> None:
+    """A JSON file of pytest-benchmark's has times alone: cases are demanded, seconds compared where the machine is."""
+    bench = {"name": "test_small[m-base-for-arc]", "stats": {"mean": 0.5, "stddev": 0.1, "rounds": 20}}
+    foreign = {"name": "test_sort[100]", "stats": {"mean": 0.5, "stddev": 0.1, "rounds": 20}}
+    Path("old.json").write_text(json.dumps({"machine_info": {}, "benchmarks": [bench, foreign]}))
+    done = run("--baseline", "old.json", "-v", "-rs")
+    assert "gate::m-base-for-arc::latency SKIPPED" in done.stdout
+    assert "100" not in [line.partition("::")[2].partition("::")[0] for line in done.stdout.splitlines()]
+    assert "refused" in done.stdout

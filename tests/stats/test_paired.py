@@ -91,9 +91,11 @@ def test_below_looks_one_way(law: Law) -> None:
 
 
 def test_bootstrap_tails_count_what_stays_within() -> None:
-    """P is the share of resamples that do not fall below the margin, at least one of them, and no less than coins."""
+    """P is the share of resamples that do not fall below the margin, no less than coins; of none, a bound of the tail."""
     replicates = np.array([-0.3] * 90 + [-0.05] * 8 + [np.nan] * 2)
-    assert bootstrap_below_p(replicates, 50) == pytest.approx(1 / 99)
+    known = replicates[:98]
+    assert bootstrap_below_p(replicates, 50) == pytest.approx(np.exp(-((known.mean() / known.std()) ** 2) / 2))
+    assert bootstrap_below_p(np.array([-0.3, -0.1, -0.01] * 5), 50) == pytest.approx(1 / 16)
     assert bootstrap_below_p(replicates, 50, 0.1) == pytest.approx(9 / 99)
     assert bootstrap_below_p(replicates, 50, 0.3) == 1.0
     assert bootstrap_below_p(replicates, 2) == 0.25

@@ -14,8 +14,8 @@ from tunescale_core.cli.sources import RecordsFolder, fail, one_line_errors, onl
 if TYPE_CHECKING:
     from tunescale_core.gates.gating import Gating
 
-REGRESSION, NOTHING_COMPARED = 1, 5
-"""Exit codes, as a run of pytest with the same gate has them."""
+EXIT = {"regression": 1, "nothing compared": 5}
+"""Exit codes, as a run of pytest with the same gate has them; 0 elsewhere."""
 
 
 def gate(  # noqa: PLR0913, PLR0917  an option a wish
@@ -38,12 +38,12 @@ def gate(  # noqa: PLR0913, PLR0917  an option a wish
         fail("give --baseline NAME, --save-baseline NAME, or --self-test")
     with one_line_errors():
         found = _gated(records or only_study(), study, baseline, save_baseline)
-        if save_baseline is not None and not found.failed:
+        if save_baseline is not None and found.outcome in {"first run", "holds"}:
             found.save(texts=texts)
     if summary is not None:
-        summary.write_text(found.markdown(), encoding="utf-8")
+        _write(summary, found.markdown())
     typer.echo(_told(found, as_json=as_json))
-    raise typer.Exit(_code(found))
+    raise typer.Exit(EXIT.get(found.outcome, 0))
 
 
 def _gated(folder: Path, study: str | None, baseline: str | None, saved: str | None) -> Gating:
@@ -72,9 +72,8 @@ def _told(gating: Gating, *, as_json: bool) -> str:
     return "\n".join([gating.title, *gating.lines()])
 
 
-def _code(gating: Gating) -> int:
-    if gating.baseline is None:
-        return 0
-    if gating.compared_nothing and not any(one.outcome == "regression" for one in gating.given):
-        return NOTHING_COMPARED
-    return REGRESSION if gating.failed else 0
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        fail(f"--gate-summary {path} cannot be written: {error.strerror}")

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from tunescale_core.errors import BaselineError
-from tunescale_core.pace.pace import Pace
+from tunescale_core.pace.pace import Pace, paces_beside
+from tunescale_core.pace.pace import read as read_paces
 from tunescale_core.records import SCHEMA_VERSION, SCORE, Record, paths, place, read_head, table_of
 from tunescale_core.results import Result, from_record
 from tunescale_core.tasks import TASKS
@@ -92,9 +93,8 @@ def read(path: Path) -> Baseline:
     if (folder / HEAD).is_file():
         return _saved(folder)
     if path.is_dir():
-        return Baseline(
-            path.name, path, {one.cell: from_record(one, rows) for one, rows in map(read_head, paths(path))}
-        )
+        found = {one.cell: from_record(one, rows) for one, rows in map(read_head, paths(path))}
+        return Baseline(path.name, path, found, read_paces(paces_beside(path)))
     from tunescale_core.gates.rounds import rounds
 
     return Baseline(path.stem, path, timings=rounds(path))
@@ -110,16 +110,19 @@ def save(records: Sequence[Record], paces: Iterable[Pace], folder: Path, *, text
         texts: Whether to keep what was asked and answered; gates need the scores alone.
 
     Raises:
-        BaselineError: There is nothing to save, or a case failed.
+        BaselineError: There is nothing to save, a case failed, or the files cannot be written.
     """
     failed = [one.cell for one in records if one.error]
     if failed or not records:
         why = f"{len(failed)} of {len(records)} cases failed, {failed[0]} first" if failed else "no case ran"
         raise BaselineError(f"baseline {folder.name} is not saved: {why}")
-    folder.mkdir(parents=True, exist_ok=True)
     rows = _parquet(records, () if texts else TEXTS)
-    place(folder / ROWS, rows)
-    place(folder / HEAD, _head(records, paces, hashlib.sha256(rows).hexdigest()).encode())
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        place(folder / ROWS, rows)
+        place(folder / HEAD, _head(records, paces, hashlib.sha256(rows).hexdigest()).encode())
+    except OSError as error:
+        raise BaselineError(f"baseline {folder} cannot be written: {error}") from error
     return folder
 
 

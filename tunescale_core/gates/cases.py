@@ -27,7 +27,7 @@ def case(cell: str, old: Result | None, new: Result | None) -> Verdict:
     if new is None:
         return Verdict(cell, CASE, "regression", note="missing from this run")
     if old is None:
-        return Verdict(cell, CASE, "new", note=_error(new) or "not in the baseline")
+        return Verdict(cell, CASE, "regression" if _error(new) else "new", note=_error(new) or "not in the baseline")
     now, before = _error(new), _error(old)
     if now:
         return _said(

@@ -14,7 +14,7 @@ from tunescale_core.gates.verdict import LEVEL, Outcome, Verdict
 from tunescale_core.margins import Margin
 from tunescale_core.pair import TESTS, Pair, touching
 from tunescale_core.stats.corrected import adjusted
-from tunescale_core.stats.interval import ALPHA, Interval
+from tunescale_core.stats.interval import Interval
 from tunescale_core.tasks.task import Direction
 
 SAME = "same answers"
@@ -93,28 +93,34 @@ class Figure:
         if abs(excess) <= touching(0.0):
             return None
         found = self.pair.enough(excess if self.allowed else None, LEVEL / gates)
-        fewest = math.ceil(math.log2(gates / ALPHA))  # not even losing all of fewer would be beyond chance
+        # Not even losing all of fewer would be beyond chance; of grouped examples it is groups that count.
+        fewest = math.ceil(math.log2(gates / LEVEL) * n / max(1, self.pair.units))
         return max(found, n + 1, fewest) if found is not None else None
 
 
 def decided(figures: Sequence[Figure], *, strict: bool = False) -> tuple[Verdict, ...]:
     """Return the verdicts on all of a run's tested figures, in their order.
 
+    Where every answer is the same there is nothing to test, and nothing to correct for: which examples differ is
+    what the tests take as given.
+
     Args:
-        figures: All of them: each one's p is corrected for their number.
+        figures: All of them: each one's p is corrected for the number of those that differ.
         strict: Whether an undecided one fails.
     """
-    ps = [figure.p() for figure in figures]
+    tested = [figure for figure in figures if not figure.pair.same]
+    ps = [figure.p() for figure in tested]
     worse = adjusted(ps, "holm")
-    better = adjusted([figure.better_p() for figure in figures], "holm")
+    better = adjusted([figure.better_p() for figure in tested], "holm")
+    found = iter(zip(ps, worse, better, strict=True))
     return tuple(
-        _verdict(figure, p, (lost, gained), len(figures), strict=strict)
-        for figure, p, lost, gained in zip(figures, ps, worse, better, strict=True)
+        _verdict(figure, *((1.0, 1.0, 1.0) if figure.pair.same else next(found)), len(tested), strict=strict)
+        for figure in figures
     )
 
 
-def _verdict(figure: Figure, p: float, corrected: tuple[float, float], gates: int, *, strict: bool) -> Verdict:
-    outcome = _outcome(figure, *corrected)
+def _verdict(figure: Figure, p: float, worse: float, better: float, gates: int, *, strict: bool) -> Verdict:  # noqa: PLR0913  three ps
+    outcome = _outcome(figure, worse, better)
     return Verdict(
         figure.cell,
         figure.metric,
@@ -128,7 +134,7 @@ def _verdict(figure: Figure, p: float, corrected: tuple[float, float], gates: in
         figure.margin,
         figure.test,
         p,
-        corrected[0],
+        worse,
         figure.pair.n,
         figure.enough(gates) if outcome == "undecided" else None,
         figure.note,

@@ -7,14 +7,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
-from tunescale_core.errors import BaselineError
+from tunescale_core.errors import BaselineError, TuneScaleError
 from tunescale_core.gates.baseline import Baseline, find, read, save
 from tunescale_core.gates.judged import Run, expected, judged
 from tunescale_core.gates.pace import confirmed, judge
 from tunescale_core.gates.shown import counts, line, markdown, told
 from tunescale_core.gates.verdict import CASE, Verdict
 from tunescale_core.grid import Cell, cells
+from tunescale_core.margins import Margin
 from tunescale_core.pace.classes import PaceClass, paced, unpaced
 from tunescale_core.pace.pace import Measured, Pace
 from tunescale_core.records import Record
@@ -53,6 +55,8 @@ class Gating:
             BaselineError: There is no such baseline, it cannot be read, or the name to save is none.
             RecordError: A record or a file of pytest-benchmark's in it cannot be read.
         """
+        if wanted == "":
+            raise BaselineError("--baseline is empty: give a baseline's name or path")
         if saved is not None and not _NAME.fullmatch(saved):
             raise BaselineError(
                 f"--save-baseline {saved!r} is no name: letters, digits, dot, hyphen and underscore make one"
@@ -63,7 +67,7 @@ class Gating:
 
     def select(self, chosen: Sequence[Cell]) -> None:
         """Take the cells that are to run."""
-        self.selected = tuple(chosen)
+        self.selected = tuple(dict.fromkeys(chosen))
 
     def expected(self) -> list[tuple[str, str]]:
         """Return (case, metric) of every verdict there will be, as far as it is known before anything has run."""
@@ -72,8 +76,7 @@ class Gating:
         own = [(cell.id, metric) for cell in self.selected for metric in self._metrics(cell)]
         known = {cell.id for cell in cells(self.study)}
         missing = [name for name in (*self.baseline.results, *self.baseline.timings) if name not in known]
-        here = {one.id for one in self._classes}
-        paces = [one.subject for one in self.baseline.paces if one.subject in here]
+        paces = [one.id for one in self._classes] if self.baseline.paces else []
         return [*own, *((name, CASE) for name in missing), *((name, PACE) for name in paces)]
 
     def _metrics(self, cell: Cell) -> tuple[str, ...]:
@@ -89,15 +92,12 @@ class Gating:
             paces: Measured before, for where they cannot be now.
         """
         if not self._taken:
-            self.records, self._measure, self._taken = tuple(records), measure, True
+            last = {one.cell: one for one in records}  # a case that was run again counts once
+            self.records, self._measure, self._taken = tuple(last.values()), measure, True
             self._measured = None if measure else Measured(paces)
 
     def verdict(self, cell: str, metric: str) -> Verdict | None:
-        """Return a verdict; None where the case is not comparable, which its own verdict tells.
-
-        Raises:
-            PaceError: A pace cannot be measured.
-        """
+        """Return a verdict; None where the case is not comparable, which its own verdict tells."""
         if metric == PACE:
             if cell not in self._pace_verdicts:
                 self._pace_verdicts[cell] = self._pace_verdict(cell)
@@ -118,14 +118,19 @@ class Gating:
     def _pace_verdict(self, subject: str) -> Verdict:
         """Judge a pace; an alarm counts only where fresh blocks confirm it."""
         assert self.baseline is not None  # noqa: S101  only a baseline gives verdicts
-        old = next(one for one in self.baseline.paces if one.subject == subject)
+        old = next((one for one in self.baseline.paces if one.subject == subject), None)
+        now, fault = self.measured.pace(subject), self.measured.faults.get(subject, "")
         margin = self.study.gate.margin(subject, "", PACE, "lower")
-        if self.measured == Measured(()):
-            return replace(judge(None, old, margin, "this run has no paces"), required=False)
-        first = judge(self.measured.pace(subject), old, margin, self.measured.faults.get(subject, ""))
-        if first.outcome != "regression":
-            return first
-        again = self._again(subject)
+        if now is None and (old is None or not fault):
+            note = fault or "no pace was measured"
+            return Verdict(subject, PACE, "refused", better="lower", unit="×", margin=margin, note=note, required=False)
+        verdict = judge(now, old, margin, fault)
+        if verdict.outcome == "regression" and old is not None:
+            verdict = self._confirmed(verdict, old, margin)
+        return replace(verdict, strict=self.study.gate.undecided == "fail")
+
+    def _confirmed(self, first: Verdict, old: Pace, margin: Margin) -> Verdict:
+        again = self._again(first.cell)
         if again is None:
             return replace(first, outcome="undecided", note="an alarm that no fresh blocks confirmed: run it again")
         return confirmed(first, judge(again, old, margin))
@@ -133,7 +138,7 @@ class Gating:
     def _again(self, subject: str) -> Pace | None:
         """Return a second measurement of a pace, which stays beside the first; None where there can be none."""
         if self._measure is not None:
-            fresh = self._measure([one for one in self._classes if one.id == subject])
+            fresh = self._measured_of([one for one in self._classes if one.id == subject])
             self._measured = Measured(self.measured.paces + fresh.paces, {**self.measured.faults, **fresh.faults})
         found = [one for one in self.measured.paces if one.subject == subject]
         return found[1] if len(found) > 1 else None
@@ -146,8 +151,23 @@ class Gating:
     def measured(self) -> Measured:
         """The paces of this run, measured when they are first asked for."""
         if self._measured is None:
-            self._measured = self._measure(self._classes) if self._measure else Measured(())
+            wanted = self.saved_to is not None or (self.baseline is not None and self.baseline.paces)
+            self._measured = self._measured_of(self._classes) if wanted else Measured(())
         return self._measured
+
+    @property
+    def measured_already(self) -> tuple[Pace, ...]:
+        """The paces of this run as far as they have been measured."""
+        return self._measured.paces if self._measured else ()
+
+    def _measured_of(self, classes: Sequence[PaceClass]) -> Measured:
+        """Measure classes; data that cannot be read is a fault of each of them, and no verdict's on quality."""
+        if self._measure is None:
+            return Measured(())
+        try:
+            return self._measure(classes)
+        except TuneScaleError as error:
+            return Measured((), {one.id: str(error) for one in classes})
 
     @property
     def given(self) -> tuple[Verdict, ...]:
@@ -156,26 +176,43 @@ class Gating:
         return (*of_records.values(), *self._pace_verdicts.values())
 
     @property
-    def failed(self) -> bool:
-        """Tell whether a verdict fails the run."""
-        return any(one.failed for one in self.given)
+    def outcome(self) -> Literal["first run", "regression", "nothing compared", "holds"]:
+        """What the gates say of the run as a whole; a refusal alone compares nothing, beside others it is a failure."""
+        if self.baseline is None:
+            return "first run"
+        if any(one.outcome == "regression" for one in self.given):
+            return "regression"
+        if not any(one.compared for one in self.given):
+            return "nothing compared"
+        return "regression" if any(one.failed for one in self.given) else "holds"
 
     @property
-    def compared_nothing(self) -> bool:
-        """Tell whether not one figure was held against another."""
-        return not any(one.compared for one in self.given)
+    def unsaved(self) -> bool:
+        """Tell whether the run was to be saved and is not."""
+        return self.saved_to is not None and not self._saved
 
     def save(self, *, texts: bool) -> None:
         """Save the run as a baseline.
 
         Raises:
-            BaselineError: A case failed, or the run is worse than the baseline it was held against.
+            BaselineError: A case failed or left no record, a pace could not be measured, the files cannot be written,
+                or the gates against another baseline do not hold.
         """
         assert self.saved_to is not None  # noqa: S101  told by the caller
-        if self.failed:
-            raise BaselineError(f"baseline {self.saved_to.name} is not saved: the run is worse than {self.wanted}")
-        save(self.records, self.measured.paces, self.saved_to, texts=texts)
+        if why := self._unfit():
+            raise BaselineError(f"baseline {self.saved_to.name} is not saved: {why}")
+        last = {one.subject: one for one in self.measured.paces}  # an alarm's fresh blocks take its place
+        save(self.records, last.values(), self.saved_to, texts=texts)
         self._saved = True
+
+    def _unfit(self) -> str:
+        """Return why the run is nothing to hold later ones against; "" where it is."""
+        if self.outcome not in {"first run", "holds"}:
+            return f"against {self.wanted}: {self.outcome}"
+        absent = [cell.id for cell in self.selected if cell.id not in {one.cell for one in self.records}]
+        if self._measure is not None and absent:
+            return f"{len(absent)} of {len(self.selected)} cases left no record, {absent[0]} first"
+        return "; ".join(f"no pace of {name}: {why}" for name, why in self.measured.faults.items())
 
     @property
     def title(self) -> str:
@@ -184,8 +221,7 @@ class Gating:
             return "baseline"
         if self.baseline is None:
             return f"no baseline {self.wanted} yet"
-        outcome = "nothing compared" if self.compared_nothing else "regression" if self.failed else "holds"
-        return f"against baseline {self.baseline.name}: {outcome}"
+        return f"against baseline {self.baseline.name}: {self.outcome}"
 
     def lines(self) -> list[str]:
         """Return the verdicts that are not plain, a line each, and what else is to be said."""
@@ -199,11 +235,15 @@ class Gating:
             if left := len({*self.baseline.results, *self.baseline.timings} & self._unselected):
                 found.append(f"not selected in this run, so not compared: {left} cases of the baseline")
             found += [f"no pace of {one.id}: {one.why}" for one in unpaced(self.study, self.selected)]
+            if not self.baseline.paces:
+                found.append("the baseline has no paces, so time is not gated: save it anew")
         elif self.wanted is not None:
             found.append(
                 f"first run: there is no baseline {self.wanted} to compare with"
                 + ("" if self.saved_to else f"; --save-baseline {self.wanted} makes one")
             )
+        if self.unsaved and not self.records:
+            found.append("no case of the study ran, so no baseline is saved")
         if self._saved and self.saved_to is not None:
             size = sum(file.stat().st_size for file in self.saved_to.iterdir())
             found.append(f"saved baseline {self.saved_to}: {len(self.records)} cases, {size / 1e3:.0f} kB")
@@ -215,4 +255,4 @@ class Gating:
 
     def markdown(self) -> str:
         """Return the summary for a pull request."""
-        return markdown(self.wanted or "", self.given, self.notes())
+        return markdown(self.wanted or "", self.outcome, self.given, self.notes())

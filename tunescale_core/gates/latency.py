@@ -70,11 +70,17 @@ class Slowdown:
         ends = (self.log_ratio, self.log_ratio - reach, self.log_ratio + reach)
         return Interval(*(math.expm1(end) for end in ends))
 
+    @property
+    def lower(self) -> float:
+        """The logarithm of the ratio below which it is faster by more than the margin."""
+        share = self.margin.allowed(self.old) / self.old
+        return math.log1p(-share) if share < 1 else -math.inf
+
     def p(self, upward: float = 1.0) -> float:
-        """Return how often chance alone shows a ratio as far above the margin; below its inverse for `upward` -1."""
+        """Return how often chance alone shows a ratio as far above the margin; as far below it for `upward` -1."""
         from scipy.stats import t
 
-        excess = upward * self.log_ratio - self.bound
+        excess = self.log_ratio - self.bound if upward > 0 else self.lower - self.log_ratio
         if excess <= touching(0.0) or not self.freedom:
             return 1.0
         least = 2.0**-self.n  # equal ratios have no error, and flipping their signs shows no more than this
@@ -89,11 +95,13 @@ class Slowdown:
         """Return the calls at which a ratio as seen would be told from the margin, among so many gates."""
         from scipy.special import ndtri
 
-        excess = abs(self.log_ratio - self.bound)
+        sides = (self.bound, self.lower) if self.margin.both else (self.bound,)
+        excess = min(abs(self.log_ratio - side) for side in sides)
         if not self.freedom or excess <= touching(0.0):
             return None
         reach = float(ndtri(1 - LEVEL / gates) + ndtri(POWER)) * self.error / excess
-        return max(self.n + 1, math.ceil(self.n * reach**2))
+        # Flipping the signs of fewer could not show as much, however much longer they took.
+        return max(self.n + 1, math.ceil(self.n * reach**2), math.ceil(math.log2(gates / LEVEL)))
 
     def outcome(self, worse: float, better: float) -> Outcome:
         """Return what it comes to, p corrected; better is what is faster by more than the margin, as noise is not."""
@@ -102,10 +110,10 @@ class Slowdown:
             return "regression"
         if better < LEVEL and not self.margin.both:
             return "better"
-        if self.log_ratio <= touching(0.0) and not (self.margin.both and self.log_ratio < -self.bound):
+        if self.log_ratio <= touching(0.0) and not (self.margin.both and self.log_ratio < self.lower):
             return "holds"
         shown = interval is not None and math.log1p(interval.high) <= self.bound
-        low = interval is not None and math.log1p(interval.low) >= -self.bound
+        low = interval is not None and math.log1p(interval.low) >= self.lower
         return "holds" if shown and (low or not self.margin.both) else "undecided"
 
 

@@ -80,8 +80,9 @@ class Change:
 def judge(now: Pace | None, old: Pace | None, margin: Margin, why: str = "") -> Verdict:
     """Hold a run's pace against the baseline's.
 
-    `regression` is an alarm here: measure the class once more, and let `confirmed` decide. A pace whose machine, length
-    or reference is another is `refused`, and that fails nothing; one that could not be measured is, and does.
+    `regression` is an alarm here: measure the class once more, and let `confirmed` decide. A pace is `refused` where
+    its length, its reference or its questions are others, or where it could not be measured, which fails; and where
+    its machine is another, which does not.
 
     Args:
         now: The run's; None where it could not be measured.
@@ -100,6 +101,8 @@ def judge(now: Pace | None, old: Pace | None, margin: Margin, why: str = "") -> 
     if old is None:
         return verdict
     if apart := differing(now, old):
+        return replace(verdict, outcome="refused", note=f"{apart}; save the baseline anew")
+    if apart := _other_machine(now.provenance, old.provenance, whole=now.reference == YARDSTICK):
         return replace(verdict, outcome="refused", note=apart, required=False)
     return _decided(verdict, change(now, old), margin)
 
@@ -130,15 +133,13 @@ def change(now: Pace, old: Pace) -> Change:
 
 
 def differing(now: Pace, old: Pace) -> str:
-    """Return why two paces cannot be compared; "" where they can."""
+    """Return what of two paces was asked otherwise; "" where nothing was."""
     if now.reference != old.reference:
-        return f"held against {old.reference} in the baseline, {now.reference} now: make the baseline again"
+        return f"held against {old.reference} in the baseline, {now.reference} now"
     if now.tokens != old.tokens:
-        return f"answers of {old.tokens} tokens in the baseline, {now.tokens} now: make the baseline again"
-    if machine := _other_machine(now.provenance, old.provenance, whole=now.reference == YARDSTICK):
-        return machine
+        return f"answers of {old.tokens} tokens in the baseline, {now.tokens} now"
     shared = len(_by_question(now.blocks).keys() & _by_question(old.blocks).keys())
-    return "" if shared >= FEWEST else f"{shared} questions in common, {FEWEST} are needed: ask the baseline's"
+    return "" if shared >= FEWEST else f"{shared} questions in common, {FEWEST} are needed"
 
 
 def _change(gains: Figures) -> Change:

@@ -20,7 +20,8 @@ from tunescale_core.gates.baseline import Timing
 from tunescale_core.gates.differences import machine_of
 from tunescale_core.provenance import Provenance
 
-_ID = re.compile(r"[^\[]*\[(?P<id>.+)\]")
+_ID = re.compile(r"[^\[]*\[(?P<id>.+-for-.+)\]")
+"""Other parametrized tests of a file are none of our cases."""
 BRANDS = ("brand_raw", "brand")
 """What py-cpuinfo calls the processor's model, the newer name first."""
 

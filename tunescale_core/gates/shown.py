@@ -63,18 +63,16 @@ def told(verdicts: Iterable[Verdict]) -> list[Verdict]:
     return sorted(wanted, key=lambda one: (not one.failed, FIRST.index(one.outcome)))
 
 
-def markdown(name: str, verdicts: Sequence[Verdict], notes: Sequence[str] = ()) -> str:
+def markdown(name: str, outcome: str, verdicts: Sequence[Verdict], notes: Sequence[str] = ()) -> str:
     """Return a summary that a CI job can post.
 
     Args:
         name: Of the baseline.
+        outcome: Of the run as a whole.
         verdicts: All of the run; none where there was nothing to compare.
         notes: Sentences about the run, a line each.
     """
-    compared, failed = any(one.compared for one in verdicts), any(one.failed for one in verdicts)
-    verdict = "regression" if failed else "holds" if compared else "nothing compared"
-    mark = MARKS.get(verdict, "⚠️")
-    parts = [f"## {mark} TuneScale against baseline `{name}`: {verdict}", counts(verdicts) + "."]
+    parts = [f"## {MARKS.get(outcome, '⚠️')} TuneScale against baseline `{name}`: {outcome}", counts(verdicts) + "."]
     shown = told(verdicts)
     if shown:
         parts.append(_table(shown))
@@ -132,6 +130,8 @@ def _change(verdict: Verdict) -> str:
     if as_ratio and not verdict.old:
         return "–"
     value = verdict.new / verdict.old - 1 if as_ratio else verdict.new - verdict.old
+    if as_ratio and verdict.interval:
+        value = verdict.interval.value  # what was tested: a trimmed mean, or one of logarithms
     ends = (verdict.interval.low, verdict.interval.high) if verdict.interval else ()
     told, *bounds = [f"{100 * one:+.1f}%" if as_ratio else f"{one:+.{verdict.digits}f}" for one in (value, *ends)]
     return told + (f" [{', '.join(bounds)}]" if bounds else "")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tunescale_core.errors import TuneScaleError
+from tunescale_core.errors import BaselineError, TuneScaleError
 from tunescale_core.plugin.session import SESSION, one_line
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 """Where GitHub's runner says that a job's summary goes."""
 NOTHING_COMPARED = 5
 """Exit code of a gate over nothing, as pytest's of a run over no tests."""
+FILES = ("--gate-summary", "--gate-json")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -40,32 +41,40 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Find and read the baseline before anything is run."""
+    """Find and read the baseline, and refuse what cannot be meant, before anything is run."""
     wanted, saved = config.getoption("--baseline"), config.getoption("--save-baseline")
-    if not wanted and not saved:
-        _refuse_alone(config)
+    _check_files(config)
+    if wanted is None and saved is None:
         return
+    if config.getoption("numprocesses", None) or hasattr(config, "workerinput"):
+        raise pytest.UsageError("gates need the whole run in one process: leave out -n (and times want the machine)")
     from tunescale_core.gates.baseline import FOLDER
     from tunescale_core.gates.gating import Gating
 
-    session = config.stash[SESSION]
+    folder = Path(config.invocation_params.dir) / FOLDER
     try:
-        config.stash[GATING] = Gating.opened(session.load(), wanted, saved, config.rootpath / FOLDER)
+        config.stash[GATING] = Gating.opened(config.stash[SESSION].load(), wanted, saved, folder)
     except TuneScaleError as error:
         raise pytest.UsageError(str(error)) from None
 
 
-def _refuse_alone(config: pytest.Config) -> None:
-    for option in ("--gate-summary", "--gate-json"):
-        if config.getoption(option):
+def _check_files(config: pytest.Config) -> None:
+    for option in FILES:
+        path = config.getoption(option)
+        if path is not None and config.getoption("--baseline") is None:
             raise pytest.UsageError(f"{option} says what gates found: give --baseline too")
+        if path is not None and not Path(path).parent.is_dir():
+            raise pytest.UsageError(f"{option} {path}: there is no folder {Path(path).parent}")
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Add an item a verdict for the cells that are to run, after all of them."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(
+    session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None]:
+    """Add an item a verdict for the cells that are to run, after all that others select and sort."""
+    yield
     gating = config.stash.get(GATING, None)
-    selected = [item.callspec.params["cell"] for item in items if "cell" in _parameters(item)]  # type: ignore[attr-defined]
+    selected = [cell for item in items if (cell := _cell(item)) is not None]
     if gating is None or not selected:
         return
     gating.select(selected)
@@ -78,9 +87,9 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
         items.append(SaveItem.from_parent(node, name=f"save {gating.saved_to.name}"))
 
 
-def _parameters(item: pytest.Item) -> dict[str, object]:
+def _cell(item: pytest.Item) -> Any:
     callspec = getattr(item, "callspec", None)
-    return callspec.params if callspec else {}
+    return callspec.params.get("cell") if callspec else None
 
 
 class Gates(pytest.Collector):
@@ -94,17 +103,12 @@ class Gates(pytest.Collector):
 class GateItem(pytest.Item):
     """An item whose failure is one line."""
 
-    @property
-    def gating(self) -> Gating:
-        """The gates of this run."""
-        return self.config.stash[GATING]
-
     def taken(self) -> Gating:
         """Return the gates, what was measured handed over."""
-        session = self.config.stash[SESSION]
+        session, gating = self.config.stash[SESSION], self.config.stash[GATING]
         bench = None if self.config.getoption("--no-pace") else session.bench
-        self.gating.take(session.records, partial(_measured, bench) if bench else None)
-        return self.gating
+        gating.take(session.records, partial(_measured, bench) if bench else None)
+        return gating
 
     def reportinfo(self) -> tuple[Path, None, str]:
         """Say what stands in a report's head line."""
@@ -122,10 +126,7 @@ class VerdictItem(GateItem):
         """Give the verdict: a failure, a skip where nothing was to be compared, or a pass."""
         from tunescale_core.gates.shown import line, properties
 
-        try:
-            verdict = self.taken().verdict(self.cell, self.metric)
-        except TuneScaleError as error:
-            raise one_line(error) from None
+        verdict = self.taken().verdict(self.cell, self.metric)
         if verdict is None:
             pytest.skip(f"{self.cell} {self.metric}: not compared, see the verdict on the case")
         self.user_properties += properties(verdict)
@@ -140,31 +141,41 @@ class SaveItem(GateItem):
     """The run, saved as a baseline."""
 
     def runtest(self) -> None:
-        """Save, unless a case failed or the run is worse than the baseline it was held against."""
+        """Save, unless a test failed: what is kept is what later runs are held against."""
+        gating = self.taken()
         try:
-            self.taken().save(texts=self.config.getoption("--baseline-texts"))
+            if gating.outcome in {"first run", "holds"} and self.session.testsfailed:
+                raise BaselineError(f"baseline is not saved: {self.session.testsfailed} tests of this run failed")
+            gating.save(texts=self.config.getoption("--baseline-texts"))
         except TuneScaleError as error:
             raise one_line(error) from None
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Keep the paces beside the records, and let a gate that compared nothing fail, whatever passed beside it."""
+    """Keep the paces beside the records, and let what neither compared nor saved anything not pass."""
+    gating, bench = session.config.stash.get(GATING, None), session.config.stash[SESSION].bench
+    if session.config.option.collectonly:
+        return
+    if bench is not None:
+        _keep(bench.records, gating)
+    if gating is None:
+        return
+    own = sum(one.failed for one in gating.given) + gating.unsaved
+    alone = exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED} and session.testsfailed <= own
+    if alone and (gating.outcome == "nothing compared" or (gating.unsaved and not session.testsfailed)):
+        session.exitstatus = NOTHING_COMPARED
+
+
+def _keep(records: Path, gating: Gating | None) -> None:
+    """Write the run's paces; without any, those of an earlier run say nothing of these records."""
     from tunescale_core.pace.pace import paces_beside, write
 
-    gating, bench = session.config.stash.get(GATING, None), session.config.stash[SESSION].bench
-    if gating is None or session.config.option.collectonly:
-        return
-    if bench is not None and gating.measured.paces:
-        write(gating.measured.paces, paces_beside(bench.records))
-    if gating.baseline is None:
-        return
-    refused = sum(one.failed for one in gating.given)
-    others_failed = (
-        exitstatus not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED} or session.testsfailed > refused
-    )
-    if gating.compared_nothing and not others_failed:
-        session.exitstatus = NOTHING_COMPARED
+    path = paces_beside(records)
+    if gating is not None and gating.measured_already:
+        write(gating.measured_already, path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 @pytest.hookimpl(trylast=True)
@@ -176,22 +187,28 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     terminalreporter.section(gating.title)
     for text in gating.lines():
         terminalreporter.write_line(text)
-    for path in _write(config, gating):
-        terminalreporter.write_line(f"gate summary: {path}")
+    if gating.wanted is None:
+        return
+    for path, told in _files(config, gating):
+        try:
+            with path.open("a" if str(path) == os.environ.get(STEP_SUMMARY) else "w", encoding="utf-8") as file:
+                file.write(told())
+        except OSError as error:
+            terminalreporter.write_line(f"{path} cannot be written: {error.strerror}")
+        else:
+            terminalreporter.write_line(f"verdicts: {path}")
 
 
-def _write(config: pytest.Config, gating: Gating) -> Iterator[Path]:
+def _files(config: pytest.Config, gating: Gating) -> Iterator[tuple[Path, Callable[[], str]]]:
     from tunescale_core.gates.shown import as_objects
 
-    if wanted := config.getoption("--gate-summary"):
-        Path(wanted).write_text(gating.markdown(), encoding="utf-8")
-        yield Path(wanted)
-    if wanted := config.getoption("--gate-json"):
-        Path(wanted).write_text(json.dumps(as_objects(gating.given), indent=1), encoding="utf-8")
-        yield Path(wanted)
-    if step := os.environ.get(STEP_SUMMARY):
-        with Path(step).open("a", encoding="utf-8") as file:
-            file.write(gating.markdown())
+    def objects() -> str:
+        return json.dumps(as_objects(gating.given), indent=1)
+
+    wanted = (config.getoption("--gate-summary"), config.getoption("--gate-json"), os.environ.get(STEP_SUMMARY))
+    for path, text in zip(wanted, (gating.markdown, objects, gating.markdown), strict=True):
+        if path:
+            yield Path(path), text
 
 
 def _measured(bench: Bench, classes: Sequence[PaceClass]) -> Measured:

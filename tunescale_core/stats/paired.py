@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 from tunescale_core.tasks.task import Figures, Law
@@ -72,6 +73,9 @@ def below_p(law: Law, new: Figures, old: Figures) -> float:
 def bootstrap_below_p(replicates: Figures, units: int, margin: float = 0.0) -> float:
     """Return the share of resamples whose difference does not fall below minus a margin: (count + 1) / (B + 1).
 
+    Where none does not, it is the bound of `beyond_all`, if that is less: however many gates a p is corrected for, a
+    figure that collapsed must be seen.
+
     Args:
         replicates: The difference in each resample, shape `(B,)`; NaN where it is undefined.
         units: How many examples or groups are drawn independently; p is no less than 2^-units, which is what flipping
@@ -82,7 +86,10 @@ def bootstrap_below_p(replicates: Figures, units: int, margin: float = 0.0) -> f
 
     defined = replicates[~np.isnan(replicates)]
     within = int((defined >= -margin - 1e-12).sum())
-    return float(max((within + 1) / (len(defined) + 1), 2.0**-units))
+    share = (within + 1) / (len(defined) + 1)
+    if not within and len(defined) and (spread := float(defined.std())):
+        share = min(share, beyond_all(float(defined.mean() + margin) / spread))
+    return float(max(share, 2.0**-units))
 
 
 def log_ratio_p(new: Figures, old: Figures) -> float:
@@ -132,7 +139,18 @@ def sign_flip_below(gains: Figures, seed: int = 0) -> float:
 
     flipped = _signs(len(gains), seed) @ gains.astype(np.float32)
     reached = (flipped <= gains.sum() + abs(gains.sum()) * 1e-6).sum()
-    return float((reached + 1) / (PERMUTATIONS + 1))
+    share = float((reached + 1) / (PERMUTATIONS + 1))
+    if gains.sum() < 0:
+        share = min(share, max(beyond_all(float(gains.sum() / np.sqrt((gains**2).sum()))), 2.0 ** -len(gains)))
+    return share
+
+
+def beyond_all(deviations: float) -> float:
+    """Return how often chance goes so many standard deviations down, at most: exp(-z² / 2).
+
+    Of flipped signs that is Hoeffding's inequality (1963); of a normal figure it is above the tail itself.
+    """
+    return math.exp(-(deviations**2) / 2)
 
 
 def sign_flip(gains: Figures, seed: int = 0) -> float:
