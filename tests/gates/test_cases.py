@@ -41,7 +41,7 @@ def otherwise(**hashes: str) -> Result:
     ],
 )
 def test_whether_it_ran(old: Result | None, new: Result | None, outcome: str, failed: bool, note: str) -> None:  # noqa: FBT001
-    """A case that is missing or fails is a regression; one that never ran proves nothing; a new one is reported, if it runs."""
+    """A case that is missing or fails is a regression; one that never ran proves nothing; a new one is reported."""
     found = case(CELL, old, new)
     assert (found.cell, found.metric, found.outcome, found.failed, found.note) == (CELL, CASE, outcome, failed, note)
 

@@ -91,7 +91,7 @@ def test_below_looks_one_way(law: Law) -> None:
 
 
 def test_bootstrap_tails_count_what_stays_within() -> None:
-    """P is the share of resamples that do not fall below the margin, no less than coins; of none, a bound of the tail."""
+    """P is the share of resamples that do not fall below the margin, or a bound of their tail, no less than coins."""
     replicates = np.array([-0.3] * 90 + [-0.05] * 8 + [np.nan] * 2)
     known = replicates[:98]
     assert bootstrap_below_p(replicates, 50) == pytest.approx(np.exp(-((known.mean() / known.std()) ** 2) / 2))
