@@ -87,8 +87,10 @@ class Plant:
 
 
 def drawn(runs: Mapping[str, Baseline], examples: int, rng: Rng) -> Pair:
-    """Draw three different runs, and the same resample of the examples for each."""
-    names = rng.choice(sorted(runs), 3, replace=False)
+    """Draw three different runs of the same cases, and the same resample of the examples for each."""
+    first = rng.choice(sorted(runs))
+    alike = [name for name, run in sorted(runs.items()) if run.results.keys() == runs[first].results.keys()]
+    names = rng.choice(alike, 3, replace=False)
     places: dict[str, Any] = {}
     return Pair(*(_resampled(runs[name], places, examples, rng) for name in names))
 
