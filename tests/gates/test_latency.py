@@ -58,7 +58,7 @@ def yardstick(*seconds: float) -> Pace:
     ],
 )
 def test_what_is_slower_by_more_than_the_margin(times: float, margin: str | None, outcome: str) -> None:
-    """Beyond the margin, which is as much again unless declared, slower is a regression; what is faster by less only holds."""
+    """Beyond the margin, as much again unless declared, slower is a regression; what is faster by less only holds."""
     found = slower(times, margin)
     assert (found.outcome, found.metric, found.unit, found.n) == (outcome, "latency", "s", 40)
     assert found.interval is not None
