@@ -136,6 +136,49 @@ def test_missing_rows_are_refused(tmp_path: Path) -> None:
             read(path)
 
 
+def test_flipped_rows_are_refused(tmp_path: Path) -> None:
+    """Rows that are not what their name's hash says are refused before anything of them is used."""
+    path = write(record(lines=(line(1, None),)), tmp_path)
+    (rows,) = tmp_path.glob("*.parquet")
+    content = bytearray(rows.read_bytes())
+    content[len(content) // 2] ^= 1
+    rows.write_bytes(content)
+    for reading in (lambda: read(path), lambda: read_rows(rows, ["tokens"])):
+        with pytest.raises(RecordError, match=r"^rows [^\n]* are not what was written; measure it again$"):
+            reading()
+
+
+@pytest.mark.parametrize(
+    "change", [{"metrics": {"accuracy": 1.0}}, {"rows": None}, {"key": "other"}, {"summary": None}, {"digest": "0"}]
+)
+def test_a_changed_record_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
+    """A record that was edited into another valid one is refused by its own hash."""
+    path = write(record(lines=(line(1, None),)), tmp_path)
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(RecordError, match=r"^record [^\n]* was changed after it was written; measure it again$"):
+        read(path)
+
+
+def test_a_record_from_before_hashes_is_read(tmp_path: Path) -> None:
+    """A record without a hash of its own, as earlier versions wrote it, is read as it stands."""
+    path = write(record(lines=(line(1, None),)), tmp_path)
+    content = json.loads(path.read_text())
+    del content["digest"]
+    path.write_text(json.dumps(content))
+    assert len(read(path).lines) == 1
+
+
+@pytest.mark.parametrize("where", ["../secret.parquet", "/etc/passwd", "folder/rows.parquet", "link.parquet", ".."])
+def test_rows_lie_beside_their_record(tmp_path: Path, where: str) -> None:
+    """A record that names rows elsewhere, by a path or through a link, is refused before they are opened."""
+    path = write(record(), tmp_path / "s")
+    (tmp_path / "secret.parquet").touch()
+    (path.parent / "link.parquet").symlink_to(tmp_path / "secret.parquet")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"rows": where}))
+    with pytest.raises(RecordError, match=r"^record [^\n]*rows: not a file beside the record$"):
+        read(path)
+
+
 def test_another_schema_is_refused(tmp_path: Path) -> None:
     """A record of another schema is refused with both numbers and what to do."""
     path = write(record(), tmp_path)

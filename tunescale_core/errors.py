@@ -25,7 +25,19 @@ class EndpointError(TuneScaleError):
 
 
 class StoreError(TuneScaleError):
-    """A checkpoint folder is not what its manifest says."""
+    """The store cannot be used as it stands."""
+
+
+class DamagedError(StoreError):
+    """Something in the store is not what was written there."""
+
+
+class StaleError(StoreError):
+    """Something in the store is of a schema that this version does not read."""
+
+
+class DamageWarning(UserWarning):
+    """Something in the store was damaged, has been set aside, and is made again."""
 
 
 class RecordError(TuneScaleError):

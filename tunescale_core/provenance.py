@@ -19,6 +19,8 @@ from tunescale_core.sensors.nvml import driver_version
 PACKAGES = ("tunescale", "torch", "transformers", "trl", "peft", "accelerate", "datasets", "tokenizers")
 WEIGHT_PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate")
 """Whose versions can change trained weights."""
+ANSWER_PACKAGES = ("tunescale", "torch", "transformers", "tokenizers", "peft")
+"""Whose versions can change what a model answers, or what its answer is worth."""
 CPUINFO = Path("/proc/cpuinfo")
 """Where Linux describes its processors; other systems have no such file."""
 

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from tunescale_core.checkpoints import TrainingCost
+from tunescale_core.checkpoints import TrainingCost, key_of
 from tunescale_core.errors import RecordError
 from tunescale_core.provenance import Provenance
 from tunescale_core.sensors.device import Readings
+from tunescale_core.store.files import leads_out, sha256_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 3
 SCORE = "score."
 """What the Parquet columns of a line's scores begin with."""
-_ROWS_SUFFIX = re.compile(r"\.[0-9a-f]{12}\.parquet")
+ASIDE = ".record-"
+"""What the name of a file that is being written begins with."""
+_ROWS_SUFFIX = re.compile(r"\.([0-9a-f]{12})\.parquet")
 
 
 class Frozen(BaseModel):
@@ -142,7 +145,7 @@ class Record(Frozen):
     """SHA-256 of what two records must share to be compared: `examples` (ids and right answers), `prompts`
     (messages) and `protocol` (with the way of serving)."""
     key: str | None
-    """SHA-256 over checkpoint, evaluation data and protocol; None where the cell failed before it was known."""
+    """SHA-256 over checkpoint, evaluation data, protocol and versions; None where the cell failed before that."""
     metrics: dict[str, float | None] = {}
     lines: tuple[Line, ...] = ()
     """On disk, the Parquet file's rows."""
@@ -207,7 +210,7 @@ def write(record: Record, folder: Path) -> Path:
 
     Returns:
         The JSON file. Its `rows` names the Parquet file, which is called after its content, so that a record never
-        stands beside the rows of another run.
+        stands beside the rows of another run; its `digest` is the hash of all else it says.
     """
     folder.mkdir(parents=True, exist_ok=True)
     content = _parquet(record.lines) if record.lines else b""
@@ -215,7 +218,7 @@ def write(record: Record, folder: Path) -> Path:
     if rows:
         place(folder / rows, content)
     head = json.loads(record.model_dump_json(exclude={"lines"})) | {"rows": rows}
-    place(folder / f"{record.cell}.json", json.dumps(head, indent=1).encode())
+    place(folder / f"{record.cell}.json", json.dumps(head | {"digest": key_of(head)}, indent=1).encode())
     for other in folder.iterdir():
         ours = other.name.startswith(record.cell) and _ROWS_SUFFIX.fullmatch(other.name.removeprefix(record.cell))
         if ours and other.name != rows:
@@ -236,33 +239,53 @@ def read(path: Path) -> Record:
 def read_head(path: Path) -> tuple[Record, Path | None]:
     """Read one record without its lines, and say where they are.
 
+    One from before records held their own hash is read as it stands.
+
     Raises:
         RecordError: It is of another schema, or damaged.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        found, rows = content.get("schema_version"), content.pop("rows", None)
+        found, digest = content.get("schema_version"), content.pop("digest", None)
     except (OSError, ValueError, AttributeError) as error:
         raise RecordError(f"record {path} cannot be read: {error}") from error
     if found != SCHEMA_VERSION:
         raise RecordError(f"record {path} has schema {found}, this version reads {SCHEMA_VERSION}; measure it again")
+    said = dict(content)
     try:
-        return Record.model_validate(content), path.parent / rows if rows else None
+        rows = _beside(path, content.pop("rows", None))
+        record = Record.model_validate(content)
     except (ValidationError, TypeError) as error:
         fault = error.errors()[0] if isinstance(error, ValidationError) else {"loc": ("rows",), "msg": str(error)}
         raise RecordError(f"record {path}: {'.'.join(map(str, fault['loc']))}: {fault['msg']}") from error
+    if digest is not None and digest != key_of(said):
+        raise RecordError(f"record {path} was changed after it was written; measure it again")
+    return record, rows
+
+
+def _beside(path: Path, rows: str | None) -> Path | None:
+    """Return where a record's rows are: nowhere but beside it, whatever the record says."""
+    if not rows:
+        return None
+    there = path.parent / rows
+    if Path(rows).name != rows or leads_out(there, path.parent):
+        raise TypeError("not a file beside the record")
+    return there
 
 
 def read_rows(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     """Read a record's rows, or some columns of them, without making a `Line` of each.
 
     Raises:
-        RecordError: The file is missing or damaged, or lacks a column.
+        RecordError: The file is missing or not what it is called after, or lacks a column.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
+        named = _ROWS_SUFFIX.search(path.name)
+        if named and not sha256_of(path).startswith(named[1]):
+            raise RecordError(f"rows {path} are not what was written; measure it again")
         return pq.read_table(path, columns=columns, partitioning=None)
     except (OSError, pa.ArrowException) as error:
         raise RecordError(f"rows {path} cannot be read: {' '.join(str(error).split())}; measure it again") from error
@@ -293,7 +316,7 @@ def paths(folder: Path) -> tuple[Path, ...]:
 
 def place(target: Path, content: bytes) -> None:
     """Write a file whole or not at all: aside, then in one step into its place."""
-    handle, aside = tempfile.mkstemp(dir=target.parent, prefix=".record-")
+    handle, aside = tempfile.mkstemp(dir=target.parent, prefix=ASIDE)
     with os.fdopen(handle, "wb") as file:
         file.write(content)
     Path(aside).chmod(0o644)  # a store may be shared: others may read

@@ -16,7 +16,7 @@ from tunescale_core.errors import DataError
 from tunescale_core.grid import Cell, task_kind
 from tunescale_core.models import dtype_of
 from tunescale_core.progress import Bar, Progress
-from tunescale_core.provenance import provenance
+from tunescale_core.provenance import ANSWER_PACKAGES, provenance, versions
 from tunescale_core.records import Line, Record, Stages
 from tunescale_core.sensors.device import Readings, Sensors
 from tunescale_core.serving import EAGER
@@ -74,8 +74,12 @@ class Bench:
 
     @cached_property
     def records(self) -> Path:
-        """The folder of this study's records."""
-        return self.store.root / "records" / self.study.name
+        """The folder of this study's records.
+
+        Raises:
+            StoreError: It is a link out of the store.
+        """
+        return self.store.within(self.store.root / "records" / self.study.name)
 
     def check(self, cell: Cell) -> None:
         """Load what the cell will ask, so that bad data is met before a long training and not after it.
@@ -229,6 +233,7 @@ class Bench:
                 "data": examples.fingerprint,
                 "protocol": self._protocol(),
                 "serving": self._serving(cell),
+                "versions": versions(ANSWER_PACKAGES),
             }
         )
 

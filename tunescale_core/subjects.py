@@ -158,7 +158,7 @@ class Subjects:
         task = TASKS[task_kind(self.study, variant.task)]
         if variant.stem not in self.searched:
             self.searched[variant.stem] = search(
-                self._search(variant, base, task), self.store.root / "trials", self.progress
+                self._search(variant, base, task), self.store.within(self.store.root / "trials"), self.progress
             )
         trials = self.searched[variant.stem]
         rate = {"learning_rate": best_of(trials, task).learning_rate, "learning_rates": None}

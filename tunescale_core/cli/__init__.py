@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from tunescale_core.cli import advise, estimate, findings, gate, latency, pretrain, report, rows, score
+from tunescale_core.cli import advise, estimate, findings, gate, latency, pretrain, report, rows, score, store
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -26,3 +26,4 @@ for command in (
     gate.gate,
 ):
     app.command()(command)
+app.add_typer(store.app, name="store")

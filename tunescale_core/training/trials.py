@@ -6,7 +6,6 @@ being tuned with more care than another. The trials of one search share the data
 
 from __future__ import annotations
 
-import json
 import math
 import tempfile
 import time
@@ -16,22 +15,23 @@ from pathlib import Path
 from typing import Literal
 
 from filelock import FileLock
-from pydantic import TypeAdapter
 
 from tunescale_core.checkpoints import identity_of, key_of
 from tunescale_core.data import fingerprint
 from tunescale_core.decoding.decoder import EagerDecoder
+from tunescale_core.errors import DamagedError
 from tunescale_core.grid import Variant
 from tunescale_core.models import Base, device, open_model
 from tunescale_core.progress import Progress
-from tunescale_core.records import Trial, place
+from tunescale_core.records import Trial
+from tunescale_core.store.aside import set_aside
+from tunescale_core.store.searches import keep, kept
 from tunescale_core.study import Protocol
 from tunescale_core.tasks import Answer, Example, Task
 from tunescale_core.training.tune import Lesson, tune
 
 ANSWERING = {"max_new_tokens", "min_new_tokens", "thinking", "max_prompt_tokens", "dtype", "batch"}
 """What of a protocol can change an answer; the rest is about time."""
-_TRIALS = TypeAdapter(tuple[Trial, ...])
 
 
 @dataclass(frozen=True)
@@ -64,18 +64,33 @@ def search(wanted: Search, folder: Path, progress: Progress) -> tuple[Trial, ...
 
     Args:
         wanted: The search.
-        folder: Where searches are kept.
+        folder: Where searches are kept, in a store.
         progress: Told of every step.
+
+    Raises:
+        StoreError: What is kept is damaged, and cannot be set aside.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{wanted.key[:24]}.json"
+    try:
+        if (found := kept(path, wanted.key)) is not None:  # without a lock: the store may be read-only
+            return found
+    except DamagedError:  # looked at again under the lock
+        pass
+    folder.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_suffix(".lock")):
-        if not path.is_file():
-            rates = wanted.variant.settings.learning_rates if wanted.variant.settings else None
-            trials = tuple(tried(wanted, rate, progress) for rate in rates or ())
-            content = {"key": wanted.key, "variant": wanted.variant.stem, "trials": _TRIALS.dump_python(trials)}
-            place(path, json.dumps(content, indent=1).encode())
-        return _TRIALS.validate_python(json.loads(path.read_text(encoding="utf-8"))["trials"])
+        try:
+            found = kept(path, wanted.key)
+        except DamagedError as error:
+            set_aside(path, folder.parent, str(error))
+            found = None
+        return _searched(wanted, path, progress) if found is None else found
+
+
+def _searched(wanted: Search, path: Path, progress: Progress) -> tuple[Trial, ...]:
+    rates = wanted.variant.settings.learning_rates if wanted.variant.settings else None
+    trials = tuple(tried(wanted, rate, progress) for rate in rates or ())
+    keep(path, wanted.key, wanted.variant.stem, trials)
+    return trials
 
 
 def tried(wanted: Search, rate: float, progress: Progress) -> Trial:

@@ -1,0 +1,1 @@
+"""What is done with a store as a whole: its files checked, listed, verified, migrated, pruned."""

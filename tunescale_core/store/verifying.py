@@ -1,0 +1,59 @@
+"""Everything in a store held against the hashes it was written with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from tunescale_core.checkpoints import CHECKPOINTS, MANIFEST, Store
+from tunescale_core.errors import DamagedError, RecordError, StoreError
+from tunescale_core.records import read
+from tunescale_core.store.files import leads_out
+from tunescale_core.store.inventory import TRIALS, children, record_paths
+from tunescale_core.store.searches import kept
+
+
+def verified(store: Store) -> Iterator[tuple[Path, str | None]]:
+    """Yield each checkpoint, record and search of a store, and in one line what is wrong with it, if anything is.
+
+    Nothing is moved or changed. What a build that died left behind is no damage, and not told.
+
+    Raises:
+        StoreError: A folder of the store is a link out of it.
+    """
+    for path in children(store, CHECKPOINTS):
+        if path.is_symlink() or (path / MANIFEST).exists():
+            yield path, _checkpoint(store, path)
+        elif not path.name.startswith("."):
+            yield path, f"{path} has no manifest; delete the folder to build it again"
+    for path in record_paths(store):
+        yield path, _record(store, path)
+    for path in children(store, TRIALS):
+        if path.suffix == ".json":
+            yield path, _search(path)
+
+
+def _checkpoint(store: Store, path: Path) -> str | None:
+    try:
+        store.verified(path)
+    except StoreError as error:
+        return str(error)
+    return None
+
+
+def _record(store: Store, path: Path) -> str | None:
+    if leads_out(path, store.root):
+        return f"record {path} is a link out of the store; measure it again"
+    try:
+        read(path)
+    except RecordError as error:
+        return str(error)
+    return None
+
+
+def _search(path: Path) -> str | None:
+    try:
+        kept(path)
+    except DamagedError as error:
+        return f"{error}; delete the file to search again"
+    return None
