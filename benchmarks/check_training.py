@@ -1,6 +1,6 @@
 """Literal against planned training, side by side: tokens a second, and how far their loss curves are apart.
 
-    python benchmarks/check_training.py [--model FOLDER] [--steps N] [--rounds N] [--json FILE]
+    python benchmarks/check_training.py [--model FOLDER] [--steps N] [--rounds N] [--tasks TASK,…] [--json FILE]
 
 Takes the paper's recipe (batch 1 × 8 with activation checkpointing) on rows of the embedded world: on the embedded
 small model, or on `--model` (on a GPU: one of Qwen3-0.6B's shape). Rounds alternate, so a drift strikes both ways.
@@ -39,7 +39,7 @@ BAR = {"cuda": 3.0}
 CPU_BAR = 1.5
 CURVES = 1e-4
 PRECISION = "ACCELERATE_MIXED_PRECISION"
-TASKS = ("arc", "openmath", "squad_v2")
+TASKS = ["arc", "openmath", "squad_v2"]
 
 
 def main() -> int:
@@ -48,11 +48,12 @@ def main() -> int:
     parser.add_argument("--model", type=Path, help="folder of a model; the embedded small one unless given")
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--tasks", type=lambda names: names.split(","), default=TASKS, help="whose rows are learnt")
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     base = asked.model or resolve(Model(source="embedded:mini-small"), Path()).folder
     bar = BAR.get(device(), CPU_BAR)
-    found = [measured(base, method, task, asked) for method in ("full", "lora") for task in TASKS]
+    found = [measured(base, method, task, asked) for method in ("full", "lora") for task in asked.tasks]
     for row in found:
         print(  # noqa: T201
             f"{row['method']:5} {row['task']:9} literal {row['literal']:9.0f} tokens/s   planned {row['planned']:9.0f}"
@@ -61,7 +62,7 @@ def main() -> int:
     own, other = ("bfloat16", "fp32") if device() == "cuda" else ("fp32", "bfloat16")
     asked.rounds = 1  # for curves, which are the same every time
     with precision(other):
-        others = [measured(base, method, "squad_v2", asked) for method in ("full", "lora")]
+        others = [measured(base, method, asked.tasks[-1], asked) for method in ("full", "lora")]
     for row in others:
         print(f"{row['method']:5} in {other}: curves within {row['curves']:.1e}, {row['times']:.2f} times")  # noqa: T201
     speed = statistics.geometric_mean(float(row["times"]) for row in found)
@@ -94,23 +95,25 @@ def measured(base: Path, method: str, task: str, asked: argparse.Namespace) -> d
     speeds: dict[str, list[float]] = {"literal": [], "planned": []}
     curves: dict[str, list[float]] = {}
     plans: dict[str, str] = {}
+    planning = 0.0
     for turn in range(asked.rounds):
         for way in ("literal", "planned") if turn % 2 == 0 else ("planned", "literal"):
-            seconds, tokens, curve, plan = trained(lesson, way)
+            seconds, tokens, curve, plan, took = trained(lesson, way)
             speeds[way].append(tokens / seconds)
             curves[way] = curve
             plans[way] = plan
+            planning = max(planning, took)
     middle = {way: statistics.median(values) for way, values in speeds.items()}
     apart = max(abs(a - b) for a, b in zip(curves["literal"], curves["planned"], strict=True))
     return {
         "method": method, "task": task, **middle, "times": middle["planned"] / middle["literal"],
-        "curves": apart, "tokens": tokens, "plan": plans["planned"],
+        "curves": apart, "tokens": tokens, "plan": plans["planned"], "planning_seconds": planning,
         "first": curves["literal"][0], "last": curves["literal"][-1],
     }  # fmt: skip
 
 
-def trained(lesson: Lesson, way: str) -> tuple[float, int, list[float], str]:
-    """Train once: seconds of the whole job from the planning on, tokens, the loss of every step, the plan."""
+def trained(lesson: Lesson, way: str) -> tuple[float, int, list[float], str, float]:
+    """Train once: seconds from the planning on, tokens, the loss of every step, the plan, seconds of planning."""
     with tempfile.TemporaryDirectory() as scratch:
         began = time.perf_counter()
         plan = next(iter(tuning._choices(lesson, way)))  # noqa: SLF001
@@ -119,7 +122,8 @@ def trained(lesson: Lesson, way: str) -> tuple[float, int, list[float], str]:
         trainer.args.logging_steps = 1
         trainer.state.logging_steps = 1
         cost = tuning._run(trainer, rows, lesson, plan, Progress())  # noqa: SLF001
-    return cost.seconds + planning, cost.tokens, [loss for _, loss in cost.losses], Plan.model_validate(cost.plan).short
+    losses, short = [loss for _, loss in cost.losses], Plan.model_validate(cost.plan).short
+    return cost.seconds + planning, cost.tokens, losses, short, planning
 
 
 if __name__ == "__main__":
