@@ -51,6 +51,10 @@ class TrainingCost(BaseModel):
     """(step, training loss)."""
     rows_cut: int = 0
     """Rows that were longer than `max_length` and lost their end, the answer in it."""
+    rows_masked: int = 0
+    """Of these, rows that were left out since of the tokens to learn none was left."""
+    flags: tuple[str, ...] = ()
+    """What makes the checkpoint doubtful, a phrase each: that nothing was learnt, or the loss exploded."""
     readings: Readings | None = None
     """Of the device during the optimisation."""
     plan: dict[str, object] = {}

@@ -60,6 +60,14 @@ class TrainingError(TuneScaleError):
     """A fine-tuning run could not be carried out."""
 
 
+class DivergedError(TrainingError):
+    """A loss, a gradient or a weight is not finite, or the loss has exploded."""
+
+
+class ResourceError(TuneScaleError):
+    """The machine has no disk, memory or open files left for it."""
+
+
 class PaceError(TuneScaleError):
     """A process that was to measure a pace failed, died, or did not end."""
 

@@ -115,6 +115,8 @@ class Trial(Frozen):
     """Training loss at the end."""
     steps: int
     seconds: float
+    lost: str = ""
+    """Why the trial came to nothing; "" where it did not."""
 
 
 class Record(Frozen):

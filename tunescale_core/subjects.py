@@ -22,6 +22,7 @@ from tunescale_core.decoding.completion import Decoder
 from tunescale_core.decoding.decoder import EagerDecoder
 from tunescale_core.decoding.remote import EndpointDecoder
 from tunescale_core.decoding.static import StaticDecoder
+from tunescale_core.errors import TrainingError
 from tunescale_core.grid import Cell, Variant, task_kind
 from tunescale_core.models import Base, Opened, device, open_adapted, open_model, resolve, tokenizer_of
 from tunescale_core.progress import Progress
@@ -161,6 +162,10 @@ class Subjects:
                 self._search(variant, base, task), self.store.within(self.store.root / "trials"), self.progress
             )
         trials = self.searched[variant.stem]
+        if all(one.lost for one in trials):
+            raise TrainingError(
+                f"{variant.stem}: every trial of a learning rate was lost ({trials[0].lost}); give lower learning_rates"
+            )
         rate = {"learning_rate": best_of(trials, task).learning_rate, "learning_rates": None}
         return replace(variant, settings=settings.model_copy(update=rate)), trials
 

@@ -1,15 +1,20 @@
 """The search of a learning rate: one like trial a rate, kept, and chosen on questions that are never evaluated."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tunescale_core.checkpoints import Store
 from tunescale_core.data import load_examples
+from tunescale_core.errors import TrainingError
 from tunescale_core.grid import variants
 from tunescale_core.models import resolve
 from tunescale_core.progress import Progress
+from tunescale_core.records import Trial
 from tunescale_core.study import Protocol, Study, load
+from tunescale_core.subjects import Subjects
 from tunescale_core.tasks import TASKS
 from tunescale_core.training import trials as searching
 from tunescale_core.training.choice import best_of
@@ -95,3 +100,25 @@ def test_dev_questions_are_never_evaluated() -> None:
         )
         assert len(dev) >= study.trials.dev_examples
         assert not dev & evaluated
+
+
+@pytest.mark.slow
+def test_a_trial_that_diverges_is_lost(tmp_path: Path) -> None:
+    """A rate that blows up is a lost trial with its reason, kept like any other, and the other rate is chosen."""
+    found = search(wanted((1e-7, 1e6)), tmp_path, Progress())
+    assert found == search(wanted((1e-7, 1e6)), tmp_path, Progress())
+    assert [bool(one.lost) for one in found] == [False, True]
+    assert (found[1].score, found[1].loss) == (None, math.inf)
+    assert "diverged: " in found[1].lost
+    assert best_of(found, TASKS["squad_v2"]).learning_rate == 1e-7
+
+
+def test_a_search_all_of_whose_trials_are_lost_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no rate is left nothing is tuned, and the line says why and what to give."""
+    lost = Trial(
+        learning_rate=1.0, score=None, metric="f1", loss=math.inf, steps=0, seconds=1.0, lost="the loss is nan"
+    )
+    monkeypatch.setattr("tunescale_core.subjects.search", lambda *_: (lost, lost))
+    variant = next(one for one in variants(fair()) if one.settings is not None and one.task == "squad_v2")
+    with pytest.raises(TrainingError, match=rf"^{variant.stem}: every trial .* \(the loss is nan\); give lower"):
+        Subjects(fair(), Store(tmp_path), Progress()).built(variant)

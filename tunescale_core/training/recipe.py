@@ -77,6 +77,7 @@ def sft_config(settings: Method, seed: int, rows: int, scratch: Path, plan: Plan
         save_strategy="no",
         report_to="none",
         logging_steps=max(1, steps_of(settings, rows) // LOGS),
+        logging_nan_inf_filter=False,  # which would log the mean of earlier losses where one is not finite
         disable_tqdm=True,
         dataloader_pin_memory=device() == "cuda",
     )

@@ -19,7 +19,7 @@ from filelock import FileLock
 from tunescale_core.checkpoints import identity_of, key_of
 from tunescale_core.data import fingerprint
 from tunescale_core.decoding.decoder import EagerDecoder
-from tunescale_core.errors import DamagedError
+from tunescale_core.errors import DamagedError, DivergedError
 from tunescale_core.grid import Variant
 from tunescale_core.models import Base, device, open_model
 from tunescale_core.progress import Progress
@@ -94,13 +94,16 @@ def _searched(wanted: Search, path: Path, progress: Progress) -> tuple[Trial, ..
 
 
 def tried(wanted: Search, rate: float, progress: Progress) -> Trial:
-    """Tune with one rate and judge it."""
+    """Tune with one rate and judge it; a training that diverges is a trial that is lost."""
     assert wanted.variant.settings is not None  # noqa: S101  an untuned model has no rates
     settings = wanted.variant.settings.model_copy(update={"learning_rate": rate, "learning_rates": None})
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as scratch:
         lesson = Lesson(replace(wanted.variant, settings=settings), wanted.base.folder, wanted.train)
-        cost = tune(lesson, Path(scratch), progress, wanted.training)
+        try:
+            cost = tune(lesson, Path(scratch), progress, wanted.training)
+        except DivergedError as error:
+            return _lost(wanted, rate, str(error), time.perf_counter() - began)
         score = judged(wanted, Path(scratch) / "model")
     return Trial(
         learning_rate=rate,
@@ -109,6 +112,12 @@ def tried(wanted: Search, rate: float, progress: Progress) -> Trial:
         loss=cost.losses[-1][1] if cost.losses else math.nan,
         steps=cost.steps,
         seconds=time.perf_counter() - began,
+    )
+
+
+def _lost(wanted: Search, rate: float, why: str, seconds: float) -> Trial:
+    return Trial(
+        learning_rate=rate, score=None, metric=wanted.task.judged, loss=math.inf, steps=0, seconds=seconds, lost=why
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,6 +20,7 @@ from tunescale_core.sensors.device import Sensors, warn_if_shared
 from tunescale_core.tasks import Example
 from tunescale_core.training.dropout import by_row
 from tunescale_core.training.footprint import measured_footprint, tokens_of
+from tunescale_core.training.health import IDLE_ADAPTER, SAME_WEIGHTS, Curve, idle, same_weights, snapshot
 from tunescale_core.training.order import Trainer
 from tunescale_core.training.plan import Footprint, Plan, memory_at_hand, plans
 from tunescale_core.training.recipe import adapter_config, conversations, quantisation_config, sft_config, steps_of
@@ -66,8 +68,11 @@ def tune(lesson: Lesson, target: Path, progress: Progress, training: Literal["pl
         training: Whether a step is cut by plan or as the recipe is written.
 
     Raises:
-        TrainingError: The memory at hand holds not even the smallest plan.
+        TrainingError: The memory at hand holds not even the smallest plan; or there is nothing to train, or nothing
+            to learn.
+        DivergedError: Loss, gradient or weights are not finite, or the loss has exploded.
     """
+    check_learnable(lesson)
     fell_back: list[str] = []
     for plan in _choices(lesson, training):
         try:
@@ -96,7 +101,11 @@ def out_of_memory(error: BaseException) -> bool:
 
 
 def trainer_for(lesson: Lesson, plan: Plan, scratch: Path) -> tuple[Trainer, Rows]:
-    """Return TRL's trainer for a lesson, and what must be told the step; seeds are set for it."""
+    """Return TRL's trainer for a lesson, and what must be told the step; seeds are set for it.
+
+    Raises:
+        TrainingError: No weight would be trained.
+    """
     import datasets
     import torch
     from transformers import set_seed
@@ -106,18 +115,37 @@ def trainer_for(lesson: Lesson, plan: Plan, scratch: Path) -> tuple[Trainer, Row
     # fp32 master weights: at small learning rates pure bfloat16 loses most updates to rounding.
     model = load_weights(lesson.base, torch.float32, quantisation_config(settings))
     datasets.disable_progress_bars()
-    trainer = Trainer(
-        model=model,
-        args=sft_config(settings, variant.seed or 0, len(lesson.examples), scratch, plan),
-        train_dataset=datasets.Dataset.from_list(conversations(lesson.examples, settings.loss)),
-        processing_class=tokenizer_of(lesson.base),
-        peft_config=adapter_config(variant),
-    )
+    with _fitting(variant, model):
+        trainer = Trainer(
+            model=model,
+            args=sft_config(settings, variant.seed or 0, len(lesson.examples), scratch, plan),
+            train_dataset=datasets.Dataset.from_list(conversations(lesson.examples, settings.loss)),
+            processing_class=tokenizer_of(lesson.base),
+            peft_config=adapter_config(variant),
+        )
+    if not any(parameter.requires_grad for parameter in trainer.model.parameters()):
+        raise TrainingError(f"{variant.id} has no weight to train: see its method's target_modules and peft settings")
     for parameter in trainer.model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()  # TRL makes a 4-bit base's adapter bfloat16
     trainer.sorted_within = settings.batch * settings.accumulation if plan.padding == "sorted" else None
     return trainer, by_row(trainer.model)
+
+
+@contextmanager
+def _fitting(variant: Variant, model: Any) -> Iterator[None]:
+    """Say which modules there are where an adapter is wanted on others."""
+    from torch import nn
+
+    try:
+        yield
+    except ValueError as error:
+        if "target modules" not in str(error).lower():
+            raise
+        linear = (name for name, one in model.named_modules() if isinstance(one, nn.Linear))
+        names = ", ".join(dict.fromkeys(name.rpartition(".")[2] for name in linear))
+        said = " ".join(str(error).split()).partition(". ")[0]
+        raise TrainingError(f"{variant.id} has no weight to train: {said}; the model has {names}") from error
 
 
 def _choices(lesson: Lesson, training: str) -> Iterator[Plan]:
@@ -143,7 +171,7 @@ def _footprint(lesson: Lesson) -> Footprint:
     with tempfile.TemporaryDirectory() as scratch:
         return measured_footprint(
             lambda few: trainer_for(Lesson(lesson.variant, lesson.base, few), Plan.literal(settings), Path(scratch))[0],
-            lesson.examples,
+            [one for one, masked in zip(lesson.examples, masked_rows(lesson), strict=True) if not masked],
             tokenizer_of(lesson.base),
             settings,
         )
@@ -152,24 +180,30 @@ def _footprint(lesson: Lesson) -> Footprint:
 def _tuned(lesson: Lesson, plan: Plan, target: Path, progress: Progress) -> TrainingCost:
     with tempfile.TemporaryDirectory() as scratch:
         trainer, rows = trainer_for(lesson, plan, Path(scratch))
+        before = snapshot(trainer.model) if lesson.settings.adapter is not None else None
         cost = _run(trainer, rows, lesson, plan, progress)
+        flags = [*cost.flags, *([IDLE_ADAPTER] if before is not None and idle(trainer.model, before) else [])]
         _save(trainer, lesson, target)
-    return cost
+    if IDLE_ADAPTER not in flags and same_weights(target / "model", lesson.base):
+        flags.append(SAME_WEIGHTS)
+    return cost.model_copy(update={"flags": tuple(flags)})
 
 
 def _run(trainer: Trainer, rows: Rows, lesson: Lesson, plan: Plan, progress: Progress) -> TrainingCost:
     from transformers.trainer_callback import PrinterCallback
 
     warn_if_shared(device())
-    steps = steps_of(lesson.settings, len(lesson.examples))
+    steps = steps_of(lesson.settings, len(trainer.train_dataset))  # TRL leaves out what has no token to learn
+    curve = Curve(lesson.variant.id, trainer.model.config.vocab_size)
     trainer.remove_callback(PrinterCallback)
     with progress.bar(f"training {lesson.variant.id}", steps) as bar, Sensors(device()) as sensors:
-        trainer.add_callback(_stepper(bar, rows))
+        trainer.add_callback(_stepper(bar, rows, curve))
         began = time.perf_counter()
         trainer.train()
         seconds = time.perf_counter() - began
     history = trainer.state.log_history
     parameters = list(trainer.model.parameters())
+    curve.check_finite(p for p in parameters if p.requires_grad)
     return TrainingCost(
         seconds=seconds,
         tokens=int(max((entry.get("num_tokens", 0) for entry in history), default=0)),
@@ -181,6 +215,8 @@ def _run(trainer: Trainer, rows: Rows, lesson: Lesson, plan: Plan, progress: Pro
         losses=tuple((entry["step"], float(entry["loss"])) for entry in history if "loss" in entry),
         plan=plan.model_dump(mode="json"),
         rows_cut=rows_cut(lesson),
+        rows_masked=sum(masked_rows(lesson)),
+        flags=curve.flags(),
     )
 
 
@@ -190,7 +226,34 @@ def rows_cut(lesson: Lesson) -> int:
     return sum(one > lesson.settings.max_length for one in lengths)
 
 
-def _stepper(bar: Any, rows: Rows) -> TrainerCallback:
+def masked_rows(lesson: Lesson) -> tuple[bool, ...]:
+    """Tell of each row whether its prompt alone fills `max_length`, so that no token of its answer is learnt."""
+    settings = lesson.settings
+    if settings.loss == "all":
+        return (False,) * len(lesson.examples)
+    tokenizer = tokenizer_of(lesson.base)
+    prompts = [
+        str(tokenizer.apply_chat_template(list(one.messages), add_generation_prompt=True, tokenize=False))
+        for one in lesson.examples
+    ]
+    lengths = [len(ids) for ids in tokenizer(prompts, add_special_tokens=False).input_ids]
+    return tuple(one >= settings.max_length for one in lengths)
+
+
+def check_learnable(lesson: Lesson) -> None:
+    """Make sure that there is something to learn, before a model is loaded.
+
+    Raises:
+        TrainingError: Of no row a token is learnt.
+    """
+    if all(masked_rows(lesson)):
+        raise TrainingError(
+            f"{lesson.variant.id} has nothing to learn: in all {len(lesson.examples)} rows the prompt alone fills "
+            f"max_length = {lesson.settings.max_length}, and of the answer nothing is left; raise max_length"
+        )
+
+
+def _stepper(bar: Any, rows: Rows, curve: Curve) -> TrainerCallback:
     from transformers import TrainerCallback
 
     class Stepper(TrainerCallback):  # type: ignore[misc]
@@ -203,6 +266,10 @@ def _stepper(bar: Any, rows: Rows) -> TrainerCallback:
         def on_step_end(self, *_: object, **__: object) -> None:
             """Count one."""
             bar.update()
+
+        def on_log(self, _: object, state: Any, __: object, logs: dict[str, float], **___: object) -> None:
+            """Hold the loss to what a loss should be."""
+            curve.log(state.global_step, logs)
 
     return Stepper()
 
