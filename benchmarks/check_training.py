@@ -126,7 +126,7 @@ def trained(lesson: Lesson, way: str) -> tuple[float, int, list[float], str, flo
         trainer, rows = tuning.trainer_for(lesson, plan, Path(scratch))
         trainer.args.logging_steps = 1
         trainer.state.logging_steps = 1
-        cost = tuning._run(trainer, rows, lesson, plan, Progress())  # noqa: SLF001
+        cost = tuning._run(trainer, rows, lesson, tuning.Attempt(plan), Progress())  # noqa: SLF001
     losses, short = [loss for _, loss in cost.losses], Plan.model_validate(cost.plan).short
     return cost.seconds + planning, cost.tokens, losses, short, planning
 

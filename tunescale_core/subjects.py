@@ -34,6 +34,7 @@ from tunescale_core.study import Protocol, Study
 from tunescale_core.tasks import TASKS, Task
 from tunescale_core.training.choice import best_of
 from tunescale_core.training.release import release
+from tunescale_core.training.saves import Saves
 from tunescale_core.training.trials import Search, search
 from tunescale_core.training.tune import Lesson, tune
 
@@ -202,12 +203,13 @@ class Subjects:
         self, variant: Variant, base: Base, examples: Examples, identity: dict[str, object], folder: Path
     ) -> Manifest:
         lesson = Lesson(variant, base.folder, examples.rows)
+        saves = Saves(self.store.unfinished(key_of(identity)), self.store.root, self.study.study.save_seconds)
         return Manifest(
             schema_version=SCHEMA_VERSION,
             key=key_of(identity),
             variant=variant.id,
             identity=identity,
-            cost=tune(lesson, folder, self.progress, self.study.study.training),
+            cost=tune(lesson, folder, self.progress, self.study.study.training, saves),
             left_out=examples.left_out,
             provenance=provenance(device()),
             weights_sha256=weights_digest(folder / "model"),

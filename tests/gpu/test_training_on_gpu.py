@@ -20,7 +20,7 @@ from tunescale_core.training import recipe
 from tunescale_core.training import tune as tuning
 from tunescale_core.training.plan import Plan
 from tunescale_core.training.release import release
-from tunescale_core.training.tune import Lesson, trainer_for, tune
+from tunescale_core.training.tune import Attempt, Lesson, trainer_for, tune
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA GPU")]
 
@@ -40,7 +40,7 @@ def lesson(settings: Method) -> Lesson:
 
 def curve(settings: Method, plan: Plan, scratch: Path) -> list[float]:
     trainer, rows = trainer_for(lesson(settings), plan, scratch)
-    return [loss for _, loss in tuning._run(trainer, rows, lesson(settings), plan, Progress()).losses]
+    return [loss for _, loss in tuning._run(trainer, rows, lesson(settings), Attempt(plan), Progress()).losses]
 
 
 @pytest.fixture
