@@ -24,15 +24,19 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Forget what was measured, where the run came to its end; else leave it for the next run."""
-    mine = session.config.stash[SESSION]
-    bench = mine.bench
-    if bench is None:
+    """Note whether the run came to its end."""
+    session.config.stash[SESSION].ended = exitstatus not in UNDONE
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Forget what was measured, where the run came to its end and has told of it; else leave it for the next run."""
+    mine = config.stash.get(SESSION, None)
+    if mine is None or mine.bench is None:
         return
-    if exitstatus in UNDONE:
-        bench.notes.close()
+    if mine.ended:
+        mine.bench.notes.end(mine.cells)
     else:
-        bench.notes.end(mine.cells)
+        mine.bench.notes.close()
 
 
 @pytest.hookimpl(tryfirst=True)

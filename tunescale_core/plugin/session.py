@@ -30,6 +30,8 @@ class Session:
     records: list[Record] = field(default_factory=list)
     cells: list[str] = field(default_factory=list)
     """Ids of those that were selected."""
+    ended: bool = False
+    """Whether the run came to its end."""
 
     def load(self) -> Study:
         """Read the study once.
