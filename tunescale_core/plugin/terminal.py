@@ -67,3 +67,6 @@ def _left_out_lines(records: list[Record]) -> Iterator[str]:
     cuts = {record.trained_on: record.cost.rows_cut for record in records if record.cost and record.cost.rows_cut}
     for trained_on, number in cuts.items():
         yield f"{trained_on}: {number} training rows were longer than max_length and lost their end"
+    masked = {one.trained_on: one.cost.rows_masked for one in records if one.cost and one.cost.rows_masked}
+    for trained_on, number in masked.items():
+        yield f"{trained_on}: {number} training rows were left out, for their prompts alone fill max_length"
