@@ -27,6 +27,8 @@ class Session:
     study: Study | None = None
     bench: Bench | None = None
     records: list[Record] = field(default_factory=list)
+    untold: list[str] = field(default_factory=list)
+    """What went wrong after the last case, a line each, for the summary."""
 
     def load(self) -> Study:
         """Read the study once.
