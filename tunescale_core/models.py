@@ -121,7 +121,7 @@ def open_model(folder: Path, protocol: Protocol) -> Opened:
     if protocol.threads:
         torch.set_num_threads(protocol.threads)
     try:
-        with telling(_needing(folder, dtype_of(protocol)), folder):
+        with telling(_opening(folder, dtype_of(protocol)), folder):
             model = load_weights(folder, dtype_of(protocol)).to(device()).eval()
             tokenizer = tokenizer_of(folder)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
@@ -134,9 +134,8 @@ def weight_files_bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.glob("*.safetensors"))
 
 
-def _needing(folder: Path, dtype: torch.dtype) -> str:
-    size = weight_files_bytes(folder)
-    return f"model folder {folder}, {size:,} bytes of weights, to be opened on {device()} as {str(dtype)[6:]}"
+def _opening(folder: Path, dtype: torch.dtype) -> str:
+    return f"model folder {folder}, to be opened on {device()} as {str(dtype)[6:]}"
 
 
 def open_adapted(base: Path, adapter: Path, protocol: Protocol) -> Opened:
