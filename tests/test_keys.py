@@ -56,7 +56,7 @@ def key(
     bench: Bench, weights: str = "w", device: str = "cpu", example: Example = EXAMPLE, serving: str = "eager"
 ) -> str:
     built = Built(Path("model"), weights, "m@1", Path("base"))
-    return bench._key(served(bench, serving), built, device, Examples((example,), {}, fingerprint((example,))))
+    return bench._key(served(bench, serving), built, device, Examples((example,), {}, fingerprint((example,))), None)
 
 
 def test_the_same_answers_have_one_key(bench: Bench) -> None:

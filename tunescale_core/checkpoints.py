@@ -16,6 +16,7 @@ from filelock import FileLock
 from pydantic import BaseModel, ConfigDict
 
 from tunescale_core.errors import DamagedError, StaleError, StoreError
+from tunescale_core.exhausted import telling
 from tunescale_core.provenance import WEIGHT_PACKAGES, Provenance, versions
 from tunescale_core.sensors.device import Readings
 from tunescale_core.store.aside import set_aside
@@ -142,6 +143,7 @@ class Store:
 
         Raises:
             StoreError: The checkpoint is of another schema, or must be built and the store cannot be written.
+            ResourceError: Disk, memory or open files ran out while it was built; nothing of it is left.
         """
         why = f"checkpoint {self._folder(key)} must be built"
         try:
@@ -241,14 +243,16 @@ class Store:
 
     def _build(self, key: str, build: Callable[[Path], Manifest]) -> Checkpoint:
         folder = self._folder(key)
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        with telling(f"checkpoint {folder.name}", folder.parent):
+            folder.parent.mkdir(parents=True, exist_ok=True)
         for left in folder.parent.glob(f".{key[:12]}-*"):  # whoever made it died: the lock is ours
             shutil.rmtree(left, ignore_errors=True)
         aside = Path(tempfile.mkdtemp(prefix=f".{key[:12]}-", dir=folder.parent))
         try:
-            manifest = build(aside)
-            manifest = manifest.model_copy(update={"files": sums(aside, MANIFEST)})
-            (aside / MANIFEST).write_text(written(manifest), encoding="utf-8")
+            with telling(f"checkpoint {folder.name}", folder.parent):
+                manifest = build(aside)
+                manifest = manifest.model_copy(update={"files": sums(aside, MANIFEST)})
+                (aside / MANIFEST).write_text(written(manifest), encoding="utf-8")
             if os.path.lexists(folder):  # no build leaves one without its manifest
                 set_aside(folder, self.root, f"{folder} has no manifest")
             aside.chmod(0o755)  # a store may be shared: others may read

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunescale_core.errors import ModelError
+from tunescale_core.exhausted import telling
 from tunescale_core.study import Model, Protocol
 
 if TYPE_CHECKING:
@@ -112,6 +113,7 @@ def open_model(folder: Path, protocol: Protocol) -> Opened:
 
     Raises:
         ModelError: Its files cannot be read.
+        ResourceError: It does not fit into memory, or too many files are open.
     """
     import torch
     from safetensors import SafetensorError
@@ -119,11 +121,21 @@ def open_model(folder: Path, protocol: Protocol) -> Opened:
     if protocol.threads:
         torch.set_num_threads(protocol.threads)
     try:
-        model = load_weights(folder, dtype_of(protocol))
-        tokenizer = tokenizer_of(folder)
+        with telling(_opening(folder, dtype_of(protocol)), folder):
+            model = load_weights(folder, dtype_of(protocol)).to(device()).eval()
+            tokenizer = tokenizer_of(folder)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise ModelError(f"model folder {folder} cannot be opened: {str(error).splitlines()[0]}") from error
-    return Opened(model.to(device()).eval(), tokenizer, device())
+    return Opened(model, tokenizer, device())
+
+
+def weight_files_bytes(folder: Path) -> int:
+    """Return the bytes of a model folder's weights on disk."""
+    return sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+
+
+def _opening(folder: Path, dtype: torch.dtype) -> str:
+    return f"model folder {folder}, to be opened on {device()} as {str(dtype)[6:]}"
 
 
 def open_adapted(base: Path, adapter: Path, protocol: Protocol) -> Opened:
@@ -131,14 +143,16 @@ def open_adapted(base: Path, adapter: Path, protocol: Protocol) -> Opened:
 
     Raises:
         ModelError: Its files cannot be read.
+        ResourceError: It does not fit into memory, or too many files are open.
     """
     from peft import PeftModel
 
     opened = open_model(base, protocol)
     try:
         # In the base's own type, as a server would hold it: fp32 beside bfloat16 casts in every layer.
-        model = PeftModel.from_pretrained(opened.model, adapter, autocast_adapter_dtype=False)
-        model = model.to(dtype_of(protocol))
+        with telling(f"adapter {adapter}, to be opened on {opened.device}", adapter):
+            model = PeftModel.from_pretrained(opened.model, adapter, autocast_adapter_dtype=False)
+            model = model.to(dtype_of(protocol))
     except (OSError, ValueError, RuntimeError) as error:
         raise ModelError(f"adapter {adapter} cannot be opened: {str(error).splitlines()[0]}") from error
     return Opened(model.eval(), opened.tokenizer, opened.device)

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, median, stdev
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from tunescale_core.checkpoints import TrainingCost, key_of
 from tunescale_core.errors import RecordError
+from tunescale_core.exhausted import telling
 from tunescale_core.provenance import Provenance
 from tunescale_core.sensors.device import Readings
 from tunescale_core.store.files import leads_out, sha256_of
@@ -115,6 +116,8 @@ class Trial(Frozen):
     """Training loss at the end."""
     steps: int
     seconds: float
+    batched_by: int | None = None
+    """Questions of a batch of those that judged it, where memory ran out at the protocol's."""
     lost: str = ""
     """Why the trial came to nothing; "" where it did not."""
 
@@ -162,6 +165,8 @@ class Record(Frozen):
     """Output tokens a second over the timed calls."""
     batch_agreement: float | None = None
     """Share of some timed questions that the batched pass, asked them again, answered in the same words."""
+    batched_by: int | None = None
+    """Questions of the batched pass's batches, where memory ran out at the protocol's; None where it did not."""
     peak_memory_bytes: int | None = None
     """Of the timed calls: what serving takes."""
     readings: Readings | None = None
@@ -219,14 +224,18 @@ def write(record: Record, folder: Path) -> Path:
     Returns:
         The JSON file. Its `rows` names the Parquet file, which is called after its content, so that a record never
         stands beside the rows of another run; its `digest` is the hash of all else it says.
+
+    Raises:
+        ResourceError: The disk is full; the record that was there, if one was, is left whole.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    with telling(f"record {record.cell}", folder):
+        folder.mkdir(parents=True, exist_ok=True)
     content = _parquet(record.lines) if record.lines else b""
     rows = f"{record.cell}.{hashlib.sha256(content).hexdigest()[:12]}.parquet" if content else None
-    if rows:
-        place(folder / rows, content)
     head = json.loads(record.model_dump_json(exclude={"lines"})) | {"rows": rows}
-    place(folder / f"{record.cell}.json", json.dumps(head | {"digest": key_of(head)}, indent=1).encode())
+    text = json.dumps(head | {"digest": key_of(head)}, indent=1).encode()
+    files = {folder / f"{record.cell}.json": text}
+    place_all({folder / rows: content} | files if rows else files)
     for other in folder.iterdir():
         ours = other.name.startswith(record.cell) and _ROWS_SUFFIX.fullmatch(other.name.removeprefix(record.cell))
         if ours and other.name != rows:
@@ -323,12 +332,47 @@ def paths(folder: Path) -> tuple[Path, ...]:
 
 
 def place(target: Path, content: bytes) -> None:
-    """Write a file whole or not at all: aside, then in one step into its place."""
-    handle, aside = tempfile.mkstemp(dir=target.parent, prefix=ASIDE)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-    Path(aside).chmod(0o644)  # a store may be shared: others may read
-    Path(aside).replace(target)
+    """Write a file whole or not at all: aside, then in one step into its place.
+
+    Raises:
+        ResourceError: The disk is full, or too many files are open; what was there is left as it was.
+        OSError: It cannot be written for another reason.
+    """
+    place_all({target: content})
+
+
+def place_all(files: Mapping[Path, bytes]) -> None:
+    """Write several files, none before there is room for all; in their order, so that the last is that of a whole set.
+
+    Raises:
+        ResourceError: The disk is full, or too many files are open; what was there is left as it was.
+        OSError: One cannot be written for another reason.
+    """
+    aside: dict[Path, Path] = {}
+    last = list(files)[-1]
+    try:
+        with telling(last.name, last, sum(map(len, files.values()))):
+            for target, content in files.items():
+                aside[target] = _aside(target, content)
+            for target, path in aside.items():
+                path.replace(target)
+    except BaseException:
+        for path in aside.values():
+            path.unlink(missing_ok=True)
+        raise
+
+
+def _aside(target: Path, content: bytes) -> Path:
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=ASIDE)
+    path = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        path.chmod(0o644)  # a store may be shared: others may read
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return path
 
 
 def _parquet(lines: Sequence[Line]) -> bytes:

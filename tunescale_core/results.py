@@ -212,9 +212,33 @@ class Results:
         """
         return relative_gain(self.metric(task), self.quality(candidate, task), self.quality(candidate.base, task))
 
+    @cached_property
+    def flags(self) -> dict[Candidate, tuple[str, ...]]:
+        """What makes a candidate doubtful, a phrase each, with the seed where it has several; sound ones are not in it.
+
+        What is wrong with its training, whatever it was asked and however it was served, and why a cell of it failed.
+        """
+        found: dict[Candidate, dict[str, None]] = {}
+        seeds: dict[Candidate, set[int | None]] = {}
+        for cell in (*self.cells, *self.served):
+            seeds.setdefault(cell.candidate, set()).add(cell.seed)
+        for cell in (*self.cells, *self.served):
+            seed = f"seed {cell.seed}: " if len(seeds[cell.candidate]) > 1 else ""
+            for flag in _flags(cell):
+                found.setdefault(cell.candidate, {})[f"{seed}{flag}"] = None
+        return {one: tuple(flags) for one, flags in found.items()}
+
     def metric(self, task: str) -> Metric:
         """Return a task's primary metric."""
         return next(cell.metric for cell in self.cells if cell.task == task)
+
+
+def _flags(cell: Result) -> tuple[str, ...]:
+    record = cell.record
+    if record is None:
+        return ()
+    trained = record.cost.flags if record.cost else ()
+    return (*trained, *((f"failed for {cell.task}: {record.error.splitlines()[0]}",) if record.error else ()))
 
 
 def from_record(record: Record, source: Any = None) -> Result:

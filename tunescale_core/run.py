@@ -13,7 +13,8 @@ from tunescale_core.checkpoints import Store, key_of
 from tunescale_core.data import Examples, load_examples
 from tunescale_core.decoding.completion import REMOTE, Call, Completion
 from tunescale_core.decoding.decoder import EagerDecoder
-from tunescale_core.errors import DamageWarning, DataError, RecordError
+from tunescale_core.errors import DamageWarning, DataError, RecordError, ResourceError
+from tunescale_core.exhausted import out_of_memory
 from tunescale_core.grid import Cell, task_kind
 from tunescale_core.interrupted import Notes, same_circumstances
 from tunescale_core.models import device, dtype_of
@@ -54,6 +55,8 @@ class Asked:
     """Seconds by stage."""
     throughput: float | None
     agreement: float | None
+    batched_by: int | None
+    """Questions of a batch, where memory ran out at the protocol's."""
     readings: Readings
     """Of the device during the timed calls."""
 
@@ -95,10 +98,21 @@ class Bench:
         self._evaluation(cell.task)
 
     def measure(self, cell: Cell, subject: Subject, rounds: Rounds = untimed) -> Record:
-        """Measure one cell: generate, score, and return its record."""
+        """Measure one cell: generate, score, and return its record.
+
+        Raises:
+            ResourceError: Memory ran out in a timed call: a smaller batch than the one that is declared would be
+                another measurement; or in a single call.
+        """
         began = time.perf_counter()
         examples = self._evaluation(cell.task)
-        asked = self._asked(cell, subject, examples.rows, rounds)
+        try:
+            asked = self._asked(cell, subject, examples.rows, rounds)
+        except (MemoryError, RuntimeError) as error:
+            if not out_of_memory(error):
+                raise
+            self.subjects.close()
+            raise self._too_large(cell, subject, error) from None
         generated = time.perf_counter()
         lines = self._scored(cell, asked.examples, asked.completions)
         metrics = TASKS[task_kind(self.study, cell.task)].measure([Answer(line.gold, line.answer) for line in lines])
@@ -108,7 +122,7 @@ class Bench:
             base=subject.built.base,
             trials=subject.built.trials,
             hashes=self._hashes(cell, asked.examples),
-            key=self._key(cell, subject.built, subject.decoder.device, examples),
+            key=self._key(cell, subject.built, subject.decoder.device, examples, asked.batched_by),
             metrics=metrics,
             lines=lines,
             left_out=examples.left_out,
@@ -116,6 +130,7 @@ class Bench:
             stages=Stages(**asked.stages, score=ended - generated, total=ended - began),
             throughput=asked.throughput,
             batch_agreement=asked.agreement,
+            batched_by=asked.batched_by,
             peak_memory_bytes=asked.readings.memory_bytes,
             readings=asked.readings,
             energy_per_answer=asked.energy_per_answer,
@@ -143,7 +158,9 @@ class Bench:
         except RecordError as error:
             warnings.warn(f"{error} (an interrupted run's, measured anew)", DamageWarning, stacklevel=2)
             return None
-        wanted = self._key(cell, self.subjects.built(cell.variant), device(), self._evaluation(cell.task))
+        wanted = self._key(
+            cell, self.subjects.built(cell.variant), device(), self._evaluation(cell.task), record.batched_by
+        )
         if not record.key == key == wanted or not same_circumstances(record.provenance, self._circumstances()):
             return None
         self.taken.append(cell.id)
@@ -157,6 +174,15 @@ class Bench:
 
     def _mode(self, cell: Cell) -> str:
         return EAGER if cell.serving == EAGER else self.study.serving[cell.serving].mode
+
+    def _too_large(self, cell: Cell, subject: Subject, error: BaseException) -> ResourceError:
+        said = next(iter(str(error).splitlines()), "") or type(error).__name__
+        asked = f"{subject.batch} question{'s' * (subject.batch > 1)} a call"
+        smaller = "declare a smaller batch for it, " if subject.batch > 1 else ""
+        return ResourceError(
+            f"{cell.id} ran out of memory on {subject.decoder.device} at {asked} ({said}); {smaller}lower "
+            "max_prompt_tokens or max_new_tokens, or use a larger device"
+        )
 
     def failed(self, cell: Cell, error: BaseException) -> Record:
         """Return the record of a cell that could not be measured."""
@@ -198,6 +224,7 @@ class Bench:
             },
             throughput=sum(one.tokens for one in said) / seconds if seconds > 0 else None,
             agreement=agreement,
+            batched_by=subject.decoder.batched_by if isinstance(subject.decoder, EagerDecoder) else None,
             # What this machine does while another one answers says nothing of the model.
             readings=sensors.readings if subject.decoder.device != REMOTE else Readings(),
         )
@@ -262,10 +289,12 @@ class Bench:
             )
         return tuple(lines)
 
-    def _key(self, cell: Cell, built: Built, where: str, examples: Examples) -> str:
+    def _key(self, cell: Cell, built: Built, where: str, examples: Examples, batched_by: int | None) -> str:
         local = where != REMOTE
+        other = {} if batched_by is None else {"batched_by": batched_by}
         return key_of(
-            {
+            other
+            | {
                 "subject": built.key,
                 "device": where,
                 "dtype": str(dtype_of(self.study.protocol)) if local else None,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, count, islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TextIO
 
 from tunescale_core.embedded.choices import FourWay, arc_row, draw_four_way
 from tunescale_core.embedded.passages import Passage, draw_passage, squad_row
@@ -18,6 +18,8 @@ from tunescale_core.study import TaskData
 
 FORMATS = {".json": "json", ".jsonl": "json", ".csv": "csv", ".parquet": "parquet"}
 EMBEDDED = "embedded"
+CHUNK, BUFFER = 1000, 1 << 20
+"""Rows, and bytes of a Parquet column, that are read at a time."""
 Purpose = Literal["train", "eval", "dev"]
 Fields = dict[str, Any]
 
@@ -118,18 +120,26 @@ def split_file(folder: Path, split: str) -> Path:
 
 
 def read_file(path: Path) -> Iterator[Fields]:
-    """Yield the rows of a JSON, JSONL, CSV or Parquet file in the data set's own columns.
+    """Yield the rows of a JSON, JSONL, CSV or Parquet file in the data set's own columns, no further than asked.
 
-    SQuAD's nested layout (`{"data": [{"paragraphs": …}]}`) is read too.
+    SQuAD's nested layout (`{"data": [{"paragraphs": …}]}`) is read too. A JSON document, other than JSON lines, is
+    held in memory whole.
 
     Raises:
-        DataError: The file is missing or not of its format.
+        DataError: The file is missing or not of its format; a fault of a later row is met when that row is asked for.
     """
     if not path.is_file():
         raise DataError(f"data file {path} does not exist")
+    rows = _told(path, _read(path))
+    first = list(islice(rows, 1))  # what is not of its format at all is met here
+    return chain(first, rows)
+
+
+def _told(path: Path, rows: Iterable[Fields]) -> Iterator[Fields]:
+    """Yield rows; what goes wrong with one becomes an error that names the file."""
     try:
-        return iter(_read(path))
-    except (ValueError, OSError, KeyError, TypeError) as error:
+        yield from rows
+    except (ValueError, OSError, KeyError, TypeError, RecursionError) as error:
         kind = "" if type(error) is ValueError else f"{type(error).__name__}: "
         reason = f"{kind}{' '.join(str(error).split())}"
         raise DataError(f"data file {path} cannot be read as {path.suffix[1:]}: {reason}") from error
@@ -180,48 +190,75 @@ def _title(wanted: _Declared) -> str:
     return f"{wanted.data} ({wanted.config or 'default'}, split {wanted.split})"
 
 
-def _read(path: Path) -> Iterable[Fields]:
+def _read(path: Path) -> Iterator[Fields]:
+    """Yield a file's rows as they are asked for: of one larger than memory no more is held than some rows at a time."""
     if path.suffix == ".parquet":
         from pyarrow import parquet
 
-        rows: list[Fields] = parquet.read_table(path).to_pylist()
-        return rows
-    if path.suffix == ".csv":
+        with parquet.ParquetFile(path, buffer_size=BUFFER) as file:
+            for batch in file.iter_batches(CHUNK):
+                yield from batch.to_pylist()
+    elif path.suffix == ".csv":
         import pandas as pd
 
-        table: list[Fields] = pd.read_csv(path, dtype=str, keep_default_na=False).to_dict("records")
-        return table
-    return _json_rows(path.read_text(encoding="utf-8-sig"))
+        with pd.read_csv(path, dtype=str, keep_default_na=False, chunksize=CHUNK) as tables:
+            for table in tables:
+                yield from table.to_dict("records")
+    else:
+        with path.open(encoding="utf-8-sig") as lines:
+            yield from _json_rows(lines)
 
 
-def _json_rows(text: str) -> list[Fields]:
+def _json_rows(file: TextIO) -> Iterator[Fields]:
+    """Yield a value a line, or the rows of a document: that is held whole, since where its rows end only its end says.
+
+    A line that is a value with another line after it cannot be a document's.
+    """
+    lines = ((number, line.removesuffix("\n")) for number, line in enumerate(file, 1) if line.strip())
+    heads = list(islice(lines, 2))
     try:
-        content = json.loads(text)
+        firsts = [json.loads(text) for _, text in heads[:1]]
+    except json.JSONDecodeError:
+        heads, firsts = [], []
+    values: Iterable[Any]
+    if len(heads) == 2:
+        values = chain(firsts, (_value(row, *one) for row, one in enumerate(chain(heads[1:], lines), 2)))
+    else:
+        file.seek(0)
+        values = _document_or(firsts, file.read())
+    yield from map(_object, count(1), values)
+
+
+def _document_or(lines: list[Any], text: str) -> Iterable[Any]:
+    """Return the rows of a document; beside white space that JSON does not know, the one line that is a value."""
+    if not text.strip():
+        return ()
+    try:
+        return _document(json.loads(text))
+    except json.JSONDecodeError:
+        if not lines:
+            raise
+        return lines
+
+
+def _value(row: int, line: int, text: str) -> Any:
+    try:
+        return json.loads(text)
     except json.JSONDecodeError as error:
-        content = _json_lines(text, error)
+        fault = f"row {row} (line {line}) is not JSON: {error.msg} at column {error.colno}"
+        raise ValueError(fault) from error
+
+
+def _document(content: Any) -> Iterable[Any]:
     if isinstance(content, dict) and isinstance(content.get("data"), list):
-        content = list(_squad_rows(content["data"])) if _nested(content["data"]) else content["data"]
-    rows = content if isinstance(content, list) else [content]
-    for number, row in enumerate(rows, 1):
-        if not isinstance(row, dict):
-            raise ValueError(f"row {number} is {type(row).__name__}, not an object")  # noqa: TRY004  as of other faults
-    return rows
+        return _squad_rows(content["data"]) if _nested(content["data"]) else content["data"]
+    return content if isinstance(content, list) else [content]
 
 
-def _json_lines(text: str, as_a_whole: json.JSONDecodeError) -> list[Any]:
-    """A value a line; where not even the first is one, the text was meant as a whole and `as_a_whole` is its fault."""
-    values: list[Any] = []
-    for number, line in enumerate(text.split("\n"), 1):  # splitlines would break texts at U+2028
-        if not line.strip():
-            continue
-        try:
-            values.append(json.loads(line))
-        except json.JSONDecodeError as error:
-            if not values:
-                raise as_a_whole from None
-            fault = f"row {len(values) + 1} (line {number}) is not JSON: {error.msg} at column {error.colno}"
-            raise ValueError(fault) from error
-    return values
+def _object(number: int, row: Any) -> Fields:
+    if not isinstance(row, dict):
+        raise ValueError(f"row {number} is {type(row).__name__}, not an object")  # noqa: TRY004  as of other faults
+    return row
 
 
 def _nested(articles: list[Any]) -> bool:

@@ -23,8 +23,18 @@ from tunescale_core.decoding.decoder import EagerDecoder
 from tunescale_core.decoding.remote import EndpointDecoder
 from tunescale_core.decoding.static import StaticDecoder
 from tunescale_core.errors import TrainingError
+from tunescale_core.exhausted import check_room, telling
 from tunescale_core.grid import Cell, Variant, task_kind
-from tunescale_core.models import Base, Opened, device, open_adapted, open_model, resolve, tokenizer_of
+from tunescale_core.models import (
+    Base,
+    Opened,
+    device,
+    open_adapted,
+    open_model,
+    resolve,
+    tokenizer_of,
+    weight_files_bytes,
+)
 from tunescale_core.progress import Progress
 from tunescale_core.provenance import provenance, versions
 from tunescale_core.records import Trial
@@ -203,13 +213,17 @@ class Subjects:
         self, variant: Variant, base: Base, examples: Examples, identity: dict[str, object], folder: Path
     ) -> Manifest:
         lesson = Lesson(variant, base.folder, examples.rows)
+        what, needed = f"checkpoint {variant.id}", weight_files_bytes(base.folder)
         saves = Saves(self.store.unfinished(key_of(identity)), self.store.root, self.study.study.save_seconds)
+        check_room(what, folder.parent, needed)
+        with telling(what, folder.parent, needed):
+            cost = tune(lesson, folder, self.progress, self.study.study.training, saves)
         return Manifest(
             schema_version=SCHEMA_VERSION,
             key=key_of(identity),
             variant=variant.id,
             identity=identity,
-            cost=tune(lesson, folder, self.progress, self.study.study.training, saves),
+            cost=cost,
             left_out=examples.left_out,
             provenance=provenance(device()),
             weights_sha256=weights_digest(folder / "model"),

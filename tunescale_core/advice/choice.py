@@ -8,7 +8,7 @@ training cost are single measurements and do not vary.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -59,6 +59,14 @@ class Advice:
     """Not measured on every task served, and so not considered."""
     resampled: bool
     """False where the source has point values alone, so that all probabilities are 0 or 1."""
+    flags: Mapping[Candidate, tuple[str, ...]]
+    """What makes candidates doubtful, a phrase each; sound ones are not in it."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is to be known of those that are chosen, a sentence each."""
+        told = ((one, self.flags[one]) for one in self.chosen if one in self.flags)
+        return tuple(f"Do not ship {one.id} unexamined: it is flagged ({'; '.join(flags)})." for one, flags in told)
 
 
 class Chooser:
@@ -105,7 +113,9 @@ class Chooser:
     def _advice(
         self, decision: Decision, chosen: tuple[Candidate, ...], standings: tuple[Standing, ...], step: str
     ) -> Advice:
-        return Advice(decision, chosen, standings, step, tuple(self.draws.left_out), self.draws.resampled)
+        return Advice(
+            decision, chosen, standings, step, tuple(self.draws.left_out), self.draws.resampled, self.results.flags
+        )
 
     def _worse(self, quality: float) -> float:
         return -quality if self.constraints.objective.metric.better == "higher" else quality

@@ -12,6 +12,7 @@ from tunescale_core.advice.break_even import BreakEven
 from tunescale_core.advice.choice import Advice, Standing
 from tunescale_core.advice.constraints import Constraints
 from tunescale_core.results import Candidate
+from tunescale_core.tables.flags import MARK
 from tunescale_core.tables.table import MISSING
 
 GIB = 2**30
@@ -26,11 +27,11 @@ HEADS = {
 def as_text(advice: Advice, constraints: Constraints, rule: Candidate | None, paid: list[BreakEven]) -> str:
     """Return advice for a terminal: the choice, what it rests on, the paper's rule, and what tuning pays back."""
     names = ", ".join(one.id for one in advice.chosen)
-    head = [HEADS[advice.decision].format(names), *([advice.next_step] if advice.next_step else [])]
+    head = [HEADS[advice.decision].format(names), *advice.warnings, *([advice.next_step] if advice.next_step else [])]
     metric = constraints.objective.metric
     heads = ["candidate", f"{metric.name} {metric.arrow}", "bound", f"{constraints.stat} s", "GiB", "training s"]
     heads += ["feasible", "on front", "best", "breaks"]
-    lines = [_line(one, metric.digits) for one in advice.standings]
+    lines = [_line(one, metric.digits, flagged=one.candidate in advice.flags) for one in advice.standings]
     table = tabulate(lines, heads, "simple", disable_numparse=True, colalign=("left", *["right"] * 8, "left"))
     basis = (
         "bound: what the quality does not fall short of with 95 % confidence; feasible, on front and best are shares "
@@ -41,6 +42,7 @@ def as_text(advice: Advice, constraints: Constraints, rule: Candidate | None, pa
     followed = f"{rule.id}{_rule_standing(advice, rule)}" if rule else "nothing: neither side was measured"
     out = ", ".join(one.id for one in advice.left_out)
     notes = [f"({basis})", *([f"Left out, since not measured on every task served: {out}."] if out else [])]
+    notes += [f"{MARK} {one.id}: {'; '.join(flags)}." for one, flags in advice.flags.items()]
     notes += [f"The paper's rule (start small and tune, then scale) ships: {followed}."]
     return "\n".join(
         [*(textwrap.fill(text, 110) for text in head), "", table, *(textwrap.fill(n, 110) for n in notes)]
@@ -57,6 +59,8 @@ def as_object(
         "decision": advice.decision,
         "chosen": [one.id for one in advice.chosen],
         "next_step": advice.next_step,
+        "warnings": list(advice.warnings),
+        "flags": {one.id: list(flags) for one, flags in advice.flags.items()},
         "left_out": [one.id for one in advice.left_out],
         "resampled": advice.resampled,
         "maximise": {"task": objective.task, "metric": objective.metric.name},
@@ -71,9 +75,9 @@ def _rule_standing(advice: Advice, rule: Candidate) -> str:
     return f" (feasible {standing.feasible:.0%}, best {standing.best:.0%})"
 
 
-def _line(one: Standing, digits: int) -> list[str]:
+def _line(one: Standing, digits: int, *, flagged: bool) -> list[str]:
     return [
-        one.candidate.id,
+        f"{one.candidate.id} {MARK}" if flagged else one.candidate.id,
         f"{one.quality:,.{digits}f}",
         f"{one.bound:,.{digits}f}",
         MISSING if one.latency is None else f"{one.latency:.4f}",

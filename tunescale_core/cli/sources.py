@@ -32,9 +32,12 @@ def fail(message: str) -> NoReturn:
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Turn an error made for users into one line."""
+    """Turn an error made for users into one line, and so what the machine runs out of."""
+    from tunescale_core.exhausted import telling
+
     try:
-        yield
+        with telling("this command", Path.cwd()):
+            yield
     except TuneScaleError as error:
         fail(str(error))
 

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 from tunescale_core.decoding.completion import Call, Completion, Prompt
 from tunescale_core.decoding.prompts import Prompts
 from tunescale_core.errors import ModelError
+from tunescale_core.exhausted import out_of_memory
 from tunescale_core.models import Opened
 from tunescale_core.reasoning import reasoning
 from tunescale_core.study import Protocol
+from tunescale_core.training.release import release
 
 if TYPE_CHECKING:
     import torch
@@ -40,6 +42,8 @@ class EagerDecoder:
         )
         self.prompts = Prompts(opened.tokenizer, protocol.thinking, prompt_limit(opened, protocol))
         self.reader = Reader(opened, ends)
+        self.batched_by: int | None = None
+        """Questions of a batch that did fit, where memory ran out at the size that was asked for."""
         # `generate` fills what a configuration leaves unset from the model's own, sampling included.
         opened.model.generation_config = self.config
         self._synchronise: Callable[[], None] = (
@@ -94,14 +98,27 @@ class EagerDecoder:
         ]
 
     def batched(self, prompts: Sequence[Prompt], size: int) -> Iterator[tuple[int, Completion]]:
-        """Yield (place, completion) for each prompt, untimed, prompts of like length together."""
+        """Yield (place, completion) for each prompt, untimed, prompts of like length together.
+
+        Where memory runs out the batch is halved, which changes an answer by rounding alone; `batched_by` says so.
+        """
         texts = [self.prompts.text(messages) for messages in prompts]
         order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
-        for start in range(0, len(order), size):
-            places = order[start : start + size]
+        while order:
+            places, fits = order[:size], True
             call = self.prepare([prompts[place] for place in places])
-            call.output = self._generate(call.inputs, [])
-            yield from zip(places, self.completions(call), strict=True)
+            try:
+                call.output = self._generate(call.inputs, [])
+            except (MemoryError, RuntimeError) as error:
+                if size == 1 or not out_of_memory(error):
+                    raise
+                fits = False
+            if fits:
+                yield from zip(places, self.completions(call), strict=True)
+                order = order[size:]
+            else:  # outside the handler, whose error would hold on to what is to be freed
+                size = self.batched_by = min(size, len(places)) // 2 or 1
+                release()
 
     def _generate(self, inputs: dict[str, torch.Tensor], criteria: list[Any]) -> torch.Tensor:
         import torch

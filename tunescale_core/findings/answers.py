@@ -31,7 +31,7 @@ def answers(results: Results, ties: Ties = "latency") -> tuple[Finding, ...]:
     for question, (claim, _) in EVERYTHING.items():
         own = grouped.get(question, [])
         found += [_whole(question, claim, own), *own]
-    return tuple(_with_printed(found, results))
+    return tuple(_with_printed(_with_flags(found, results), results))
 
 
 def _whole(question: str, claim: str, parts: list[Finding]) -> Finding:
@@ -45,6 +45,15 @@ def _whole(question: str, claim: str, parts: list[Finding]) -> Finding:
     if question == "Q6":
         return summary(question, claim, [part for part in parts if not part.aligned])
     return summary(question, claim, parts)
+
+
+def _with_flags(findings: Iterable[Finding], results: Results) -> Iterator[Finding]:
+    """Say of a finding which candidates it names that are flagged, and of a question which there are at all."""
+    said = {one.id: f"{one.id} is flagged: {'; '.join(flags)}" for one, flags in results.flags.items()}
+    for one in findings:
+        named = said.keys() if one.is_summary and one.basis == "parts" else said.keys() & set(one.claim.split())
+        notes = [text for name, text in said.items() if name in named]
+        yield replace(one, note="; ".join(text for text in (one.note, *notes) if text)) if notes else one
 
 
 def _with_printed(findings: Iterable[Finding], results: Results) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from tunescale_core.errors import BaselineError
 from tunescale_core.pace.pace import Pace, paces_beside
 from tunescale_core.pace.pace import read as read_paces
-from tunescale_core.records import SCHEMA_VERSION, SCORE, Record, paths, place, read_head, table_of
+from tunescale_core.records import SCHEMA_VERSION, SCORE, Record, paths, place_all, read_head, table_of
 from tunescale_core.results import Result, from_record
 from tunescale_core.tasks import TASKS
 
@@ -111,6 +111,7 @@ def save(records: Sequence[Record], paces: Iterable[Pace], folder: Path, *, text
 
     Raises:
         BaselineError: There is nothing to save, a case failed, or the files cannot be written.
+        ResourceError: The disk is full; the baseline that was there is left whole.
     """
     failed = [one.cell for one in records if one.error]
     if failed or not records:
@@ -118,9 +119,9 @@ def save(records: Sequence[Record], paces: Iterable[Pace], folder: Path, *, text
         raise BaselineError(f"baseline {folder.name} is not saved: {why}")
     rows = _parquet(records, () if texts else TEXTS)
     try:
+        head = _head(records, paces, hashlib.sha256(rows).hexdigest()).encode()
         folder.mkdir(parents=True, exist_ok=True)
-        place(folder / ROWS, rows)
-        place(folder / HEAD, _head(records, paces, hashlib.sha256(rows).hexdigest()).encode())
+        place_all({folder / ROWS: rows, folder / HEAD: head})
     except OSError as error:
         raise BaselineError(f"baseline {folder} cannot be written: {error}") from error
     return folder

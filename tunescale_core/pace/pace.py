@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError, model_validator
 
 from tunescale_core.errors import RecordError
+from tunescale_core.exhausted import telling
 from tunescale_core.provenance import Provenance
 from tunescale_core.records import Frozen, place
 
@@ -67,8 +68,13 @@ def paces_beside(records: Path) -> Path:
 
 
 def write(paces: Iterable[Pace], path: Path) -> None:
-    """Write paces as JSON."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write paces as JSON.
+
+    Raises:
+        ResourceError: The disk is full; what was there is left whole.
+    """
+    with telling(path.name, path):
+        path.parent.mkdir(parents=True, exist_ok=True)
     content = [pace.model_dump(mode="json") for pace in paces]
     place(path, json.dumps(content, indent=1).encode())
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tunescale_core.errors import StudyError, ThresholdError, TuneScaleError
+from tunescale_core.errors import ResourceError, StudyError, ThresholdError, TuneScaleError
 from tunescale_core.plugin.session import SESSION, Uncaptured, one_line
 
 if TYPE_CHECKING:
@@ -97,7 +98,8 @@ def measure(bench: Bench, cell: Cell, benchmark: Any, request: pytest.FixtureReq
             return _told(taken)
         with _recording_failure(request.config, bench, cell):
             record = bench.measure(cell, subject, partial(_rounds, benchmark))
-        bench.keep(record)
+        with _one_line(cell, bench):
+            bench.keep(record)
         return _told(record)
 
     def _told(record: Record) -> Record:
@@ -177,6 +179,18 @@ def _extra(record: Record) -> dict[str, object]:
     }
 
 
+@contextmanager
+def _one_line(cell: Cell, bench: Bench) -> Iterator[None]:
+    """Turn what runs out while a record is written into one line."""
+    from tunescale_core.exhausted import telling
+
+    try:
+        with telling(cell.id, bench.store.root):
+            yield
+    except TuneScaleError as error:
+        raise one_line(error) from None
+
+
 class _recording_failure:  # noqa: N801  reads as a statement where it is used
     """Leaves a record of what goes wrong inside, and turns errors made for users into one clean line."""
 
@@ -189,8 +203,16 @@ class _recording_failure:  # noqa: N801  reads as a statement where it is used
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
         if error is None or not isinstance(error, Exception):
             return
+        from tunescale_core.exhausted import exhausted
+
+        error = exhausted(error, self._cell.id, self._bench.store.root) or error
         record = self._bench.failed(self._cell, error)
-        self._bench.keep(record)
         self._config.stash[SESSION].records.append(record)
+        try:
+            self._bench.keep(record)
+        except ResourceError as full:  # what went wrong first is told first
+            if not isinstance(error, TuneScaleError):
+                raise
+            raise one_line(TuneScaleError(f"{error}; and of this no record is kept: {full}")) from None
         if isinstance(error, TuneScaleError):
             raise one_line(error) from None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tunescale_core.errors import BaselineError, TuneScaleError
+from tunescale_core.errors import BaselineError, ResourceError, TuneScaleError
 from tunescale_core.plugin.session import SESSION, cell_of, one_line
 
 if TYPE_CHECKING:
@@ -153,7 +153,11 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if session.config.option.collectonly:
         return
     if bench is not None:
-        _keep(bench.records, gating)
+        try:
+            _keep(bench.records, gating)
+        except ResourceError as error:
+            session.config.stash[SESSION].untold.append(str(error))
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
     if gating is None:
         return
     own = sum(one.failed for one in gating.given) + gating.unsaved

@@ -32,6 +32,8 @@ class Session:
     """Ids of those that were selected."""
     ended: bool = False
     """Whether the run came to its end."""
+    untold: list[str] = field(default_factory=list)
+    """What went wrong after the last case, a line each, for the summary."""
 
     def load(self) -> Study:
         """Read the study once.

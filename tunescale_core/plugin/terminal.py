@@ -38,6 +38,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     terminalreporter.write_line(_training_line(bench))
     for line in _left_out_lines(session.records):
         terminalreporter.write_line(line)
+    for line in session.untold:
+        terminalreporter.write_line(line)
     terminalreporter.write_line(f"records: {bench.records}")
 
 
@@ -60,6 +62,9 @@ def _left_out_lines(records: list[Record]) -> Iterator[str]:
         cut = max((record.summary.prompts_cut for record in mine if record.summary), default=0)
         if cut:
             yield f"{task}: up to {cut} prompts a cell were longer than the window and lost their middle"
+    for one in records:
+        if one.batched_by is not None:
+            yield f"{one.cell}: memory ran out in the batched pass, which went on by {one.batched_by} questions"
     trained = {record.trained_on: record.training_left_out for record in records if record.training_left_out}
     for trained_on, reasons in trained.items():
         told = ", ".join(f"{number} ({reason})" for reason, number in reasons.items())
@@ -67,3 +72,6 @@ def _left_out_lines(records: list[Record]) -> Iterator[str]:
     cuts = {record.trained_on: record.cost.rows_cut for record in records if record.cost and record.cost.rows_cut}
     for trained_on, number in cuts.items():
         yield f"{trained_on}: {number} training rows were longer than max_length and lost their end"
+    masked = {one.trained_on: one.cost.rows_masked for one in records if one.cost and one.cost.rows_masked}
+    for trained_on, number in masked.items():
+        yield f"{trained_on}: {number} training rows were left out, for their prompts alone fill max_length"

@@ -14,6 +14,7 @@ from tunescale_core.findings.answers import answers
 from tunescale_core.findings.finding import Finding
 from tunescale_core.plots import Limits, latency_split, quality_latency, rank_curves, transfer_map
 from tunescale_core.ranks import Ties
+from tunescale_core.records import place
 from tunescale_core.report.examples import samples
 from tunescale_core.results import Results
 from tunescale_core.tables.every import every_table
@@ -42,6 +43,7 @@ def write_page(
 
     Raises:
         ResultsError: The packages of the `report` extra are not installed, or the file cannot be written.
+        ResourceError: The disk is full; a report that was there is left whole.
     """
     try:
         from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
@@ -66,7 +68,10 @@ def write_page(
         style=(HERE / "page.css").read_text(encoding="utf-8"),
     )
     try:
-        target.write_text(page, encoding="utf-8")
+        if target.exists() and not target.is_file():  # a pipe, a terminal
+            target.write_text(page, encoding="utf-8")
+        else:
+            place(target.resolve(), page.encode())
     except OSError as error:
         raise ResultsError(f"the report cannot be written to {target}: {error.strerror or error}") from error
 

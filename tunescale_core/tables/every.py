@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tunescale_core.ranks import Ties
 from tunescale_core.results import Results
+from tunescale_core.tables.flags import flagged
 from tunescale_core.tables.formats import as_csv, as_json, latex, markdown, terminal
 from tunescale_core.tables.latency_table import latency_table
 from tunescale_core.tables.lora_tables import table2, table3, transfer_table
@@ -31,13 +32,15 @@ def every_table(results: Results, ties: Ties = "latency", reference: Results | N
         theirs = {table.name: table for table in _tables(reference, ties)}
         name = Path(reference.source).stem.removesuffix("_table1")
         found = [beside(table, theirs[table.name], name) if table.name in theirs else table for table in found]
+    found = [flagged(table, results) for table in found]
     return tuple(table for table in found if any(block.rows for block in table.blocks))
 
 
 def run_tables(results: Results) -> tuple[Table, ...]:
     """Return the tables that end a run: the grid and its output, and how it was served where that varies."""
     found = [table1(results), output_table(results)] if results.cells else []
-    return (*found, *([serving_table(results)] if results.served else []))
+    found += [serving_table(results)] if results.served else []
+    return tuple(flagged(table, results) for table in found)
 
 
 def _tables(results: Results, ties: Ties) -> list[Table]:

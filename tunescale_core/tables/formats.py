@@ -126,4 +126,10 @@ def _latex_escaped(text: str) -> str:
     for character in "\\&%$#_{}":
         text = text.replace(character, f"\\{character}" if character != "\\" else "\\textbackslash ")
     text = text.replace("^", "\\textasciicircum{}").replace("~", "\\textasciitilde{}")
-    return text.replace("↑", "$\\uparrow$").replace("↓", "$\\downarrow$").replace("–", "--").replace("→", "$\\to$")
+    return (
+        text.replace("↑", "$\\uparrow$")
+        .replace("↓", "$\\downarrow$")
+        .replace("–", "--")
+        .replace("→", "$\\to$")
+        .replace("†", "$\\dagger$")
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tunescale_core.ranks import TIE_RULES, Correlation, Ties, best_lora, full_on, rank_correlation
 from tunescale_core.results import Candidate, Results, relative_gain
+from tunescale_core.tables.flags import with_mark
 from tunescale_core.tables.table import MISSING, Block, Column, Entry, Row, Table, number, quality, words
 from tunescale_core.trivial import trivial_quality
 
@@ -54,7 +55,10 @@ def _against(results: Results, model: str, task: str, ties: Ties) -> Row:
     times = [results.latency(one, task) if one else None for one in sides]
     lower = metric.better == "lower"
     marked = [
-        _pair([quality(metric, value) for value in scores], lower=lower),
+        [
+            with_mark(entry) if one in results.flags else entry
+            for one, entry in zip(sides, _pair([quality(metric, value) for value in scores], lower=lower), strict=True)
+        ],
         _pair([number(value, 4) for value in times], lower=True),
     ]
     rank = sides[0].rank if sides[0] else None

@@ -57,5 +57,5 @@ def _entries(one: Candidate, trial: Trial, chosen: bool) -> tuple[Entry, ...]:  
         number(trial.loss, 3),
         number(trial.steps, 0),
         number(trial.seconds, 1),
-        words("yes" if chosen else ""),
+        words("lost" if trial.lost else "yes" if chosen else ""),
     )

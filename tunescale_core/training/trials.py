@@ -104,7 +104,7 @@ def tried(wanted: Search, rate: float, progress: Progress) -> Trial:
             cost = tune(lesson, Path(scratch), progress, wanted.training)
         except DivergedError as error:
             return _lost(wanted, rate, str(error), time.perf_counter() - began)
-        score = judged(wanted, Path(scratch) / "model")
+        score, batched_by = judged(wanted, Path(scratch) / "model")
     return Trial(
         learning_rate=rate,
         score=score,
@@ -112,6 +112,7 @@ def tried(wanted: Search, rate: float, progress: Progress) -> Trial:
         loss=cost.losses[-1][1] if cost.losses else math.nan,
         steps=cost.steps,
         seconds=time.perf_counter() - began,
+        batched_by=batched_by,
     )
 
 
@@ -121,10 +122,10 @@ def _lost(wanted: Search, rate: float, why: str, seconds: float) -> Trial:
     )
 
 
-def judged(wanted: Search, model: Path) -> float | None:
-    """Return a tuned model's figure over the development questions."""
+def judged(wanted: Search, model: Path) -> tuple[float | None, int | None]:
+    """Return a tuned model's figure over the development questions, and its batch where that had to be smaller."""
     decoder = EagerDecoder(open_model(model, wanted.protocol), wanted.protocol)
     said = dict(decoder.batched([example.messages for example in wanted.dev], wanted.protocol.batch))
     answers = [Answer(example.gold, wanted.task.parse(said[number].text)) for number, example in enumerate(wanted.dev)]
     metric = wanted.task.metric(wanted.task.judged)
-    return metric(answers) if metric else None
+    return metric(answers) if metric else None, decoder.batched_by

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tunescale_core.checkpoints import TrainingCost
 from tunescale_core.errors import TrainingError
+from tunescale_core.exhausted import out_of_memory
 from tunescale_core.grid import Variant
 from tunescale_core.method import Method
 from tunescale_core.models import copy_generation_files, device, load_weights, tokenizer_of
@@ -31,10 +32,6 @@ if TYPE_CHECKING:
     from transformers import TrainerCallback
 
     from tunescale_core.training.dropout import Rows
-
-
-OUT_OF_MEMORY = ("can't allocate memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
-"""What plain runtime errors say of it: PyTorch's on a CPU, CUDA's, and its linear algebra's."""
 
 
 @dataclass(frozen=True)
@@ -100,15 +97,6 @@ def tune(
         f"training {lesson.variant.id} ran out of memory at {', then at '.join(fell_back)}: "
         "use a shorter max_length, a smaller batch, an adapter of lower rank, or a larger device"
     )
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Tell whether an error says that memory ran out, on an accelerator or the host."""
-    import torch
-
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
-        return True
-    return any(words in str(error) for words in OUT_OF_MEMORY)
 
 
 def trainer_for(lesson: Lesson, plan: Plan, scratch: Path) -> tuple[Trainer, Rows]:
