@@ -229,7 +229,7 @@ def killed(folder: Path, name: str, wanted: dict[str, Any], full: Ran, point: tu
     faults += [f"{one} is new" for one in found if one not in wanted]
     if first.code not in {-signal.SIGKILL, 0} or second.code != 0:
         faults.append(f"exit codes {first.code} and {second.code}")
-    if first.code != 0:  # by time it may have come to its end
+    if len(first.events) < len(full.events):  # struck by time, it may have come to its end
         faults += _again(first, second, full)
     return Outcome(where, first, second, tuple(faults))
 

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from tunescale_core.errors import DamagedError, StaleError, StoreError
 from tunescale_core.exhausted import telling
 from tunescale_core.provenance import WEIGHT_PACKAGES, Provenance, versions
+from tunescale_core.reading import json_of
 from tunescale_core.sensors.device import Readings
 from tunescale_core.store.aside import set_aside
 from tunescale_core.store.files import FileSum, Signature, faults, leads_out, signature, sums
@@ -285,7 +286,7 @@ def read_manifest(folder: Path) -> Manifest:
     if folder.is_symlink() or path.is_symlink():
         raise DamagedError(f"{folder if folder.is_symlink() else path} is a link{ADVICE}")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json_of(path.read_text(encoding="utf-8"))
         _check_schema(path, content.get("schema_version"))
         digest = content.pop("digest", None)
         manifest = Manifest.model_validate(content)

@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 from tunescale_core.checkpoints import LOCKS, UNFINISHED, Store
 from tunescale_core.errors import DamageWarning
 from tunescale_core.provenance import Provenance
+from tunescale_core.reading import json_of
 from tunescale_core.records import Record, place
 
 
@@ -75,7 +76,7 @@ class Notes:
 
     def _read(self) -> dict[str, str]:
         try:
-            content = json.loads(self._path.read_text(encoding="utf-8"))
+            content = json_of(self._path.read_text(encoding="utf-8"))
             return {str(cell): str(key) for cell, key in content["measured"].items()}
         except FileNotFoundError:
             return {}

@@ -18,6 +18,7 @@ from tunescale_core.checkpoints import TrainingCost, key_of
 from tunescale_core.errors import RecordError
 from tunescale_core.exhausted import telling
 from tunescale_core.provenance import Provenance
+from tunescale_core.reading import json_of
 from tunescale_core.sensors.device import Readings
 from tunescale_core.store.files import leads_out, sha256_of
 
@@ -262,7 +263,7 @@ def read_head(path: Path) -> tuple[Record, Path | None]:
         RecordError: It is of another schema, or damaged.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json_of(path.read_text(encoding="utf-8"))
         found, digest = content.get("schema_version"), content.pop("digest", None)
     except (OSError, ValueError, AttributeError) as error:
         raise RecordError(f"record {path} cannot be read: {error}") from error

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
 
 from tunescale_core.data import examples_of, once
 from tunescale_core.errors import DataError
+from tunescale_core.reading import json_of
 from tunescale_core.sources import file_source
 from tunescale_core.tasks import Answer, Example, LeftOut, Task
 
@@ -19,7 +19,7 @@ def read_predictions(path: Path) -> dict[str, str]:
         DataError: The file is missing or of another layout.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json_of(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"predictions file {path} cannot be read as JSON: {error}") from error
     if not isinstance(content, dict) or not all(isinstance(text, str) for text in content.values()):

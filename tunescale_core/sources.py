@@ -14,6 +14,7 @@ from tunescale_core.embedded.passages import Passage, draw_passage, squad_row
 from tunescale_core.embedded.splits import SHARES, Split, drawn
 from tunescale_core.embedded.sums import Sum, draw_sum, openmath_row
 from tunescale_core.errors import DataError
+from tunescale_core.reading import json_of
 from tunescale_core.study import TaskData
 
 FORMATS = {".json": "json", ".jsonl": "json", ".csv": "csv", ".parquet": "parquet"}
@@ -217,7 +218,7 @@ def _json_rows(file: TextIO) -> Iterator[Fields]:
     lines = ((number, line.removesuffix("\n")) for number, line in enumerate(file, 1) if line.strip())
     heads = list(islice(lines, 2))
     try:
-        firsts = [json.loads(text) for _, text in heads[:1]]
+        firsts = [json_of(text) for _, text in heads[:1]]
     except json.JSONDecodeError:
         heads, firsts = [], []
     values: Iterable[Any]
@@ -234,7 +235,7 @@ def _document_or(lines: list[Any], text: str) -> Iterable[Any]:
     if not text.strip():
         return ()
     try:
-        return _document(json.loads(text))
+        return _document(json_of(text))
     except json.JSONDecodeError:
         if not lines:
             raise
@@ -243,7 +244,7 @@ def _document_or(lines: list[Any], text: str) -> Iterable[Any]:
 
 def _value(row: int, line: int, text: str) -> Any:
     try:
-        return json.loads(text)
+        return json_of(text)
     except json.JSONDecodeError as error:
         fault = f"row {row} (line {line}) is not JSON: {error.msg} at column {error.colno}"
         raise ValueError(fault) from error

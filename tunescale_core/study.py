@@ -190,6 +190,16 @@ class Study(Declared):
         return self
 
     @model_validator(mode="after")
+    def _measurable(self) -> Study:
+        known = dict.fromkeys(
+            metric.name for name, data in self.tasks.items() for metric in TASKS[data.task or name].metrics
+        )
+        for place, expected in enumerate(self.expect):
+            if expected.metric not in known:
+                raise ValueError(f"expect.{place}: nothing measures {expected.metric!r}; there are {', '.join(known)}")
+        return self
+
+    @model_validator(mode="after")
     def _fair(self) -> Study:
         searched = {name: method.learning_rates for name, method in self.methods.items() if method.learning_rates}
         for name, rates in searched.items():
@@ -262,8 +272,8 @@ def load(study: str, overrides: dict[str, dict[str, object]] | None = None) -> S
     path = locate(study)
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise StudyError(f"{path}: cannot be read as TOML: {error}") from error
+    except (ValueError, OSError, RecursionError) as error:
+        raise StudyError(f"{path}: cannot be read as TOML: {_why(error)}") from error
     if "folder" in content:
         raise StudyError(f"{path}: folder: unknown key")
     for table, values in (overrides or {}).items():
@@ -278,6 +288,10 @@ def load(study: str, overrides: dict[str, dict[str, object]] | None = None) -> S
         return Study.model_validate({**content, "folder": path.parent})
     except ValidationError as error:
         raise StudyError(f"{path}: {_first(error)}") from error
+
+
+def _why(error: Exception) -> str:
+    return "it nests too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())
 
 
 def _first(error: ValidationError) -> str:

@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from tunescale_core.errors import ResultsError, TuneScaleError
+from tunescale_core.harmless import harmless
 from tunescale_core.results import Results, from_folder
 
 USAGE = 4
@@ -26,7 +27,7 @@ DEFAULT_STORE = Path(".tunescale/records")
 
 def fail(message: str) -> NoReturn:
     """End with one line and the exit code of a usage error."""
-    typer.echo(f"tunescale: {message}", err=True)
+    typer.echo(f"tunescale: {harmless(' '.join(message.split()))}", err=True)
     raise typer.Exit(USAGE)
 
 
@@ -40,6 +41,8 @@ def one_line_errors() -> Iterator[None]:
             yield
     except TuneScaleError as error:
         fail(str(error))
+    except OSError as error:
+        fail(f"{error.strerror or error}: {error.filename or Path.cwd()}"[:500])
 
 
 def read(records: Path | None, table: Path | None) -> Results:

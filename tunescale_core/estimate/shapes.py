@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 
 from tunescale_core.errors import ModelError
 from tunescale_core.method import Method
+from tunescale_core.reading import json_of
 from tunescale_core.study import Model
 
 KNOWN = ("qwen3", "qwen2", "llama", "mistral")
@@ -133,7 +133,7 @@ def read_shape(model: Model, folder: Path) -> Shape:
         return shape_of(known[model.source], model.source)
     path = config_file(model, folder)
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = json_of(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ModelError(f"model {model.source}: {path} cannot be read: {error}") from error
     return shape_of(config, model.source)

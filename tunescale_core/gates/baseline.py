@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from tunescale_core.errors import BaselineError
 from tunescale_core.pace.pace import Pace, paces_beside
 from tunescale_core.pace.pace import read as read_paces
+from tunescale_core.reading import json_of
 from tunescale_core.records import SCHEMA_VERSION, SCORE, Record, paths, place_all, read_head, table_of
 from tunescale_core.results import Result, from_record
 from tunescale_core.tasks import TASKS
@@ -174,7 +175,7 @@ def _saved(folder: Path) -> Baseline:
 
 def _checked_head(folder: Path) -> dict[str, Any]:
     try:
-        head: Any = json.loads((folder / HEAD).read_text(encoding="utf-8"))
+        head: Any = json_of((folder / HEAD).read_text(encoding="utf-8"))
         found = (head["format"], *{one["schema_version"] for one in head["records"]})
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BaselineError(f"baseline {folder / HEAD} cannot be read ({error}): save it anew") from error

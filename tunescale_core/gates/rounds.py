@@ -6,7 +6,6 @@ py-cpuinfo 6; `stats.data` is there where it was asked for. What our own runs le
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +18,7 @@ from tunescale_core.errors import RecordError
 from tunescale_core.gates.baseline import Timing
 from tunescale_core.gates.differences import machine_of
 from tunescale_core.provenance import Provenance
+from tunescale_core.reading import json_of
 
 _ID = re.compile(r"[^\[]*\[(?P<id>.+-for-.+)\]")
 """Other parametrized tests of a file are none of our cases."""
@@ -49,7 +49,7 @@ def rounds(path: Path) -> dict[str, Timing]:
 
 def _content(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json_of(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         told = " ".join(str(error).split())
         raise RecordError(f"timings {path} cannot be read: {told}; give a file of --benchmark-json") from error

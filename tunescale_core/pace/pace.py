@@ -12,6 +12,7 @@ from pydantic import ValidationError, model_validator
 from tunescale_core.errors import RecordError
 from tunescale_core.exhausted import telling
 from tunescale_core.provenance import Provenance
+from tunescale_core.reading import json_of
 from tunescale_core.records import Frozen, place
 
 YARDSTICK = "yardstick-2"
@@ -86,7 +87,7 @@ def read(path: Path) -> tuple[Pace, ...]:
         RecordError: The file is damaged.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json_of(path.read_text(encoding="utf-8"))
         return tuple(Pace.model_validate(one) for one in content)
     except FileNotFoundError:
         return ()

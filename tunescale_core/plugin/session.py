@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tunescale_core.errors import StudyError, TuneScaleError
+from tunescale_core.harmless import harmless
 
 if TYPE_CHECKING:
     from tunescale_core.grid import Cell
@@ -49,7 +50,7 @@ class Session:
                 self.study = load(self.name, self.overrides)
                 cells(self.study)
             except StudyError as error:
-                raise pytest.UsageError(str(error)) from None
+                raise pytest.UsageError(harmless(str(error))) from None
         return self.study
 
 
@@ -65,7 +66,7 @@ SESSION = pytest.StashKey[Session]()
 
 def one_line(error: TuneScaleError) -> BaseException:
     """Return the failure of a case that shows an error's own line and no traceback."""
-    return pytest.fail.Exception(str(error), pytrace=False)
+    return pytest.fail.Exception("\n".join(map(harmless, str(error).splitlines())), pytrace=False)
 
 
 class Uncaptured(io.TextIOBase):

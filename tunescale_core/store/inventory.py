@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Literal
 
 from tunescale_core.checkpoints import ADVICE, CHECKPOINTS, MANIFEST, Manifest, Store, read_manifest
 from tunescale_core.errors import DamagedError, RecordError, StaleError, StoreError
+from tunescale_core.reading import json_of
 from tunescale_core.records import Record, read_head
 from tunescale_core.store.aside import DAMAGED
 from tunescale_core.store.files import size_of
@@ -117,7 +117,7 @@ def _entry(path: Path, records: tuple[tuple[str, Record], ...]) -> Entry:
 
 def _claimed(path: Path) -> str | None:
     """Return the variant that a manifest of another schema names, where it has one."""
-    said = json.loads((path / MANIFEST).read_text(encoding="utf-8")).get("variant")
+    said = json_of((path / MANIFEST).read_text(encoding="utf-8")).get("variant")
     return said if isinstance(said, str) else None
 
 

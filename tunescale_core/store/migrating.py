@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from pathlib import Path
 
 from tunescale_core.checkpoints import ADVICE, MANIFEST, SCHEMA_VERSION, Manifest, Store, weights_digest, written
 from tunescale_core.errors import DamagedError, StoreError
+from tunescale_core.reading import json_of
 from tunescale_core.store.files import sums
 
 FIRST = 1
@@ -29,7 +29,7 @@ def migrate(store: Store, folder: Path) -> bool:
         StoreError: It cannot be read or written.
     """
     try:
-        content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        content = json_of((folder / MANIFEST).read_text(encoding="utf-8"))
         if content.get("schema_version") != FIRST:
             return False
         made = Manifest.model_validate(content | {"schema_version": SCHEMA_VERSION, "files": sums(folder, MANIFEST)})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
@@ -17,6 +16,7 @@ from filelock import Timeout
 
 from tunescale_core.checkpoints import CHECKPOINTS, LOCKS, Store
 from tunescale_core.errors import StoreError
+from tunescale_core.reading import json_of
 from tunescale_core.records import ASIDE, SCHEMA_VERSION
 from tunescale_core.store.aside import DAMAGED
 from tunescale_core.store.files import leads_out, size_of
@@ -94,7 +94,7 @@ def _stale_records(store: Store) -> Iterator[Doomed]:
     """Yield the records of another schema and their rows."""
     for path in record_paths(store):
         try:
-            content = json.loads(path.read_text(encoding="utf-8")) if not path.is_symlink() else {}
+            content = json_of(path.read_text(encoding="utf-8")) if not path.is_symlink() else {}
             found, rows = content.get("schema_version"), content.get("rows")
         except (OSError, ValueError, AttributeError):  # damaged: whoever measures it again replaces it
             continue

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 
 from tunescale_core.checkpoints import key_of
 from tunescale_core.errors import DamagedError
+from tunescale_core.reading import json_of
 from tunescale_core.records import Trial, place
 
 _TRIALS = TypeAdapter(tuple[Trial, ...])
@@ -44,7 +45,7 @@ def kept(path: Path, key: str | None = None) -> tuple[Trial, ...] | None:
     if not path.is_file():
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json_of(path.read_text(encoding="utf-8"))
         digest, found = content.pop("digest", None), content["key"]
         trials = _TRIALS.validate_python(content["trials"])
         if (found != key) if key else (found[:24] != path.stem):

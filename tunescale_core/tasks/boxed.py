@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 
 _OPENING = re.compile(r"\\boxed\s*\{")
+_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
+"""A brace, or an escaped character that is none."""
+WRAPPERS = 8
+"""Around one answer, at most: more are nobody's answer, and each takes a look at all of it."""
 _WRAPPER = re.compile(r"^\\(?:text|textbf|mathrm|mathbf|textit|mbox)\s*\{(.*)\}$", re.DOTALL)
 
 
@@ -21,17 +25,33 @@ def last_boxed(text: str) -> str | None:
     Braces nest; an escaped brace (`\{`) does not count. A box that is never closed, as in a truncated
     answer, is no answer: the last complete box before it stands, and without one the result is None.
     """
+    closed = _pairs(text)
     for opening in reversed(list(_OPENING.finditer(text))):
-        inside = _until_closed(text, opening.end())
-        if inside is not None:
-            return unwrapped(inside)
+        end = closed.get(opening.end() - 1)
+        if end is not None:
+            return unwrapped(text[opening.end() : end])
     return None
+
+
+def _pairs(text: str) -> dict[int, int]:
+    """Return where each brace that is closed is closed, in one pass: an answer may be megabytes of open boxes."""
+    opened: list[int] = []
+    found: dict[int, int] = {}
+    for brace in _BRACE.finditer(text):
+        if brace[0] == "{":
+            opened.append(brace.start())
+        elif brace[0] == "}" and opened:
+            found[opened.pop()] = brace.start()
+    return found
 
 
 def unwrapped(answer: str) -> str:
     r"""Strip spaces, dollar signs, and a `\text{…}`-like wrapper around the whole answer."""
     answer = _bare(answer)
-    while (wrapped := _WRAPPER.match(answer)) and _until_closed(wrapped[1] + "}", 0) == wrapped[1]:
+    for _ in range(WRAPPERS):
+        wrapped = _WRAPPER.match(answer)
+        if wrapped is None or _until_closed(wrapped[1] + "}", 0) != wrapped[1]:
+            break
         answer = _bare(wrapped[1])
     return answer
 

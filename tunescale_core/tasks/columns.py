@@ -22,6 +22,8 @@ def column(row: Row, name: str, kind: type[Kind]) -> Kind:
     value = row[name]
     if not isinstance(value, kind):
         raise DataError(f"column {name!r} is {type(value).__name__}, not {kind.__name__}")
+    if isinstance(value, str):
+        _check_unicode(value, name)
     return value
 
 
@@ -38,7 +40,17 @@ def strings(values: object, name: str) -> list[str]:
         values = ""
     if isinstance(values, str) or not all(isinstance(value, str) for value in listed):
         raise DataError(f"column {name!r} is not a list of text")
+    for one in listed:
+        _check_unicode(one, name)
     return listed
+
+
+def _check_unicode(text: str, name: str) -> None:
+    """Refuse half a surrogate pair, which JSON can write and no tokenizer can read."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise DataError(f"column {name!r} is no Unicode text: half a surrogate pair at {error.start}") from error
 
 
 def digest(text: str) -> str:

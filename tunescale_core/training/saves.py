@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tunescale_core.checkpoints import key_of
+from tunescale_core.reading import json_of
 from tunescale_core.records import place
 from tunescale_core.store.aside import set_aside
 from tunescale_core.store.files import FileSum, faults, sums
@@ -79,7 +80,7 @@ class Saves:
         if not os.path.lexists(index):
             return None
         try:
-            content = json.loads(index.read_text(encoding="utf-8"))
+            content = json_of(index.read_text(encoding="utf-8"))
             digest = content.pop("digest")
             found = Saved.model_validate(content)
             told = [] if digest == key_of(content) else [f"{INDEX} was changed after it was written"]
