@@ -88,7 +88,7 @@ def test_other_errors_stay_what_they_are(error: Exception, tmp_path: Path) -> No
 def test_room_is_looked_for_first(tmp_path: Path) -> None:
     """What will not fit is said before it is begun, in the folder that is yet to be made too."""
     check_room("checkpoint m", tmp_path / "not" / "yet", 1)
-    with pytest.raises(ResourceError, match=r"checkpoint m cannot be written to .*yet: .* it needs 1,[\d,]{15,} bytes"):
+    with pytest.raises(ResourceError, match=r"checkpoint m cannot be written to .*yet: .*it needs 1,[\d,]{15,} bytes"):
         check_room("checkpoint m", tmp_path / "not" / "yet", free_bytes(tmp_path) + 10**12)
 
 

@@ -52,7 +52,7 @@ def exhausted(error: BaseException, what: str, where: Path, needed: int | None =
             f"{what}: too many files are open; allow more (ulimit -n 4096), or end other programs that hold them"
         )
     if number in FULL:
-        return no_room(what, _place(error, where), needed)
+        return no_room(what, _place(error, where) if number == errno.ENOSPC else where, needed)
     return None
 
 
