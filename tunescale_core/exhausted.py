@@ -16,8 +16,15 @@ from tunescale_core.errors import ResourceError, TuneScaleError
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 """No space left, a quota reached, a file larger than may be."""
 OPEN = {errno.EMFILE, errno.ENFILE}
-OUT_OF_MEMORY = ("can't allocate memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
-"""What plain runtime errors say of it: PyTorch's on a CPU, CUDA's, and its linear algebra's."""
+OUT_OF_MEMORY = (
+    "can't allocate memory",
+    "Cannot allocate memory",
+    "can't start new thread",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+)
+"""What plain runtime errors say of it: PyTorch's on a CPU and in mapping a file, Python's where
+a thread's stack does not fit, CUDA's, and its linear algebra's."""
 _NUMBER = re.compile(r"\(os error (\d+)\)|\[errno (\d+)\]", re.IGNORECASE)
 """How libraries in Rust and C++ pass a system error on."""
 
