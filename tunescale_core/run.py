@@ -248,7 +248,7 @@ class Bench:
             )
         return tuple(lines)
 
-    def _key(self, cell: Cell, subject: Subject, examples: Examples, batched_by: int | None) -> str:
+    def _key(self, cell: Cell, subject: Subject, examples: Examples, batched_by: int | None = None) -> str:
         local = subject.decoder.device != REMOTE
         other = {} if batched_by is None else {"batched_by": batched_by}
         return key_of(
