@@ -2,21 +2,19 @@
 
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from tunescale_core import checkpoints, run
 from tunescale_core.checkpoints import identity_of, key_of
 from tunescale_core.data import Examples, fingerprint
-from tunescale_core.decoding.completion import Decoder
 from tunescale_core.grid import Cell, cells
 from tunescale_core.progress import Progress
 from tunescale_core.provenance import ANSWER_PACKAGES, WEIGHT_PACKAGES
 from tunescale_core.run import Bench
 from tunescale_core.study import Protocol, load
-from tunescale_core.subjects import Built, Subject
+from tunescale_core.subjects import Built
 from tunescale_core.tasks import Example
 
 STUDY = """
@@ -58,8 +56,7 @@ def key(
     bench: Bench, weights: str = "w", device: str = "cpu", example: Example = EXAMPLE, serving: str = "eager"
 ) -> str:
     built = Built(Path("model"), weights, "m@1", Path("base"))
-    subject = Subject(cast("Decoder", SimpleNamespace(device=device)), built)
-    return bench._key(served(bench, serving), subject, Examples((example,), {}, fingerprint((example,))))
+    return bench._key(served(bench, serving), built, device, Examples((example,), {}, fingerprint((example,))), None)
 
 
 def test_the_same_answers_have_one_key(bench: Bench) -> None:

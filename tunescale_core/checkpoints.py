@@ -27,7 +27,7 @@ SCHEMA_VERSION = 2
 IDENTITY_VERSION = 1
 """Of what is hashed into a key: a manifest may change its form without anything being trained again."""
 MANIFEST = "manifest.json"
-CHECKPOINTS, LOCKS = "checkpoints", "locks"
+CHECKPOINTS, LOCKS, UNFINISHED = "checkpoints", "locks", "unfinished"
 """The store's folders for them."""
 ADVICE = "; delete the folder to build it again"
 NAMED = 3
@@ -60,6 +60,8 @@ class TrainingCost(BaseModel):
     """Of the device during the optimisation."""
     plan: dict[str, object] = {}
     """How a step was cut: micro-batch, accumulation, activation checkpointing, padding."""
+    resumed_at: tuple[int, ...] = ()
+    """Steps at which it was taken up after it had been interrupted; `readings` are of what came after the last."""
 
 
 class Manifest(BaseModel):
@@ -226,6 +228,10 @@ class Store:
             raise StoreError(f"{folder} is a link out of the store, which is not followed; link the whole store")
         return folder
 
+    def unfinished(self, key: str) -> Path:
+        """Return where the training of a checkpoint saves its state until it is done."""
+        return self.within(self.root / UNFINISHED) / key[:24]
+
     def _verify(self, folder: Path, manifest: Manifest) -> None:
         seen = signature(folder)
         if self._verified.get(folder) == seen:
@@ -251,6 +257,7 @@ class Store:
                 set_aside(folder, self.root, f"{folder} has no manifest")
             aside.chmod(0o755)  # a store may be shared: others may read
             aside.rename(folder)
+            shutil.rmtree(self.unfinished(key), ignore_errors=True)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
         self._verified[folder] = signature(folder)

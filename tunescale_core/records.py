@@ -212,6 +212,12 @@ def summarised(lines: Sequence[Line]) -> Summary:
     )
 
 
+def call_seconds(record: Record) -> tuple[float, ...]:
+    """Return how long each timed call of a record took; questions asked at once share one call."""
+    timed = [line.seconds for line in record.lines if line.seconds is not None]
+    return tuple(timed[:: int(str(record.serving_settings.get("batch", 1)))])
+
+
 def write(record: Record, folder: Path) -> Path:
     """Write a record under its cell's name, its rows first.
 

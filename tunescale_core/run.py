@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,17 +13,18 @@ from tunescale_core.checkpoints import Store, key_of
 from tunescale_core.data import Examples, load_examples
 from tunescale_core.decoding.completion import REMOTE, Call, Completion
 from tunescale_core.decoding.decoder import EagerDecoder
-from tunescale_core.errors import DataError, ResourceError
+from tunescale_core.errors import DamageWarning, DataError, RecordError, ResourceError
 from tunescale_core.exhausted import out_of_memory
 from tunescale_core.grid import Cell, task_kind
-from tunescale_core.models import dtype_of
+from tunescale_core.interrupted import Notes, same_circumstances
+from tunescale_core.models import device, dtype_of
 from tunescale_core.progress import Bar, Progress
-from tunescale_core.provenance import ANSWER_PACKAGES, provenance, versions
-from tunescale_core.records import Line, Record, Stages
+from tunescale_core.provenance import ANSWER_PACKAGES, Provenance, provenance, versions
+from tunescale_core.records import Line, Record, Stages, read, write
 from tunescale_core.sensors.device import Readings, Sensors
 from tunescale_core.serving import EAGER
 from tunescale_core.study import Study
-from tunescale_core.subjects import Subject, Subjects
+from tunescale_core.subjects import Built, Subject, Subjects
 from tunescale_core.tasks import TASKS, Answer, Example
 
 Rounds = Callable[[Callable[[Call], None], Iterator[Call], int], None]
@@ -73,6 +75,9 @@ class Bench:
         self.store = Store(store)
         self.progress = progress
         self.subjects = Subjects(study, self.store, progress)
+        self.notes = Notes(self.store, study.study.name)
+        self.taken: list[str] = []
+        """Cells taken over from an interrupted run."""
         self._examples: dict[str, Examples] = {}
 
     @cached_property
@@ -117,7 +122,7 @@ class Bench:
             base=subject.built.base,
             trials=subject.built.trials,
             hashes=self._hashes(cell, asked.examples),
-            key=self._key(cell, subject, examples, asked.batched_by),
+            key=self._key(cell, subject.built, subject.decoder.device, examples, asked.batched_by),
             metrics=metrics,
             lines=lines,
             left_out=examples.left_out,
@@ -133,6 +138,42 @@ class Bench:
             protocol=self._protocol(),
             provenance=provenance(subject.decoder.device),
         )
+
+    def keep(self, record: Record) -> None:
+        """Write a cell's record, and note it for the next run in case this one is interrupted."""
+        write(record, self.records)
+        if record.error is None:
+            self.notes.add(record)
+
+    def take(self, cell: Cell) -> Record | None:
+        """Return the record of a cell that an interrupted run had measured, if it is what would be measured now.
+
+        What an endpoint answers is asked again: its weights can be others by now.
+        """
+        key = self.notes.found.get(cell.id)
+        if key is None or self._mode(cell) == "endpoint":
+            return None
+        try:
+            record = read(self.records / f"{cell.id}.json")
+        except RecordError as error:
+            warnings.warn(f"{error} (an interrupted run's, measured anew)", DamageWarning, stacklevel=2)
+            return None
+        wanted = self._key(
+            cell, self.subjects.built(cell.variant), device(), self._evaluation(cell.task), record.batched_by
+        )
+        if not record.key == key == wanted or not same_circumstances(record.provenance, self._circumstances()):
+            return None
+        self.taken.append(cell.id)
+        self.notes.add(record)
+        return record
+
+    def _circumstances(self) -> Provenance:
+        """Describe what a cell would be measured under."""
+        now, threads = provenance(device()), self.study.protocol.threads
+        return now.model_copy(update={"threads": threads}) if threads else now
+
+    def _mode(self, cell: Cell) -> str:
+        return EAGER if cell.serving == EAGER else self.study.serving[cell.serving].mode
 
     def _too_large(self, cell: Cell, subject: Subject, error: BaseException) -> ResourceError:
         said = next(iter(str(error).splitlines()), "") or type(error).__name__
@@ -248,14 +289,14 @@ class Bench:
             )
         return tuple(lines)
 
-    def _key(self, cell: Cell, subject: Subject, examples: Examples, batched_by: int | None = None) -> str:
-        local = subject.decoder.device != REMOTE
+    def _key(self, cell: Cell, built: Built, where: str, examples: Examples, batched_by: int | None = None) -> str:
+        local = where != REMOTE
         other = {} if batched_by is None else {"batched_by": batched_by}
         return key_of(
             other
             | {
-                "subject": subject.built.key,
-                "device": subject.decoder.device,
+                "subject": built.key,
+                "device": where,
                 "dtype": str(dtype_of(self.study.protocol)) if local else None,
                 "data": examples.fingerprint,
                 "protocol": self._protocol(),

@@ -126,6 +126,9 @@ class Head(Declared):
     training: Literal["planned", "literal"] = "planned"
     """planned: how much of a step is done at once follows from the memory at hand; the rows of a step, their order
     and the loss stay. literal: `batch` × `accumulation` as written."""
+    save_seconds: Annotated[float, Field(ge=0)] = 600
+    """Training saves its state at the end of a step so long after the last time, to go on from there should it be
+    killed; it changes no weight. 0 saves every step."""
     train_examples: Count = 1000
     eval_examples: Count = 200
     dev_examples: Count = 60

@@ -44,6 +44,7 @@ from tunescale_core.study import Protocol, Study
 from tunescale_core.tasks import TASKS, Task
 from tunescale_core.training.choice import best_of
 from tunescale_core.training.release import release
+from tunescale_core.training.saves import Saves
 from tunescale_core.training.trials import Search, search
 from tunescale_core.training.tune import Lesson, tune
 
@@ -213,9 +214,10 @@ class Subjects:
     ) -> Manifest:
         lesson = Lesson(variant, base.folder, examples.rows)
         what, needed = f"checkpoint {variant.id}", weight_files_bytes(base.folder)
+        saves = Saves(self.store.unfinished(key_of(identity)), self.store.root, self.study.study.save_seconds)
         check_room(what, folder.parent, needed)
         with telling(what, folder.parent, needed):
-            cost = tune(lesson, folder, self.progress, self.study.study.training)
+            cost = tune(lesson, folder, self.progress, self.study.study.training, saves)
         return Manifest(
             schema_version=SCHEMA_VERSION,
             key=key_of(identity),

@@ -6,11 +6,11 @@ import io
 from tests.making import line
 from tests.making import record as made
 from tunescale_core.records import Record
-from tunescale_core.results import from_record, gathered
+from tunescale_core.results import Candidate, Result, from_record, gathered
 from tunescale_core.tables.every import run_tables
 from tunescale_core.tables.formats import as_csv
 from tunescale_core.tables.serving_table import serving_table
-from tunescale_core.tasks import Answer
+from tunescale_core.tasks import TASKS, Answer
 
 RIGHT, WRONG = Answer(("A",), "A"), Answer(("A",), "B")
 
@@ -55,6 +55,19 @@ def test_equality_is_of_the_same_question_and_seed() -> None:
 def test_without_eager_nothing_is_called_equal() -> None:
     """Where eager was not run, equality is missing and not claimed."""
     assert rows(record("static", [RIGHT], 0.3))["static"]["equal to eager"] == "–"
+
+
+def test_what_failed_is_missing() -> None:
+    """Where no way of serving was measured, as after a run in which every cell failed, the table stands with gaps."""
+    failed = [
+        Result(Candidate("m", "full", "arc"), "arc", TASKS["arc"].primary, None, None, kind="arc", serving=way)
+        for way in ("eager", "static")
+    ]
+    found = list(csv.DictReader(io.StringIO(as_csv(serving_table(gathered(failed))))))
+    assert [(row["served"], row["s"], row["equal to eager"]) for row in found] == [
+        ("eager", "–", "–"),
+        ("static", "–", "–"),
+    ]
 
 
 def test_candidates_are_compared_served_eagerly() -> None:

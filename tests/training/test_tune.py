@@ -18,7 +18,7 @@ from tunescale_core.training import tune as tuning
 from tunescale_core.training.footprint import kept_bytes, tokens_of
 from tunescale_core.training.plan import Footprint, Plan, plans
 from tunescale_core.training.recipe import adapter_config
-from tunescale_core.training.tune import Lesson, out_of_memory, rows_cut, trainer_for, tune
+from tunescale_core.training.tune import Attempt, Lesson, out_of_memory, rows_cut, trainer_for, tune
 
 pytestmark = pytest.mark.slow
 
@@ -47,7 +47,7 @@ def lesson(settings: Method, number: int = 20) -> Lesson:
 
 def curve(settings: Method, plan: Plan, tmp_path: Path) -> list[float]:
     trainer, rows = trainer_for(lesson(settings), plan, tmp_path)
-    cost = tuning._run(trainer, rows, lesson(settings), plan, Progress())
+    cost = tuning._run(trainer, rows, lesson(settings), Attempt(plan), Progress())
     return [loss for _, loss in cost.losses]
 
 
@@ -103,11 +103,11 @@ def test_running_out_of_memory_falls_back(tmp_path: Path, monkeypatch: pytest.Mo
     ran: list[str] = []
     run = tuning._run
 
-    def short(trainer: object, rows: object, wanted: Lesson, plan: Plan, progress: Progress) -> object:
-        ran.append(plan.short)
-        if plan.micro_batch > 2:
+    def short(trainer: object, rows: object, wanted: Lesson, attempt: Attempt, progress: Progress) -> object:
+        ran.append(attempt.plan.short)
+        if attempt.plan.micro_batch > 2:
             raise torch.OutOfMemoryError("no more")
-        return run(trainer, rows, wanted, plan, progress)  # type: ignore[arg-type]
+        return run(trainer, rows, wanted, attempt, progress)  # type: ignore[arg-type]
 
     monkeypatch.setattr(tuning, "_run", short)
     cost = tune(lesson(FULL), tmp_path, Progress(), "planned")

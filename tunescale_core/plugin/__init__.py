@@ -10,6 +10,7 @@ from tunescale_core.plugin.session import SESSION, Session
 
 pytest_plugins = (
     "tunescale_core.plugin.cases",
+    "tunescale_core.plugin.interruption",
     "tunescale_core.plugin.terminal",
     "tunescale_core.plugin.gating",
 )
@@ -39,6 +40,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--serving",
         metavar="WAY[,WAY]",
         help="measure these ways of serving beside eager: static, adapter, batch-8, static-batch-4, …",
+    )
+    group.addoption(
+        "--no-resume", action="store_true", help="measure anew what an interrupted run of the study had measured"
     )
 
 

@@ -69,6 +69,7 @@ def bench(request: pytest.FixtureRequest) -> Bench:
     session = request.config.stash[SESSION]
     if session.bench is None:
         session.bench = Bench(session.load(), session.store, Progress(Uncaptured(request.config)))
+        session.bench.notes.begin(forget=request.config.getoption("--no-resume"))
     return session.bench
 
 
@@ -81,17 +82,27 @@ def subject(bench: Bench, cell: Cell, request: pytest.FixtureRequest) -> Subject
 
 
 @pytest.fixture
-def measure(
-    bench: Bench, cell: Cell, subject: Subject, benchmark: Any, request: pytest.FixtureRequest
-) -> Callable[[], Record]:
-    """A function that measures the cell, a round of the benchmark a sample, and keeps its record."""
-    from tunescale_core.records import write
+def measure(bench: Bench, cell: Cell, benchmark: Any, request: pytest.FixtureRequest) -> Callable[[], Record]:
+    """A function that measures the cell, a round of the benchmark a sample, and keeps its record.
+
+    What an interrupted run had measured is taken over, its times with it, and no model is opened.
+    """
+    with _recording_failure(request.config, bench, cell):
+        bench.check(cell)
+        taken = bench.take(cell)
+    subject: Any = None if taken else request.getfixturevalue("subject")
 
     def measured() -> Record:
+        if taken is not None:
+            _replay(benchmark, taken)
+            return _told(taken)
         with _recording_failure(request.config, bench, cell):
             record = bench.measure(cell, subject, partial(_rounds, benchmark))
         with _one_line(cell, bench):
-            write(record, bench.records)
+            bench.keep(record)
+        return _told(record)
+
+    def _told(record: Record) -> Record:
         request.config.stash[SESSION].records.append(record)
         benchmark.group = f"for {cell.task}"
         benchmark.extra_info.update(_extra(record))
@@ -142,6 +153,20 @@ def _rounds(benchmark: Any, function: Callable[[Call], None], calls: Iterator[Ca
     benchmark.pedantic(function, setup=lambda: ((next(calls),), {}), rounds=number, iterations=1)
 
 
+def _replay(benchmark: Any, record: Record) -> None:
+    """Give pytest-benchmark the times of calls that another run made."""
+    from tunescale_core.records import call_seconds
+
+    if benchmark.disabled:
+        benchmark.pedantic(lambda: None)
+        return
+    benchmark._mode = "benchmark.pedantic(...)"  # noqa: SLF001  there is no public way to give it times
+    stats = benchmark._make_stats(1)  # noqa: SLF001
+    for seconds in call_seconds(record):
+        stats.update(seconds)
+    benchmark.extra_info["taken_over"] = True
+
+
 def _extra(record: Record) -> dict[str, object]:
     return {
         **record.metrics,
@@ -179,13 +204,12 @@ class _recording_failure:  # noqa: N801  reads as a statement where it is used
         if error is None or not isinstance(error, Exception):
             return
         from tunescale_core.exhausted import exhausted
-        from tunescale_core.records import write
 
         error = exhausted(error, self._cell.id, self._bench.store.root) or error
         record = self._bench.failed(self._cell, error)
         self._config.stash[SESSION].records.append(record)
         try:
-            write(record, self._bench.records)
+            self._bench.keep(record)
         except ResourceError as full:  # what went wrong first is told first
             if not isinstance(error, TuneScaleError):
                 raise

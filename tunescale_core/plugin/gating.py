@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tunescale_core.errors import BaselineError, ResourceError, TuneScaleError
-from tunescale_core.plugin.session import SESSION, one_line
+from tunescale_core.plugin.session import SESSION, cell_of, one_line
 
 if TYPE_CHECKING:
     from tunescale_core.gates.gating import Gating
@@ -74,7 +74,7 @@ def pytest_collection_modifyitems(
     """Add an item a verdict for the cells that are to run, after all that others select and sort."""
     yield
     gating = config.stash.get(GATING, None)
-    selected = [cell for item in items if (cell := _cell(item)) is not None]
+    selected = [cell for item in items if (cell := cell_of(item)) is not None]
     if gating is None or not selected:
         return
     gating.select(selected)
@@ -85,11 +85,6 @@ def pytest_collection_modifyitems(
     ]
     if gating.saved_to:
         items.append(SaveItem.from_parent(node, name=f"save {gating.saved_to.name}"))
-
-
-def _cell(item: pytest.Item) -> Any:
-    callspec = getattr(item, "callspec", None)
-    return callspec.params.get("cell") if callspec else None
 
 
 class Gates(pytest.Collector):

@@ -12,6 +12,7 @@ import pytest
 from tunescale_core.errors import StudyError, TuneScaleError
 
 if TYPE_CHECKING:
+    from tunescale_core.grid import Cell
     from tunescale_core.records import Record
     from tunescale_core.run import Bench
     from tunescale_core.study import Study
@@ -27,6 +28,10 @@ class Session:
     study: Study | None = None
     bench: Bench | None = None
     records: list[Record] = field(default_factory=list)
+    cells: list[str] = field(default_factory=list)
+    """Ids of those that were selected."""
+    ended: bool = False
+    """Whether the run came to its end."""
     untold: list[str] = field(default_factory=list)
     """What went wrong after the last case, a line each, for the summary."""
 
@@ -46,6 +51,13 @@ class Session:
             except StudyError as error:
                 raise pytest.UsageError(str(error)) from None
         return self.study
+
+
+def cell_of(item: pytest.Item) -> Cell | None:
+    """Return the cell that a case measures; None of another test."""
+    callspec = getattr(item, "callspec", None)
+    found: Cell | None = callspec.params.get("cell") if callspec else None
+    return found
 
 
 SESSION = pytest.StashKey[Session]()

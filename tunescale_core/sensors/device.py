@@ -97,6 +97,9 @@ class Meter(Protocol):
     def slow(self) -> None:
         """Sample what is read every `SLOW` seconds."""
 
+    def peak(self) -> int | None:
+        """Return the memory's peak so far, in bytes."""
+
     def end(self) -> Readings:
         """Return what the block came to."""
 
@@ -129,6 +132,10 @@ class Sensors:
         self._meter.quick()
         self._meter.slow()
         self.readings = self._meter.end()
+
+    def peak(self) -> int | None:
+        """Return the memory's peak so far in the block that is open, in bytes."""
+        return self._meter.peak()
 
     def _sample(self) -> None:
         beats = (Beat(self._meter.quick, QUICK), Beat(self._meter.slow, SLOW))
@@ -179,6 +186,11 @@ class ProcessorMeter:
         if self._heated:
             self._temperature.add(self._processor.temperature_c())
 
+    def peak(self) -> int:
+        """Sample the resident size once more and return its peak."""
+        self.quick()
+        return self._memory
+
     def end(self) -> Readings:
         """Return peaks, means, and the shares of processor time."""
         utilisation, others = self._shares()
@@ -227,6 +239,10 @@ class CardMeter:
         self._utilisation.add(self._card.utilisation())
         self._others.add(_count(others_on(self._card, self._index)))
 
+    def peak(self) -> int:
+        """Return the peak of what the allocator handed out."""
+        return self._peaks.note()
+
     def end(self) -> Readings:
         """Return peaks, means and the energy used, and let NVML go."""
         energy = self._card.energy_j()
@@ -263,12 +279,13 @@ class Peaks:
         torch.cuda.reset_peak_memory_stats(self._index)
         Peaks._open.append(self)
 
-    def note(self) -> None:
-        """Take in the allocator's peaks since the last reset."""
+    def note(self) -> int:
+        """Take in the allocator's peaks since the last reset, and return that of what was handed out."""
         import torch
 
         self._allocated = max(self._allocated, torch.cuda.max_memory_allocated(self._index))
         self._reserved = max(self._reserved, torch.cuda.max_memory_reserved(self._index))
+        return self._allocated
 
     def end(self) -> tuple[int, int]:
         """Return the peaks of what was handed out and of what was held."""

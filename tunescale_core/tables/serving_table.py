@@ -46,7 +46,8 @@ def _candidates(results: Results, task: str) -> list[Candidate]:
 def _rows(results: Results, one: Candidate, task: str) -> Iterator[Row]:
     eager = results.at(one, task)
     served = [cell for cell in results.served if cell.candidate == one and cell.task == task]
-    shared = set.intersection(*(_timed(cell) for cell in (*eager, *served) if cell.rows is not None))
+    timed = [_timed(cell) for cell in (*eager, *served) if cell.rows is not None]
+    shared = set.intersection(*timed) if timed else set()
     for name in dict.fromkeys([*(cell.serving for cell in eager), *(cell.serving for cell in served)]):
         cells = eager if name == EAGER else [cell for cell in served if cell.serving == name]
         pairs = [(cell, _same_seed(eager, cell)) for cell in cells]

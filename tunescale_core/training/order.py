@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import transformers
 from torch.utils.data import Sampler
 from trl import SFTTrainer
 
@@ -45,3 +46,7 @@ class Trainer(SFTTrainer):  # type: ignore[misc]
         # What Accelerate would put in the plain sampler's place, so that a seed means the same order.
         seeded = SeedableRandomSampler(data_source=dataset, data_seed=self.args.data_seed)
         return SortedWithin(seeded, self.sorted_within, [len(ids) for ids in dataset["input_ids"]])
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        """Save the state without the model card that TRL writes beside it."""
+        transformers.Trainer._save_checkpoint(self, model, trial)  # noqa: SLF001

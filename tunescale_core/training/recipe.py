@@ -43,6 +43,11 @@ def steps_of(settings: Method, rows: int) -> int:
     return max(1, math.ceil(settings.epochs * max(1, math.ceil(batches / settings.accumulation))))
 
 
+def autocast() -> bool:
+    """Whether training computes in bfloat16 beside fp32 weights: on a GPU."""
+    return device() == "cuda"
+
+
 def sft_config(settings: Method, seed: int, rows: int, scratch: Path, plan: Plan | None = None) -> SFTConfig:
     """Return TRL's configuration for a recipe, taken literally unless a plan says how much is done at once.
 
@@ -65,7 +70,7 @@ def sft_config(settings: Method, seed: int, rows: int, scratch: Path, plan: Plan
         packing=False,
         assistant_only_loss=False,
         activation_checkpointing=plan.activation_checkpointing,
-        bf16=device() == "cuda",
+        bf16=autocast(),
         fp16=False,
         seed=seed,
         data_seed=seed,

@@ -26,6 +26,7 @@ from tunescale_core.training.order import Trainer
 from tunescale_core.training.plan import Footprint, Plan, memory_at_hand, plans
 from tunescale_core.training.recipe import adapter_config, conversations, quantisation_config, sft_config, steps_of
 from tunescale_core.training.release import release
+from tunescale_core.training.saves import Saved, Saves, Saving, Spent, saver
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback
@@ -55,7 +56,13 @@ class Lesson:
         return self.variant.settings
 
 
-def tune(lesson: Lesson, target: Path, progress: Progress, training: Literal["planned", "literal"]) -> TrainingCost:
+def tune(
+    lesson: Lesson,
+    target: Path,
+    progress: Progress,
+    training: Literal["planned", "literal"],
+    saves: Saves | None = None,
+) -> TrainingCost:
     """Fine-tune a base model as a variant says.
 
     Args:
@@ -63,17 +70,21 @@ def tune(lesson: Lesson, target: Path, progress: Progress, training: Literal["pl
         target: Folder that receives `model/` and, for an adapter, `adapter/`.
         progress: Told of every step.
         training: Whether a step is cut by plan or as the recipe is written.
+        saves: Where the state is saved meanwhile; what an earlier training saved there is gone on from.
 
     Raises:
+        StoreError: A damaged state cannot be set aside.
         TrainingError: The memory at hand holds not even the smallest plan; or there is nothing to train, or nothing
             to learn.
         DivergedError: Loss, gradient or weights are not finite, or the loss has exploded.
     """
     check_learnable(lesson)
     fell_back: list[str] = []
-    for plan in _choices(lesson, training):
+    for plan, saved in _attempts(lesson, training, saves):
+        fell_back = [*plan.fell_back] or fell_back
         try:
-            cost = _tuned(lesson, plan.model_copy(update={"fell_back": tuple(fell_back)}), target, progress)
+            attempt = Attempt(plan.model_copy(update={"fell_back": tuple(fell_back)}), saves, saved)
+            cost = _tuned(lesson, attempt, target, progress)
         except (MemoryError, RuntimeError) as error:
             if not out_of_memory(error):
                 raise
@@ -136,6 +147,17 @@ def _fitting(variant: Variant, model: Any) -> Iterator[None]:
         raise TrainingError(f"{variant.id} has no weight to train: {said}; the model has {names}") from error
 
 
+def _attempts(lesson: Lesson, training: str, saves: Saves | None) -> Iterator[tuple[Plan, Saved | None]]:
+    """Yield plans to try: first that of a state which was saved, then from the start."""
+    saved = saves.last() if saves else None
+    if saved is not None:
+        yield saved.plan, saved
+    for plan in _choices(lesson, training):
+        if saves is not None:
+            saves.clear()  # what another plan has saved did not fit
+        yield plan, None
+
+
 def _choices(lesson: Lesson, training: str) -> Iterator[Plan]:
     """Yield how a step may be cut, the best first."""
     if training == "literal":
@@ -165,11 +187,29 @@ def _footprint(lesson: Lesson) -> Footprint:
         )
 
 
-def _tuned(lesson: Lesson, plan: Plan, target: Path, progress: Progress) -> TrainingCost:
+@dataclass(frozen=True)
+class Attempt:
+    """One try at a training."""
+
+    plan: Plan
+    saves: Saves | None = None
+    saved: Saved | None = None
+    """What is gone on from."""
+
+    @property
+    def spent(self) -> Spent:
+        """What went into the state that is gone on from."""
+        if self.saved is None:
+            return Spent()
+        spent = self.saved.spent
+        return spent.model_copy(update={"resumed_at": (*spent.resumed_at, self.saved.step)})
+
+
+def _tuned(lesson: Lesson, attempt: Attempt, target: Path, progress: Progress) -> TrainingCost:
     with tempfile.TemporaryDirectory() as scratch:
-        trainer, rows = trainer_for(lesson, plan, Path(scratch))
+        trainer, rows = trainer_for(lesson, attempt.plan, attempt.saves.folder if attempt.saves else Path(scratch))
         before = snapshot(trainer.model) if lesson.settings.adapter is not None else None
-        cost = _run(trainer, rows, lesson, plan, progress)
+        cost = _run(trainer, rows, lesson, attempt, progress)
         flags = [*cost.flags, *([IDLE_ADAPTER] if before is not None and idle(trainer.model, before) else [])]
         _save(trainer, lesson, target)
     if IDLE_ADAPTER not in flags and same_weights(target / "model", lesson.base):
@@ -177,35 +217,62 @@ def _tuned(lesson: Lesson, plan: Plan, target: Path, progress: Progress) -> Trai
     return cost.model_copy(update={"flags": tuple(flags)})
 
 
-def _run(trainer: Trainer, rows: Rows, lesson: Lesson, plan: Plan, progress: Progress) -> TrainingCost:
+def _run(trainer: Trainer, rows: Rows, lesson: Lesson, attempt: Attempt, progress: Progress) -> TrainingCost:
+    """Train, and return what it took, what went into a state that was gone on from included.
+
+    Raises:
+        DivergedError: Loss, gradient or weights are not finite, or the loss has exploded.
+    """
     from transformers.trainer_callback import PrinterCallback
 
     warn_if_shared(device())
     steps = steps_of(lesson.settings, len(trainer.train_dataset))  # TRL leaves out what has no token to learn
     curve = Curve(lesson.variant.id, trainer.model.config.vocab_size)
+    spent = attempt.spent
     trainer.remove_callback(PrinterCallback)
+    trainer._total_train_tokens = spent.tokens  # noqa: SLF001  it counts those of its own process alone
     with progress.bar(f"training {lesson.variant.id}", steps) as bar, Sensors(device()) as sensors:
+        bar.update(attempt.saved.step if attempt.saved else 0)
         trainer.add_callback(_stepper(bar, rows, curve))
+        saving = _saving(trainer, attempt, spent, sensors)
         began = time.perf_counter()
-        trainer.train()
-        seconds = time.perf_counter() - began
+        trainer.train(resume_from_checkpoint=_resumed(attempt))
+        seconds = time.perf_counter() - began - (saving.took if saving else 0)
     history = trainer.state.log_history
     parameters = list(trainer.model.parameters())
     curve.check_finite(p for p in parameters if p.requires_grad)
     return TrainingCost(
-        seconds=seconds,
-        tokens=int(max((entry.get("num_tokens", 0) for entry in history), default=0)),
+        seconds=spent.seconds + seconds,
+        tokens=trainer._total_train_tokens,  # noqa: SLF001
         steps=trainer.state.global_step,
-        peak_memory_bytes=sensors.readings.memory_bytes,
+        peak_memory_bytes=max(filter(None, (spent.peak_memory_bytes, sensors.readings.memory_bytes)), default=None),
         readings=sensors.readings,
         trainable_parameters=sum(p.numel() for p in parameters if p.requires_grad),
         parameters=sum(p.numel() for p in parameters),
         losses=tuple((entry["step"], float(entry["loss"])) for entry in history if "loss" in entry),
-        plan=plan.model_dump(mode="json"),
+        plan=attempt.plan.model_dump(mode="json"),
         rows_cut=rows_cut(lesson),
         rows_masked=sum(masked_rows(lesson)),
         flags=curve.flags(),
+        resumed_at=spent.resumed_at,
     )
+
+
+def _saving(trainer: Trainer, attempt: Attempt, spent: Spent, sensors: Sensors) -> Saving | None:
+    """Have a trainer save its state at the interval, where it has a place for it."""
+    if attempt.saves is None:
+        return None
+
+    def peak() -> int | None:
+        return max(filter(None, (spent.peak_memory_bytes, sensors.peak())), default=None)
+
+    saving = Saving(attempt.saves, attempt.plan, spent, lambda: trainer._total_train_tokens)  # noqa: SLF001
+    trainer.add_callback(saver(saving, peak))
+    return saving
+
+
+def _resumed(attempt: Attempt) -> str | None:
+    return str(attempt.saves.path(attempt.saved.step)) if attempt.saves and attempt.saved else None
 
 
 def rows_cut(lesson: Lesson) -> int:

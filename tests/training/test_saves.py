@@ -1,0 +1,172 @@
+"""A training that was killed goes on from its last saved state, and ends as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tunescale_core.checkpoints import TrainingCost
+from tunescale_core.data import load_examples
+from tunescale_core.errors import DamageWarning
+from tunescale_core.grid import Variant
+from tunescale_core.method import Method
+from tunescale_core.models import resolve
+from tunescale_core.progress import Progress
+from tunescale_core.store.files import sha256_of
+from tunescale_core.study import Model, load
+from tunescale_core.training import tune as tuning
+from tunescale_core.training.saves import INDEX, Saved, Saves
+from tunescale_core.training.tune import Lesson, tune
+
+pytestmark = pytest.mark.slow
+
+BASE = resolve(Model(source="embedded:mini-small"), Path()).folder
+ROWS = load_examples(load("mini"), "squad_v2", "train").rows[:28]
+STEPS = 8
+METHODS = {
+    "full": Method(learning_rate=1e-3, epochs=2.0),
+    "lora": Method(ranks=(4,), learning_rate=1e-2, target_modules="all-linear", epochs=2.0),
+    "dora": Method.model_validate(
+        {"ranks": (4,), "learning_rate": 1e-2, "peft": {"use_dora": True}, "epochs": 2.0, "loss": "completion"}
+    ),
+}
+
+
+class Killed(BaseException):
+    """Ends a training as a signal would: nothing catches it."""
+
+
+def lesson(settings: Method) -> Lesson:
+    rank = settings.ranks[0] if settings.ranks else None
+    return Lesson(Variant("m", "method", "squad_v2", 0, rank, settings, "m-method-on-squad_v2"), BASE, ROWS)
+
+
+def killed_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the next training end when it begins that step."""
+    stepper = tuning._stepper
+
+    def dying(*args: object) -> object:
+        made = stepper(*args)  # type: ignore[arg-type]
+        begin = made.on_step_begin
+
+        def on_step_begin(args: object, state: object, *rest: object, **named: object) -> None:
+            if state.global_step == step:  # type: ignore[attr-defined]
+                raise Killed
+            begin(args, state, *rest, **named)
+
+        made.on_step_begin = on_step_begin
+        return made
+
+    monkeypatch.setattr(tuning, "_stepper", dying)
+
+
+def trained(settings: Method, folder: Path, saves: Saves | None = None) -> tuple[TrainingCost, dict[str, str]]:
+    cost = tune(lesson(settings), folder, Progress(), "planned", saves)
+    files = {str(one.relative_to(folder)): sha256_of(one) for one in sorted(folder.rglob("*")) if one.is_file()}
+    return cost, files
+
+
+@pytest.fixture
+def saves(tmp_path: Path) -> Saves:
+    """A place for states, one saved at the end of every step."""
+    return Saves(tmp_path / "store" / "unfinished" / "key", tmp_path / "store", 0)
+
+
+def interrupted(settings: Method, steps: list[int], saves: Saves, folder: Path) -> Iterator[Saved]:
+    """Train and be killed at each of some steps in turn; yield what was saved by then."""
+    for step in steps:
+        with pytest.MonkeyPatch.context() as patch:
+            killed_at(step, patch)
+            with pytest.raises(Killed):
+                tune(lesson(settings), folder / f"killed-{step}", Progress(), "planned", saves)
+        found = saves.last()
+        assert found is not None
+        yield found
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_killed_training_ends_as_an_uninterrupted_one(method: str, saves: Saves, tmp_path: Path) -> None:
+    """Killed in the first epoch and again in the second, it ends with the same files, byte for byte."""
+    whole, files = trained(METHODS[method], tmp_path / "whole")
+    assert whole.steps == STEPS
+    states = list(interrupted(METHODS[method], [3, 6], saves, tmp_path))
+    assert [state.step for state in states] == [3, 6]
+    assert [state.spent.resumed_at for state in states] == [(), (3,)]
+    cost, again = trained(METHODS[method], tmp_path / "again", saves)
+    assert again == files
+    assert cost.resumed_at == (3, 6)
+    assert (cost.steps, cost.tokens) == (whole.steps, whole.tokens)
+    assert cost.seconds > states[1].spent.seconds > states[0].spent.seconds > 0
+    assert (cost.peak_memory_bytes or 0) >= (states[1].spent.peak_memory_bytes or 0) > 0
+    assert [step for step, _ in cost.losses] == list(range(1, STEPS + 1))
+    assert cost.losses == whole.losses
+
+
+def test_saving_changes_nothing(saves: Saves, tmp_path: Path) -> None:
+    """A training that saves at every step ends with the files of one that saves at none."""
+    assert trained(METHODS["lora"], tmp_path / "saved", saves)[1] == trained(METHODS["lora"], tmp_path / "whole")[1]
+
+
+def test_only_the_last_state_is_kept(saves: Saves, tmp_path: Path) -> None:
+    """However many were saved, one is on disk."""
+    list(interrupted(METHODS["full"], [5], saves, tmp_path))
+    assert sorted(one.name for one in saves.folder.iterdir()) == ["checkpoint-5", INDEX]
+
+
+def test_an_interval_is_kept(tmp_path: Path) -> None:
+    """Where the interval is longer than the training, nothing is saved and nothing is left."""
+    saves = Saves(tmp_path / "store" / "unfinished" / "key", tmp_path / "store", 3600)
+    with pytest.MonkeyPatch.context() as patch:
+        killed_at(4, patch)
+        with pytest.raises(Killed):
+            tune(lesson(METHODS["full"]), tmp_path / "killed", Progress(), "planned", saves)
+    assert saves.last() is None
+
+
+@pytest.mark.parametrize(
+    "harmed", ["checkpoint-3/model.safetensors", "checkpoint-3/optimizer.pt", "checkpoint-3/rng_state.pth", INDEX]
+)
+@pytest.mark.parametrize("how", ["flip", "truncate", "remove"])
+def test_a_damaged_state_is_set_aside(harmed: str, how: str, saves: Saves, tmp_path: Path) -> None:
+    """Harm to a saved state is seen before use; it is set aside and training starts anew, with the same end."""
+    list(interrupted(METHODS["full"], [3], saves, tmp_path))
+    victim = saves.folder / harmed
+    content = bytearray(victim.read_bytes())
+    content[len(content) // 2] ^= 1
+    if how == "remove":
+        victim.unlink()
+    else:
+        victim.write_bytes(content if how == "flip" else content[: len(content) // 2])
+    if (how, harmed) == ("remove", INDEX):  # a state without its index was never whole
+        assert saves.last() is None
+        return
+    with pytest.warns(DamageWarning, match="state of a training .* is damaged"):
+        assert saves.last() is None
+    assert [one.name for one in (saves.root / "damaged").iterdir()] == ["key-1"]
+    assert not saves.folder.exists()
+
+
+def test_a_half_written_state_is_not_gone_on_from(saves: Saves, tmp_path: Path) -> None:
+    """A state that the trainer had not finished writing does not count: the one before it does."""
+    list(interrupted(METHODS["full"], [3], saves, tmp_path))
+    (saves.folder / "checkpoint-4").mkdir()
+    (saves.folder / "checkpoint-4" / "model.safetensors").write_bytes(b"half")
+    found = saves.last()
+    assert found is not None
+    assert found.step == 3
+    cost, _ = trained(METHODS["full"], tmp_path / "again", saves)
+    assert cost.resumed_at == (3,)
+
+
+def test_a_saved_plan_is_kept_to(saves: Saves, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A state is gone on from as its steps were cut, whatever memory is at hand now: another cut rounds otherwise."""
+    monkeypatch.setattr(tuning, "memory_at_hand", lambda _: 1)
+    state = next(interrupted(METHODS["full"], [3], saves, tmp_path))
+    assert state.plan.micro_batch == 1
+    monkeypatch.undo()
+    cost, _ = trained(METHODS["full"], tmp_path / "again", saves)
+    assert cost.plan["micro_batch"] == 1
+    assert json.loads((tmp_path / "again" / "model" / "config.json").read_text())["model_type"] == "qwen3"

@@ -1,0 +1,65 @@
+"""Runs that are interrupted: what is forgotten at a proper end, and what is said where there is none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tunescale_core.plugin.session import SESSION, cell_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tunescale_core.run import Bench
+
+UNDONE = {pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR}
+SHOWN = 5
+"""Cells that are named, at most."""
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Note what is to be measured."""
+    session.config.stash[SESSION].cells = [cell.id for item in session.items if (cell := cell_of(item)) is not None]
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Note whether the run came to its end."""
+    session.config.stash[SESSION].ended = exitstatus not in UNDONE
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Forget what was measured, where the run came to its end and has told of it; else leave it for the next run."""
+    mine = config.stash.get(SESSION, None)
+    if mine is None or mine.bench is None:
+        return
+    if mine.ended:
+        mine.bench.notes.end(mine.cells)
+    else:
+        mine.bench.notes.close()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
+    """Say what was taken over; of a run that was interrupted what is done, what is left, and how to go on."""
+    session = config.stash[SESSION]
+    if session.bench is None:
+        return
+    if taken := session.bench.taken:
+        terminalreporter.write_line(
+            f"took over {_cells(len(taken))} that an interrupted run had measured; --no-resume measures them anew"
+        )
+    if exitstatus in UNDONE:
+        for line in _left(session.bench, session.cells, {record.cell for record in session.records}):
+            terminalreporter.write_line(line)
+
+
+def _left(bench: Bench, cells: list[str], done: set[str]) -> Iterator[str]:
+    left = [cell for cell in cells if cell not in done]
+    named = ", ".join(left[:SHOWN]) + (f" and {len(left) - SHOWN} more" if len(left) > SHOWN else "")
+    yield f"interrupted: {_cells(len(cells) - len(left))} done, {len(left)} left" + (f": {named}" if left else "")
+    yield f"what is done stands in {bench.records}; give the same command again to go on from there"
+
+
+def _cells(number: int) -> str:
+    return f"{number} cell{'s' * (number != 1)}"

@@ -1,0 +1,160 @@
+"""What training saves of itself while it runs, so that one that was killed goes on from there.
+
+The trainer's own checkpoint has weights, optimiser, schedule and random numbers; what is added here says which of them
+is whole, under what plan it came about, and what it took. Of the saves of one training only the last is kept.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tunescale_core.checkpoints import key_of
+from tunescale_core.records import place
+from tunescale_core.store.aside import set_aside
+from tunescale_core.store.files import FileSum, faults, sums
+from tunescale_core.training.plan import Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from transformers import TrainerCallback
+
+INDEX = "saved.json"
+"""Written last, and whole: the save that it names is complete."""
+SAVE = "checkpoint-"
+"""What the trainer calls the folder of a step."""
+
+
+class Spent(BaseModel):
+    """What a training took up to a step."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seconds: float = 0.0
+    tokens: int = 0
+    peak_memory_bytes: int | None = None
+    resumed_at: tuple[int, ...] = ()
+    """Steps at which it was taken up again."""
+
+
+class Saved(BaseModel):
+    """A state to go on from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    step: int
+    plan: Plan
+    """How steps were cut so far, and will be: another way would round otherwise."""
+    spent: Spent
+    files: dict[str, FileSum]
+    """Of the trainer's folder."""
+
+
+class Saves:
+    """The saves of one training, in a folder of a store.
+
+    Args:
+        folder: Theirs alone.
+        root: The store.
+        seconds: A step that ends so long after the last save is saved.
+    """
+
+    def __init__(self, folder: Path, root: Path, seconds: float) -> None:
+        self.folder, self.root, self.seconds = folder, root, seconds
+
+    def last(self) -> Saved | None:
+        """Return the last state that was saved whole; one that is damaged is set aside, with a warning.
+
+        Raises:
+            StoreError: It cannot be set aside.
+        """
+        index = self.folder / INDEX
+        if not os.path.lexists(index):
+            return None
+        try:
+            content = json.loads(index.read_text(encoding="utf-8"))
+            digest = content.pop("digest")
+            found = Saved.model_validate(content)
+            told = [] if digest == key_of(content) else [f"{INDEX} was changed after it was written"]
+            told += faults(self.path(found.step), found.files, "")
+        except (OSError, ValueError, AttributeError, KeyError, ValidationError) as error:
+            told = [f"{INDEX} cannot be read ({type(error).__name__})"]
+        if told:
+            set_aside(self.folder, self.root, f"state of a training {self.folder} is damaged: {told[0]}")
+            return None
+        return found
+
+    def path(self, step: int) -> Path:
+        """Return the trainer's folder of a step."""
+        return self.folder / f"{SAVE}{step}"
+
+    def keep(self, step: int, plan: Plan, spent: Spent) -> None:
+        """Make the state of a step the one to go on from, and let go of earlier ones."""
+        files = sums(self.path(step), "")
+        content = json.loads(Saved(step=step, plan=plan, spent=spent, files=files).model_dump_json())
+        place(self.folder / INDEX, json.dumps(content | {"digest": key_of(content)}).encode())
+        for other in self.folder.glob(f"{SAVE}*"):
+            if other != self.path(step):
+                shutil.rmtree(other, ignore_errors=True)
+
+    def clear(self) -> None:
+        """Let go of all."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Saving:
+    """Saves one training run at its interval, and knows what that run has spent, time for saving left out."""
+
+    def __init__(self, saves: Saves, plan: Plan, before: Spent, tokens: Callable[[], int]) -> None:
+        self._saves, self._plan, self._before, self._tokens = saves, plan, before, tokens
+        self._began = self._last = time.perf_counter()
+        self._saving = 0.0
+
+    def due(self) -> bool:
+        """Whether so long has passed that a step's end should be saved; its saving begins then."""
+        if time.perf_counter() - self._last < self._saves.seconds:
+            return False
+        self._last = time.perf_counter()
+        return True
+
+    def saved(self, step: int, peak_memory_bytes: int | None) -> None:
+        """Take in that the trainer has written the state of a step."""
+        seconds = self._before.seconds + self._last - self._began - self._saving
+        spent = self._before.model_copy(
+            update={"seconds": seconds, "tokens": self._tokens(), "peak_memory_bytes": peak_memory_bytes}
+        )
+        self._saves.keep(step, self._plan, spent)
+        self._saving += time.perf_counter() - self._last
+        self._last = time.perf_counter()
+
+    @property
+    def took(self) -> float:
+        """Seconds that saving took."""
+        return self._saving
+
+
+def saver(saving: Saving, peak: Callable[[], int | None]) -> TrainerCallback:
+    """Return what has a trainer save when that is due."""
+    from transformers import TrainerCallback
+
+    class Saver(TrainerCallback):  # type: ignore[misc]
+        """Asks for a save, and for the loss since the last point of the curve, which a save would lose."""
+
+        def on_step_end(self, _: object, state: Any, control: Any, **__: object) -> Any:
+            """Ask, if it is due and not the end."""
+            if state.global_step < state.max_steps and saving.due():
+                control.should_save = control.should_log = True
+            return control
+
+        def on_save(self, _: object, state: Any, *__: object, **___: object) -> None:
+            """Make the save the one to go on from."""
+            saving.saved(state.global_step, peak())
+
+    return Saver()
