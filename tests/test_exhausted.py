@@ -57,6 +57,12 @@ def told(error: pytest.ExceptionInfo[BaseException], path: Path) -> None:
         (OSError(errno.EFBIG, "File too large"), "the disk is full"),
         (Foreign("Error while serializing: I/O error: No space left on device (os error 28)"), "the disk is full"),
         (OSError("Error writing bytes to file. Detail: [errno 28] No space left on device"), "the disk is full"),
+        (
+            RuntimeError("[enforce fail] . PytorchStreamWriter failed writing file data/3: file write failed"),
+            "disk is full",
+        ),
+        (RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 64 vs 0"), "the disk is full"),
+        (RuntimeError("basic_ios::clear: iostream error"), "the disk is full"),
         (OSError(errno.EMFILE, "Too many open files"), "too many files are open; allow more (ulimit -n 4096)"),
         (Foreign("Too many open files (os error 24)"), "too many files are open"),
         (MemoryError(), "memory ran out (MemoryError)"),

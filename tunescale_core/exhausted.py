@@ -25,6 +25,8 @@ OUT_OF_MEMORY = (
 )
 """What plain runtime errors say of it: PyTorch's on a CPU and in mapping a file, Python's where
 a thread's stack does not fit, CUDA's, and its linear algebra's."""
+UNWRITTEN = ("PytorchStreamWriter failed writing file", "] . unexpected pos ", "iostream error")
+"""All that `torch.save` says where a file cannot be written on: of a regular file the disk is full."""
 _NUMBER = re.compile(r"\(os error (\d+)\)|\[errno (\d+)\]", re.IGNORECASE)
 """How libraries in Rust and C++ pass a system error on."""
 
@@ -113,6 +115,8 @@ def telling(what: str, where: Path, needed: int | None = None) -> Iterator[None]
 def _number(error: BaseException) -> int | None:
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno
+    if any(words in str(error) for words in UNWRITTEN):
+        return errno.ENOSPC
     found = _NUMBER.search(str(error))
     return int(found[1] or found[2]) if found else None
 

@@ -22,6 +22,8 @@ from tunescale_core.training.tune import Lesson, tune
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 WEIGHTS = weight_files_bytes(resolve(Model(source="embedded:mini-small"), Path()).folder)
+STATE = 2 * WEIGHTS
+"""Bytes of the optimiser's state, two moments a weight."""
 OPTIONS = ["-p", "no:cacheprovider", "-k", "base", "--study", "filling.toml", "--store", "store"]
 STUDY = """
 [study]
@@ -48,8 +50,8 @@ target_modules = "all-linear"
 """
 
 
-def bench(tmp_path: Path) -> Bench:
-    (tmp_path / "filling.toml").write_text(STUDY)
+def bench(tmp_path: Path, save_seconds: float = 600) -> Bench:
+    (tmp_path / "filling.toml").write_text(STUDY.replace("[study]", f"[study]\nsave_seconds = {save_seconds}"))
     return Bench(load(str(tmp_path / "filling.toml")), tmp_path / "store", Progress())
 
 
@@ -110,6 +112,25 @@ def test_a_checkpoint_that_does_not_fit_is_not_there(way: str, tmp_path: Path, m
         assert again.subjects.reused == ["mini-small-full-on-arc"]
         assert again.subjects.trained == ["mini-small-lora-r64-on-arc"]
         assert len(left(again)) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", FULL)
+def test_a_training_state_that_does_not_fit_is_not_gone_on_from(way: str, tmp_path: Path) -> None:
+    """A disk that fills while a training saves its state ends it with a line; with room it is made, from the start."""
+    work = bench(tmp_path, save_seconds=0)
+    with FULL[way](work.store.root, WEIGHTS + STATE // 2) as make_room:
+        with pytest.raises(
+            ResourceError, match=r"^checkpoint mini-small-full-on-arc cannot .*: the disk is full \(it needs"
+        ):
+            work.subjects.subject(cell(work, "full"))
+        assert left(work) == []
+        make_room()
+        again = bench(tmp_path, save_seconds=0)
+        built = again.subjects.subject(cell(again, "full")).built
+        assert built.cost is not None
+        assert (built.cost.resumed_at, built.cost.steps) == ((), 2)
+        assert len(left(again)) == 1
 
 
 def run(tmp_path: Path, limit: int | None) -> subprocess.CompletedProcess[str]:
