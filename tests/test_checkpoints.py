@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.storing import manifest_of
+from tunescale_core import checkpoints
 from tunescale_core.checkpoints import (
     MANIFEST,
     Manifest,
@@ -223,3 +224,20 @@ def test_a_checkpoint_that_lost_its_model_is_refused(tmp_path: Path) -> None:
     made.model.rmdir()
     with pytest.raises(StoreError, match="no model; delete the folder"):
         Store(tmp_path).find(KEY)
+
+
+def test_a_folder_that_vanishes_while_it_is_read_is_looked_at_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where another process sets a folder aside just as it is read, it is looked at again under the lock."""
+    Store(tmp_path).obtain(KEY, builder())
+    faults, gone = checkpoints.faults, [FileNotFoundError(2, "No such file or directory", "adapter")]
+
+    def vanishing(*arguments: Any) -> tuple[str, ...]:
+        if gone:
+            raise gone.pop()
+        return faults(*arguments)
+
+    monkeypatch.setattr(checkpoints, "faults", vanishing)
+    assert not Store(tmp_path).obtain(KEY, never).built
+    assert not (tmp_path / "damaged").exists()

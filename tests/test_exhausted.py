@@ -57,6 +57,12 @@ def told(error: pytest.ExceptionInfo[BaseException], path: Path) -> None:
         (OSError(errno.EFBIG, "File too large"), "the disk is full"),
         (Foreign("Error while serializing: I/O error: No space left on device (os error 28)"), "the disk is full"),
         (OSError("Error writing bytes to file. Detail: [errno 28] No space left on device"), "the disk is full"),
+        (
+            RuntimeError("[enforce fail] . PytorchStreamWriter failed writing file data/3: file write failed"),
+            "disk is full",
+        ),
+        (RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 64 vs 0"), "the disk is full"),
+        (RuntimeError("basic_ios::clear: iostream error"), "the disk is full"),
         (OSError(errno.EMFILE, "Too many open files"), "too many files are open; allow more (ulimit -n 4096)"),
         (Foreign("Too many open files (os error 24)"), "too many files are open"),
         (MemoryError(), "memory ran out (MemoryError)"),
@@ -88,7 +94,7 @@ def test_other_errors_stay_what_they_are(error: Exception, tmp_path: Path) -> No
 def test_room_is_looked_for_first(tmp_path: Path) -> None:
     """What will not fit is said before it is begun, in the folder that is yet to be made too."""
     check_room("checkpoint m", tmp_path / "not" / "yet", 1)
-    with pytest.raises(ResourceError, match=r"checkpoint m cannot be written to .*yet: .*it needs [\d,]{15,} bytes"):
+    with pytest.raises(ResourceError, match=r"checkpoint m cannot be written to .*yet: .*it needs 1,[\d,]{15,} bytes"):
         check_room("checkpoint m", tmp_path / "not" / "yet", free_bytes(tmp_path) + 10**12)
 
 

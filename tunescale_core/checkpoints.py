@@ -192,6 +192,8 @@ class Store:
             if not (folder / "model").is_dir():
                 raise DamagedError(f"{folder} has a manifest but no model{ADVICE}")
             self._verify(folder, manifest)
+        except FileNotFoundError as error:  # perhaps somebody is setting it aside just now
+            raise DamagedError(f"{folder} is damaged: {error.filename} is missing{ADVICE}") from error
         except OSError as error:
             raise StoreError(f"{folder} cannot be read: {error.strerror}") from error
         return manifest

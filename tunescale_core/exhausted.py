@@ -16,8 +16,17 @@ from tunescale_core.errors import ResourceError, TuneScaleError
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 """No space left, a quota reached, a file larger than may be."""
 OPEN = {errno.EMFILE, errno.ENFILE}
-OUT_OF_MEMORY = ("can't allocate memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
-"""What plain runtime errors say of it: PyTorch's on a CPU, CUDA's, and its linear algebra's."""
+OUT_OF_MEMORY = (
+    "can't allocate memory",
+    "Cannot allocate memory",
+    "can't start new thread",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+)
+"""What plain runtime errors say of it: PyTorch's on a CPU and in mapping a file, Python's where
+a thread's stack does not fit, CUDA's, and its linear algebra's."""
+UNWRITTEN = ("PytorchStreamWriter failed writing file", "] . unexpected pos ", "iostream error")
+"""All that `torch.save` says where a file cannot be written on: of a regular file the disk is full."""
 _NUMBER = re.compile(r"\(os error (\d+)\)|\[errno (\d+)\]", re.IGNORECASE)
 """How libraries in Rust and C++ pass a system error on."""
 
@@ -52,7 +61,7 @@ def exhausted(error: BaseException, what: str, where: Path, needed: int | None =
             f"{what}: too many files are open; allow more (ulimit -n 4096), or end other programs that hold them"
         )
     if number in FULL:
-        return no_room(what, _place(error, where), needed)
+        return no_room(what, _place(error, where) if number == errno.ENOSPC else where, needed)
     return None
 
 
@@ -106,6 +115,8 @@ def telling(what: str, where: Path, needed: int | None = None) -> Iterator[None]
 def _number(error: BaseException) -> int | None:
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno
+    if any(words in str(error) for words in UNWRITTEN):
+        return errno.ENOSPC
     found = _NUMBER.search(str(error))
     return int(found[1] or found[2]) if found else None
 

@@ -352,7 +352,7 @@ def place_all(files: Mapping[Path, bytes]) -> None:
     aside: dict[Path, Path] = {}
     last = list(files)[-1]
     try:
-        with telling(last.name, last, sum(map(len, files.values()))):
+        with telling(last.name, last.parent, sum(map(len, files.values()))):
             for target, content in files.items():
                 aside[target] = _aside(target, content)
             for target, path in aside.items():

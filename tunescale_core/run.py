@@ -289,7 +289,7 @@ class Bench:
             )
         return tuple(lines)
 
-    def _key(self, cell: Cell, built: Built, where: str, examples: Examples, batched_by: int | None) -> str:
+    def _key(self, cell: Cell, built: Built, where: str, examples: Examples, batched_by: int | None = None) -> str:
         local = where != REMOTE
         other = {} if batched_by is None else {"batched_by": batched_by}
         return key_of(

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import save_file
+from transformers.trainer_callback import TrainerState
 
 from tests.training.test_tune import FULL, LORA, ROWS, lesson
 from tunescale_core.errors import DivergedError, TrainingError
@@ -17,6 +18,7 @@ from tunescale_core.progress import Progress
 from tunescale_core.training import tune as tuning
 from tunescale_core.training.health import IDLE_ADAPTER, IN_A_ROW, SAME_WEIGHTS, Curve, same_weights
 from tunescale_core.training.plan import Plan
+from tunescale_core.training.saves import Saves
 from tunescale_core.training.tune import Lesson, check_learnable, masked_rows, trainer_for, tune
 
 VOCABULARY = 1024
@@ -116,13 +118,46 @@ def test_weights_are_compared_by_tensor(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("settings", "rate"), [(FULL, 1e6), (LORA, 1e30)], ids=["full", "lora"])
-def test_a_rate_far_too_high_stops(settings: Method, rate: float, tmp_path: Path) -> None:
-    """A learning rate of a million blows the embedded model up: one line, and nothing is saved."""
+@pytest.mark.parametrize(
+    ("settings", "rate", "how"),
+    [
+        (FULL, 1e6, "(the loss|the gradient's norm) is (nan|inf) at step"),
+        (LORA, 1e30, "(the loss|the gradient's norm) is (nan|inf) at step"),
+        (FULL.model_copy(update={"epochs": 12.0}), 1.0, r"the loss is [\d.]+ at step .* for 3 logged losses"),
+    ],
+    ids=["full", "lora", "exploding"],
+)
+def test_a_rate_far_too_high_stops(settings: Method, rate: float, how: str, tmp_path: Path) -> None:
+    """A learning rate of a million, or of one for long, blows the embedded model up: one line, and nothing is saved."""
     blown = settings.model_copy(update={"learning_rate": rate})
-    with pytest.raises(DivergedError, match=r"^training .* diverged: .*: lower learning_rate, or lengthen warmup$"):
+    with pytest.raises(
+        DivergedError, match=rf"^training .* diverged: {how}.*: lower learning_rate, or lengthen warmup$"
+    ):
         tune(lesson(blown), tmp_path, Progress(), "planned")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_what_a_diverged_training_saved_is_let_go(tmp_path: Path) -> None:
+    """A state of a training that diverged is not gone on from by the next."""
+    saves = Saves(tmp_path / "store" / "unfinished" / "key", tmp_path / "store", 0)
+    blown = FULL.model_copy(update={"learning_rate": 1e6})
+    with pytest.raises(DivergedError):
+        tune(lesson(blown), tmp_path / "model", Progress(), "planned", saves)
+    assert not saves.folder.exists()
+
+
+def test_a_curve_that_is_gone_on_from_begins_where_it_began() -> None:
+    """After a kill the losses of before count: what had begun at two has exploded at six, wherever it is taken up."""
+    curve = Curve("m", VOCABULARY)
+    before = [{"step": step, "loss": loss} for step, loss in enumerate((2.0, 1.0, 6.1, 6.1), 1)]
+    stepper = tuning._stepper(None, None, curve)  # type: ignore[arg-type]
+    stepper.on_train_begin(None, TrainerState(log_history=before))
+    curve.log(5, {"loss": 5.9})
+    assert curve.flags() == ()
+    stepper.on_train_begin(None, TrainerState(log_history=[*before, {"step": 6, "train_runtime": 1.0}]))
+    with pytest.raises(DivergedError, match="at step 5"):
+        curve.log(5, {"loss": 6.1})
 
 
 @pytest.mark.slow

@@ -118,6 +118,33 @@ def test_running_out_of_memory_falls_back(tmp_path: Path, monkeypatch: pytest.Mo
     assert (tmp_path / "model" / "model.safetensors").is_file()
 
 
+@pytest.mark.parametrize("moment", ["trainer_for", "_run", "_save", "_merged"])
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), MemoryError()], ids=["CUDA", "host"])
+def test_memory_may_run_out_at_any_moment(
+    moment: str, error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Loading, stepping, saving or merging: the next plan starts afresh and learns what it would have learnt alone."""
+    real, left = getattr(tuning, moment), [error]
+
+    def once(*arguments: object) -> object:
+        if left and Plan.literal(LORA) not in arguments:  # which measures one row
+            raise left.pop()
+        return real(*arguments)
+
+    monkeypatch.setattr(tuning, moment, once)
+    cost = tune(lesson(LORA), tmp_path / "second", Progress(), "planned")
+    assert Plan.model_validate(cost.plan).fell_back == ("8 × 1",)
+    assert Plan.model_validate(cost.plan).short == "4 × 2"
+    first = tune(lesson(LORA), tmp_path / "first", Progress(), "planned")
+    assert Plan.model_validate(first.plan).fell_back == ()
+    assert [loss for _, loss in cost.losses] == pytest.approx([loss for _, loss in first.losses], abs=1e-4)
+    names = [
+        sorted(str(one.relative_to(tmp_path / way)) for one in (tmp_path / way).rglob("*"))
+        for way in ("first", "second")
+    ]
+    assert names[0] == names[1]
+
+
 def test_no_plan_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where not even the smallest plan fits, the error says what was tried and what to do."""
     monkeypatch.setattr(tuning, "_run", lambda *_: (_ for _ in ()).throw(MemoryError()))

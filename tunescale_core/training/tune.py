@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tunescale_core.checkpoints import TrainingCost
-from tunescale_core.errors import TrainingError
+from tunescale_core.errors import DivergedError, TrainingError
 from tunescale_core.exhausted import out_of_memory
 from tunescale_core.grid import Variant
 from tunescale_core.method import Method
@@ -85,6 +85,10 @@ def tune(
         try:
             attempt = Attempt(plan.model_copy(update={"fell_back": tuple(fell_back)}), saves, saved)
             cost = _tuned(lesson, attempt, target, progress)
+        except DivergedError:
+            if saves is not None:  # what is saved of it diverges too, or is what a flaw of the machine made of it
+                saves.clear()
+            raise
         except (MemoryError, RuntimeError) as error:
             if not out_of_memory(error):
                 raise
@@ -313,6 +317,11 @@ def _stepper(bar: Any, rows: Rows, curve: Curve) -> TrainerCallback:
 
     class Stepper(TrainerCallback):  # type: ignore[misc]
         """Counts steps on a bar, and tells them to what depends on them."""
+
+        def on_train_begin(self, _: object, state: Any, *__: object, **___: object) -> None:
+            """Take in the curve that is gone on from: where a loss began does not depend on a kill."""
+            for entry in state.log_history:
+                curve.log(entry["step"], entry)
 
         def on_step_begin(self, _: object, state: Any, *__: object, **___: object) -> None:
             """Tell the step to dropout."""
