@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from transformers import BitsAndBytesConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 EMBEDDED = "embedded:"
+CODE = "*.py"
+"""What a model's repository may bring of its own; not even fetched unless it is trusted."""
+_TRUSTED: set[Path] = set()
+"""Folders whose own code may be run."""
+ADAPTER = "adapter_model.safetensors"
 WANTED = ["*.json", "*.safetensors", "*.jinja", "*.txt", "tokenizer.model"]
 MINIMAL_TEMPLATE = (
     "{% for message in messages %}{{ message.role }}: {{ message.content }}\n{% endfor %}"
@@ -65,14 +70,30 @@ def resolve(model: Model, folder: Path) -> Base:
     if local.is_dir():
         if not (local / "config.json").is_file():
             raise ModelError(f"model folder {local} has no config.json: give the folder of a saved checkpoint")
-        return Base(local, files_digest(local))
+        return Base(_trusted(local, model), files_digest(local, code=model.trust_remote_code))
     return _from_hub(model)
 
 
-def files_digest(folder: Path) -> str:
-    """Return the SHA-256 over names and contents of the model's files in a folder."""
+def trust(folder: Path) -> None:
+    """Let the code in a model's folder be run."""
+    _TRUSTED.add(folder.resolve())
+
+
+def is_trusted(folder: Path) -> bool:
+    """Whether the code in a model's folder may be run."""
+    return folder.resolve() in _TRUSTED
+
+
+def _trusted(folder: Path, model: Model) -> Path:
+    if model.trust_remote_code:
+        trust(folder)
+    return folder
+
+
+def files_digest(folder: Path, *, code: bool = False) -> str:
+    """Return the SHA-256 over names and contents of the files of a model, its code included where that is run."""
     digest = hashlib.sha256()
-    for path in sorted(file for pattern in WANTED for file in folder.glob(pattern)):
+    for path in sorted(file for pattern in (*WANTED, *([CODE] if code else [])) for file in folder.glob(pattern)):
         digest.update(path.name.encode())
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
@@ -100,7 +121,8 @@ def tokenizer_of(folder: Path) -> PreTrainedTokenizerBase:
     """Load a tokenizer; pad defaults to EOS, and a chat template is given to one that lacks it."""
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    # Unless it is told, transformers asks at the terminal whether to run what a repository brings.
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=is_trusted(folder))
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     if not tokenizer.chat_template:
@@ -124,9 +146,16 @@ def open_model(folder: Path, protocol: Protocol) -> Opened:
         with telling(_opening(folder, dtype_of(protocol)), folder):
             model = load_weights(folder, dtype_of(protocol)).to(device()).eval()
             tokenizer = tokenizer_of(folder)
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise ModelError(f"model folder {folder} cannot be opened: {str(error).splitlines()[0]}") from error
+    except (OSError, ValueError, RuntimeError, SafetensorError, ImportError) as error:
+        raise ModelError(f"model folder {folder} cannot be opened: {_why(error)}") from error
     return Opened(model, tokenizer, device())
+
+
+def _why(error: Exception) -> str:
+    """Say in a line why a model cannot be opened; of code that it wants to run, how that is allowed."""
+    if "trust_remote_code" in str(error):
+        return "it brings Python of its own; having read it, set trust_remote_code = true for the model to run it"
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def weight_files_bytes(folder: Path) -> int:
@@ -147,6 +176,8 @@ def open_adapted(base: Path, adapter: Path, protocol: Protocol) -> Opened:
     """
     from peft import PeftModel
 
+    if not (adapter / ADAPTER).is_file():
+        raise ModelError(f"adapter {adapter} cannot be opened: it has no {ADAPTER}, and nothing else is read")
     opened = open_model(base, protocol)
     try:
         # In the base's own type, as a server would hold it: fp32 beside bfloat16 casts in every layer.
@@ -159,13 +190,17 @@ def open_adapted(base: Path, adapter: Path, protocol: Protocol) -> Opened:
 
 
 def load_weights(folder: Path, dtype: torch.dtype, quantisation: BitsAndBytesConfig | None = None) -> Any:
-    """Load the causal language model of a folder; weights from safetensors alone, no code of its own."""
+    """Load the causal language model of a folder; weights from safetensors alone, its own code only where trusted."""
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
     logging.disable_progress_bar()
     return AutoModelForCausalLM.from_pretrained(
-        folder, dtype=dtype, use_safetensors=True, trust_remote_code=False, quantization_config=quantisation
+        folder,
+        dtype=dtype,
+        use_safetensors=True,
+        trust_remote_code=is_trusted(folder),
+        quantization_config=quantisation,
     )
 
 
@@ -192,8 +227,9 @@ def config_file(model: Model, folder: Path) -> Path:
 def _from_hub(model: Model) -> Base:
     from huggingface_hub import snapshot_download
 
-    path = Path(_hub(model, lambda: snapshot_download(model.source, revision=model.revision, allow_patterns=WANTED)))
-    return Base(path, path.name)
+    wanted = [*WANTED, *([CODE] if model.trust_remote_code else [])]
+    path = Path(_hub(model, lambda: snapshot_download(model.source, revision=model.revision, allow_patterns=wanted)))
+    return Base(_trusted(path, model), path.name)
 
 
 def _hub(model: Model, fetch: Callable[[], str]) -> str:

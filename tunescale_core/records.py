@@ -140,6 +140,8 @@ class Record(Frozen):
     serving: str = "eager"
     """How it was served: `eager`, or one of the study's own ways."""
     serving_settings: dict[str, object] = {}
+    trust_remote_code: bool = False
+    """Whether Python that came with the model was run."""
     """That way's mode, batch and so on; {} for eager."""
     adapter: str | None = None
     """PEFT's name of the adapter that the variant was tuned by; None for full fine-tuning and untuned models."""

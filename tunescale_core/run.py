@@ -13,8 +13,8 @@ from tunescale_core.checkpoints import Store, key_of
 from tunescale_core.data import Examples, load_examples
 from tunescale_core.decoding.completion import REMOTE, Call, Completion
 from tunescale_core.decoding.decoder import EagerDecoder
-from tunescale_core.errors import DamageWarning, DataError, RecordError, ResourceError
-from tunescale_core.exhausted import out_of_memory
+from tunescale_core.errors import DamageWarning, DataError, RecordError, ResourceError, StoreError
+from tunescale_core.exhausted import exhausted, out_of_memory
 from tunescale_core.grid import Cell, task_kind
 from tunescale_core.interrupted import Notes, same_circumstances
 from tunescale_core.models import device, dtype_of
@@ -140,8 +140,19 @@ class Bench:
         )
 
     def keep(self, record: Record) -> None:
-        """Write a cell's record, and note it for the next run in case this one is interrupted."""
-        write(record, self.records)
+        """Write a cell's record, and note it for the next run in case this one is interrupted.
+
+        Raises:
+            StoreError: The store cannot be written.
+        """
+        try:
+            write(record, self.records)
+        except OSError as error:
+            if exhausted(error, record.cell, self.store.root):
+                raise
+            raise StoreError(
+                f"record {record.cell} cannot be written to {self.records} ({error.strerror}): give another --store"
+            ) from error
         if record.error is None:
             self.notes.add(record)
 
@@ -336,6 +347,7 @@ class Bench:
                 "seed": variant.seed,
                 "serving": cell.serving,
                 "serving_settings": self._serving(cell),
+                "trust_remote_code": self.study.models[variant.model].trust_remote_code,
                 **measured,
             }
         )

@@ -38,6 +38,8 @@ class Serving(Declared):
     def _reachable(self) -> Serving:
         if (self.mode == "endpoint") != (self.url is not None):
             raise ValueError("an endpoint needs a url" if self.mode == "endpoint" else "url belongs to mode endpoint")
+        if self.url is not None and ("@" in self.url or "?" in self.url or "#" in self.url):
+            raise ValueError("url must hold no user, password or query: records keep it; name a key by api_key_env")
         return self
 
 

@@ -33,6 +33,7 @@ from tunescale_core.models import (
     open_model,
     resolve,
     tokenizer_of,
+    trust,
     weight_files_bytes,
 )
 from tunescale_core.progress import Progress
@@ -160,6 +161,8 @@ class Subjects:
         settled, trials = self._settled(variant, base)
         checkpoint = self._checkpoint(settled, base)
         (self.trained if checkpoint.built else self.reused).append(variant.id)
+        if self.study.models[variant.model].trust_remote_code:
+            trust(checkpoint.model)
         return Built(checkpoint.model, checkpoint.manifest.key, named, base.folder, checkpoint, trials)
 
     def _settled(self, variant: Variant, base: Base) -> tuple[Variant, tuple[Trial, ...]]:
@@ -207,6 +210,8 @@ class Subjects:
         method = variant.settings.model_dump(mode="json", exclude={"ranks", "learning_rates"}) | {"rank": variant.rank}
         method["training"] = self.study.study.training
         quantised = versions(("bitsandbytes",)) if variant.settings.quantize else {}
+        if self.study.models[variant.model].trust_remote_code:
+            method["trust_remote_code"] = True
         return identity_of(base.revision, method | quantised, examples.fingerprint, variant.seed or 0, device())
 
     def _trained(

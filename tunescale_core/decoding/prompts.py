@@ -58,9 +58,17 @@ class Prompts:
         return Encoded({name: value.to(device) for name, value in inputs.items()}, cut)
 
     def _render(self, messages: Prompt, **asked: bool) -> str:
-        return str(
-            self.tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True, **asked)
-        )
+        from jinja2 import TemplateError
+
+        try:
+            return str(
+                self.tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True, **asked)
+            )
+        except TemplateError as error:  # one that reaches for what the sandbox keeps from it, among others
+            raise ModelError(
+                f"the chat template of {self.tokenizer.name_or_path} fails ({type(error).__name__}: {error}); "
+                "correct it, or use another model"
+            ) from error
 
 
 def shortened(ids: list[int], limit: int) -> list[int]:

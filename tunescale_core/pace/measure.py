@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tunescale_core.data import load_examples
 from tunescale_core.decoding.completion import Prompt
 from tunescale_core.errors import PaceError
-from tunescale_core.models import device
+from tunescale_core.models import device, is_trusted
 from tunescale_core.pace.block import Work
 from tunescale_core.pace.classes import PaceClass, reference_of
 from tunescale_core.pace.pace import YARDSTICK, Block, Measured, Pace
@@ -139,5 +139,6 @@ def _side(subjects: Subjects, one: PaceClass) -> Side:
         asking = asking.model_copy(update={"thinking": serving.thinking})
     built = subjects.built(one.subject)
     if serving.mode == "adapter" and built.checkpoint is not None:
-        return Served(built.base_folder, asking, built.checkpoint.folder / "adapter", serving.batch)
-    return Served(built.model, asking, batch=serving.batch)
+        adapter = built.checkpoint.folder / "adapter"
+        return Served(built.base_folder, asking, adapter, serving.batch, trusted=is_trusted(built.base_folder))
+    return Served(built.model, asking, batch=serving.batch, trusted=is_trusted(built.model))

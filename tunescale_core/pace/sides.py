@@ -33,6 +33,8 @@ class Served:
     batch: int = 1
     """Questions of one call."""
     tokens: int = TOKENS
+    trusted: bool = False
+    """Whether the model's own code may be run."""
 
     def decoder(self) -> Decoder:
         """Open the model, for answers of the forced length.
@@ -41,9 +43,11 @@ class Served:
             ModelError: Its files cannot be read.
         """
         from tunescale_core.decoding.decoder import EagerDecoder
-        from tunescale_core.models import open_adapted, open_model
+        from tunescale_core.models import open_adapted, open_model, trust
 
         asking = forced(self.asking, self.tokens)
+        if self.trusted:
+            trust(self.model)
         opened = open_adapted(self.model, self.adapter, asking) if self.adapter else open_model(self.model, asking)
         return EagerDecoder(opened, asking)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tunescale_core.errors import ResourceError, StudyError, ThresholdError, TuneScaleError
+from tunescale_core.errors import ResourceError, StoreError, StudyError, ThresholdError, TuneScaleError
 from tunescale_core.plugin.session import SESSION, Uncaptured, one_line
 
 if TYPE_CHECKING:
@@ -68,8 +68,11 @@ def bench(request: pytest.FixtureRequest) -> Bench:
 
     session = request.config.stash[SESSION]
     if session.bench is None:
-        session.bench = Bench(session.load(), session.store, Progress(Uncaptured(request.config)))
-        session.bench.notes.begin(forget=request.config.getoption("--no-resume"))
+        try:
+            session.bench = Bench(session.load(), session.store, Progress(Uncaptured(request.config)))
+            session.bench.notes.begin(forget=request.config.getoption("--no-resume"))
+        except StoreError as error:
+            raise one_line(error) from None
     return session.bench
 
 

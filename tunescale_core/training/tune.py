@@ -15,7 +15,7 @@ from tunescale_core.errors import DivergedError, TrainingError
 from tunescale_core.exhausted import out_of_memory
 from tunescale_core.grid import Variant
 from tunescale_core.method import Method
-from tunescale_core.models import copy_generation_files, device, load_weights, tokenizer_of
+from tunescale_core.models import copy_generation_files, device, is_trusted, load_weights, tokenizer_of, trust
 from tunescale_core.progress import Progress
 from tunescale_core.sensors.device import Sensors, warn_if_shared
 from tunescale_core.tasks import Example
@@ -347,7 +347,11 @@ def _save(trainer: Trainer, lesson: Lesson, target: Path) -> None:
         model.save_pretrained(target / "adapter")
         model = _merged(model, lesson, target / "adapter")
     # Rounding once, after the fp32 merge, is the most exact way to the base's type.
-    model.to(AutoConfig.from_pretrained(lesson.base).dtype).save_pretrained(target / "model")
+    trusted = is_trusted(lesson.base)
+    dtype = AutoConfig.from_pretrained(lesson.base, trust_remote_code=trusted).dtype
+    model.to(dtype).save_pretrained(target / "model")
+    if trusted:
+        trust(target / "model")
     copy_generation_files(lesson.base, target / "model")
     tokenizer_of(lesson.base).save_pretrained(target / "model")
 
