@@ -102,7 +102,7 @@ def test_a_models_code_is_not_run(own_code: Path, tmp_path: Path) -> None:
 
 
 def test_a_tokenizers_code_is_not_run(copied: Path, tmp_path: Path) -> None:
-    """Nor is that of a tokenizer, whether the library does without it or refuses; nothing is asked at the terminal."""
+    """Nor is that of a tokenizer, whether the library does without or refuses; nothing is asked at the terminal."""
     (copied / "mine.py").write_text(f"from pathlib import Path\nPath({str(tmp_path / 'ran')!r}).touch()\n")
     path = copied / "tokenizer_config.json"
     own = {"tokenizer_class": "Mine", "auto_map": {"AutoTokenizer": ["mine.Mine", None]}}
@@ -160,7 +160,7 @@ def _calls(path: Path) -> list[str]:
 
 
 def test_nothing_is_evaluated() -> None:
-    """Nothing in the package unpickles, evaluates, unpacks archives or calls a shell, but for its own children's pipes."""
+    """Nothing in the package unpickles, evaluates, unpacks archives or calls a shell, but in its children's pipes."""
     banned = re.compile(
         r"^(pickle\.loads?|(torch|joblib|dill)\.load|eval|exec|compile|__import__|yaml\.(unsafe_)?load|os\.system|"
         r"shutil\.unpack_archive|(tarfile|zipfile)\..*|shell=True)$"

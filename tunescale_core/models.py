@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from tunescale_core.errors import ModelError
 from tunescale_core.exhausted import telling
+from tunescale_core.fetching import advice as advice_on
+from tunescale_core.fetching import again, set_damaged_aside
 from tunescale_core.study import Model, Protocol
 
 if TYPE_CHECKING:
@@ -93,8 +95,10 @@ def _trusted(folder: Path, model: Model) -> Path:
 def files_digest(folder: Path, *, code: bool = False) -> str:
     """Return the SHA-256 over names and contents of the files of a model, its code included where that is run."""
     digest = hashlib.sha256()
-    for path in sorted(file for pattern in (*WANTED, *([CODE] if code else [])) for file in folder.glob(pattern)):
-        digest.update(path.name.encode())
+    for path in sorted(
+        file for pattern in (*WANTED, *(["**/" + CODE] if code else [])) for file in folder.glob(pattern)
+    ):
+        digest.update(path.relative_to(folder).as_posix().encode())
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
@@ -228,7 +232,15 @@ def _from_hub(model: Model) -> Base:
     from huggingface_hub import snapshot_download
 
     wanted = [*WANTED, *([CODE] if model.trust_remote_code else [])]
-    path = Path(_hub(model, lambda: snapshot_download(model.source, revision=model.revision, allow_patterns=wanted)))
+
+    def fetched() -> Path:
+        return Path(
+            _hub(model, lambda: snapshot_download(model.source, revision=model.revision, allow_patterns=wanted))
+        )
+
+    path = fetched()
+    if set_damaged_aside(path):
+        path = fetched()
     return Base(_trusted(path, model), path.name)
 
 
@@ -247,14 +259,19 @@ def _hub(model: Model, fetch: Callable[[], str]) -> str:
         GatedRepoError: "it is gated: accept its terms on the hub and set HF_TOKEN",
         RepositoryNotFoundError: "there is no such repository (or it is private: set HF_TOKEN)",
         RevisionNotFoundError: f"it has no revision {model.revision!r}",
+        HFValidationError: "there is no such folder, and it is no hub id",
+    }
+    unreached = {
         LocalEntryNotFoundError: (
             "it is not in the local cache and the hub cannot be reached: go online once, "
             "or give a local folder as source"
         ),
-        HFValidationError: "there is no such folder, and it is no hub id",
     }
     try:
-        return fetch()
+        return again(fetch)
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
-        reason = next((text for kind, text in advice.items() if isinstance(error, kind)), str(error).splitlines()[0])
+        known = [text for kind, text in advice.items() if isinstance(error, kind)]
+        known += [text for text in (advice_on(error),) if text]
+        known += [text for kind, text in unreached.items() if isinstance(error, kind)]
+        reason = [*known, (str(error).splitlines() or [type(error).__name__])[0]][0]
         raise ModelError(f"model {model.source} cannot be opened: {reason}") from error

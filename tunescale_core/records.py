@@ -10,9 +10,9 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, median, stdev
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tunescale_core.checkpoints import TrainingCost, key_of
 from tunescale_core.errors import RecordError
@@ -37,6 +37,10 @@ class Frozen(BaseModel):
     """A frozen part of a record; unknown keys are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+
+
+Called = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=240)]
+"""A name as studies allow it: what else a record might be called could act on a terminal, a page or a path."""
 
 
 class Line(Frozen):
@@ -127,22 +131,22 @@ class Record(Frozen):
     """Everything one cell measured, or the error it met."""
 
     schema_version: int = SCHEMA_VERSION
-    study: str
-    cell: str
-    model: str
-    method: str
+    study: Called
+    cell: Called
+    model: Called
+    method: Called
     rank: int | None
     trained_on: str | None
-    task: str
+    task: Called
     kind: str
     """Which kind of task that is."""
     seed: int | None
-    serving: str = "eager"
+    serving: Called = "eager"
     """How it was served: `eager`, or one of the study's own ways."""
     serving_settings: dict[str, object] = {}
+    """That way's mode, batch and so on; {} for eager."""
     trust_remote_code: bool = False
     """Whether Python that came with the model was run."""
-    """That way's mode, batch and so on; {} for eager."""
     adapter: str | None = None
     """PEFT's name of the adapter that the variant was tuned by; None for full fine-tuning and untuned models."""
     base: str | None = None

@@ -14,6 +14,7 @@ from tunescale_core.embedded.passages import Passage, draw_passage, squad_row
 from tunescale_core.embedded.splits import SHARES, Split, drawn
 from tunescale_core.embedded.sums import Sum, draw_sum, openmath_row
 from tunescale_core.errors import DataError
+from tunescale_core.fetching import advice, again
 from tunescale_core.reading import json_of
 from tunescale_core.study import TaskData
 
@@ -294,16 +295,22 @@ def _squad_row(article: Fields, paragraph: Fields, question: Fields) -> Fields:
     }
 
 
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason given'}"
+
+
 def _hub_rows(wanted: _Declared) -> Iterable[Fields]:
     import datasets
 
-    try:
+    def load() -> Iterable[Fields]:
         return datasets.load_dataset(  # type: ignore[no-any-return]
             wanted.data, wanted.config, split=wanted.split, revision=wanted.revision
         )
+
+    try:
+        return again(load)
     except Exception as error:  # the hub's client, its file systems and its builders raise dozens of kinds
         raise DataError(
             f"data set {_title(wanted)} cannot be loaded: "
-            f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason given'}; "
-            "check the name and the network, or give a local file as data"
+            f"{advice(error) or _said(error)}; check the name and the network, or give a local file as data"
         ) from error

@@ -180,6 +180,7 @@ class Study(Declared):
             raise ValueError("serving.eager: eager is always measured and has no settings")
         for name, method in self.methods.items():
             check_named(name, method)
+        self._check_sources()
         for name, model in self.models.items():
             for wanted in model.methods or ():
                 if wanted != "base" and wanted not in self.methods:
@@ -190,6 +191,15 @@ class Study(Declared):
                     f"tasks.{name}: no task {data.task or name!r}; known are {', '.join(TASKS)} (key: task)"
                 )
         return self
+
+    def _check_sources(self) -> None:
+        """Refuse addresses, which might hold a password, and one folder both trusted and not."""
+        trusted: dict[str, bool] = {}
+        for name, model in self.models.items():
+            if "://" in model.source:
+                raise ValueError(f"models.{name}.source: give a hub id or a folder, no address")
+            if trusted.setdefault(model.source, model.trust_remote_code) != model.trust_remote_code:
+                raise ValueError(f"models.{name}.trust_remote_code: another model of the same source says otherwise")
 
     @model_validator(mode="after")
     def _measurable(self) -> Study:

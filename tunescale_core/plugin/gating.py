@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tunescale_core.errors import BaselineError, ResourceError, TuneScaleError
+from tunescale_core.errors import BaselineError, ResourceError, StoreError, TuneScaleError
 from tunescale_core.plugin.session import SESSION, cell_of, one_line
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if bench is not None:
         try:
             _keep(bench.records, gating)
-        except ResourceError as error:
+        except (ResourceError, StoreError, OSError) as error:
             session.config.stash[SESSION].untold.append(str(error))
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
     if gating is None:

@@ -6,6 +6,7 @@ import hashlib
 from typing import TypeVar
 
 from tunescale_core.errors import DataError
+from tunescale_core.harmless import harmless
 from tunescale_core.tasks.task import Row
 
 Kind = TypeVar("Kind")
@@ -18,7 +19,8 @@ def column(row: Row, name: str, kind: type[Kind]) -> Kind:
         DataError: It is missing, or not of `kind`; the reader of the source adds which row it is.
     """
     if name not in row:
-        raise DataError(f"no column {name!r} (it has: {', '.join(map(str, row)) or 'none'})")
+        there = harmless(", ".join(map(str, row)) or "none")
+        raise DataError(f"no column {name!r} (it has: {there:.200})")
     value = row[name]
     if not isinstance(value, kind):
         raise DataError(f"column {name!r} is {type(value).__name__}, not {kind.__name__}")
