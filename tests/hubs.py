@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
@@ -22,6 +22,8 @@ class Answers(BaseHTTPRequestHandler):
     """Models' metadata and files."""
 
     model: ClassVar[Path]
+    faults: ClassVar[list[int | str]]
+    """What befalls the next requests for weights: a status, or `reset` or `flip` where they are sent."""
 
     def do_GET(self) -> None:
         """Answer with a body."""
@@ -61,25 +63,45 @@ class Answers(BaseHTTPRequestHandler):
 
     def _file(self, path: Path, commit: str, *, body: bool) -> None:
         content = path.read_bytes()
-        etag = hashlib.sha256(content).hexdigest()
-        self._send(content, {"ETag": f'"{etag}"', "X-Repo-Commit": commit}, body=body)
+        headers = {"ETag": f'"{hashlib.sha256(content).hexdigest()}"', "X-Repo-Commit": commit}
+        fault = self._fault(path, body=body)
+        if isinstance(fault, int):
+            return self._refuse(fault, "")
+        if fault == "flip":
+            content = content[:-1] + bytes([content[-1] ^ 1])
+        start = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")[0])
+        if start:
+            headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
+        status = 206 if start else 200
+        return self._send(content[start:], headers, body=body, status=status, cut=fault == "reset")
+
+    def _fault(self, path: Path, *, body: bool) -> int | str | None:
+        if path.suffix != ".safetensors" or not self.faults or (isinstance(self.faults[0], str) and not body):
+            return None
+        return self.faults.pop(0)
 
     def _refuse(self, status: int, code: str) -> None:
         self._send(b"{}", {"X-Error-Code": code, "X-Error-Message": code}, body=True, status=status)
 
-    def _send(self, content: bytes, headers: dict[str, str], *, body: bool, status: int = 200) -> None:
+    def _send(
+        self, content: bytes, headers: dict[str, str], *, body: bool, status: int = 200, cut: bool = False
+    ) -> None:
         self.send_response(status)
         for key, value in {**headers, "Content-Length": str(len(content))}.items():
             self.send_header(key, value)
         self.end_headers()
         if body and self.command != "HEAD":
-            self.wfile.write(content)
+            self.wfile.write(content[: len(content) // 2] if cut else content)
+        if cut:
+            self.close_connection = True
+            self.connection.close()
 
 
 @contextlib.contextmanager
-def hub(model: Path) -> Iterator[str]:
-    """Serve a model's folder as `HELD` over the hub's own interface, on loopback; its URL."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Holding", (Answers,), {"model": model}))
+def hub(model: Path, faults: Sequence[int | str] = ()) -> Iterator[str]:
+    """Serve a model's folder as `HELD` over the hub's own interface, on loopback, with faults; its URL."""
+    holding = type("Holding", (Answers,), {"model": model, "faults": list(faults)})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), holding)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"

@@ -1,16 +1,15 @@
 """Fuzz what reads files and answers, with atheris (pip install 'tunescale[fuzz]').
 
-    python tests/fuzzing/fuzz.py TARGET [--seconds 100]     # looks, and leaves what it finds in .fuzzed-TARGET
-    python tests/fuzzing/fuzz.py TARGET --merge             # of that, prints a folder of the smallest set as good
+    python tests/fuzzing/fuzz.py TARGET [--seconds 100]
 
-Starts from the corpus beside this file, which tests/test_fuzz.py feeds again. A fault ends it, with its input.
+Starts from the corpus beside this file, which tests/test_fuzz.py feeds again; inputs that take new ways come into
+.fuzzed-TARGET, to be copied there if they are worth keeping. A fault ends it, with its input.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,7 +25,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("target")
     parser.add_argument("--seconds", type=int, default=100)
-    parser.add_argument("--merge", action="store_true", help="keep the smallest set, instead of looking for more")
     asked = parser.parse_args()
     sys.path.insert(0, str(ROOT))
     with atheris.instrument_imports(include=["tunescale_core", "tests.fuzzing"]):
@@ -35,13 +33,7 @@ def main() -> None:
     for folder in (kept, grown):
         folder.mkdir(parents=True, exist_ok=True)
     words = [sys.argv[0], f"-max_len={LONGEST}", "-rss_limit_mb=0", f"-artifact_prefix={grown}-fault-"]
-    if asked.merge:
-        smallest = Path(tempfile.mkdtemp())
-        words += ["-merge=1", str(smallest), str(grown), str(kept)]
-        sys.stdout.write(f"{smallest}\n")
-        sys.stdout.flush()
-    else:
-        words += [f"-max_total_time={asked.seconds}", "-print_final_stats=1", str(grown), str(kept)]
+    words += [f"-max_total_time={asked.seconds}", "-print_final_stats=1", str(grown), str(kept)]
     atheris.Setup(words, lambda content: fed(target, content))
     atheris.Fuzz()
 
