@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,7 @@ from tunescale_core.training.release import release
 from tunescale_core.training.saves import Saved, Saves, Saving, Spent, saver
 
 if TYPE_CHECKING:
+    from peft import PeftConfig
     from transformers import TrainerCallback
 
     from tunescale_core.training.dropout import Rows
@@ -344,6 +345,7 @@ def _save(trainer: Trainer, lesson: Lesson, target: Path) -> None:
 
     model = trainer.accelerator.unwrap_model(trainer.model)
     if lesson.settings.adapter is not None:
+        _order_sets(model.peft_config.values())
         model.save_pretrained(target / "adapter")
         model = _merged(model, lesson, target / "adapter")
     # Rounding once, after the fp32 merge, is the most exact way to the base's type.
@@ -354,6 +356,14 @@ def _save(trainer: Trainer, lesson: Lesson, target: Path) -> None:
         trust(target / "model")
     copy_generation_files(lesson.base, target / "model")
     tokenizer_of(lesson.base).save_pretrained(target / "model")
+
+
+def _order_sets(configs: Iterable[PeftConfig]) -> None:
+    """Make sorted lists of the sets that PEFT makes of module names: a set's order differs from process to process."""
+    for config in configs:
+        for name, value in vars(config).items():
+            if isinstance(value, set):
+                setattr(config, name, sorted(value))
 
 
 def _merged(model: Any, lesson: Lesson, adapter: Path) -> Any:

@@ -1,0 +1,109 @@
+"""Measures what makes answers and weights differ where nothing should: threads, batch shapes, precision.
+
+    python benchmarks/check_determinism.py [--model FOLDER] [--questions 60] [--json FILE]
+
+Asks the embedded small model (or `--model`) the same questions again, on other numbers of threads and in batches, in
+fp32 and bfloat16, and trains it again; prints which share of the answers and of the weights' bits is the same. Only
+what is promised to be the same, the same call again, makes it exit with 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from tunescale_core.checkpoints import weights_digest
+from tunescale_core.data import load_examples
+from tunescale_core.decoding.completion import Prompt
+from tunescale_core.decoding.decoder import EagerDecoder
+from tunescale_core.grid import Variant
+from tunescale_core.method import Method
+from tunescale_core.models import device, open_model, resolve
+from tunescale_core.progress import Progress
+from tunescale_core.provenance import provenance
+from tunescale_core.study import Model, Protocol, load
+from tunescale_core.training.tune import Lesson, tune
+
+TASKS = ("arc", "openmath", "squad_v2")
+THREADS = (1, 2)
+BATCH = 8
+
+
+@dataclass(frozen=True)
+class Row:
+    """Two ways to do the same, and how far they agree."""
+
+    what: str
+    precision: str
+    same: float
+    """Share of the answers, or 1 and 0 for weights."""
+    promised: bool = False
+
+
+def answers(model: Path, precision: str, threads: int, prompts: Sequence[Prompt], batch: int) -> list[str]:
+    """Ask a model, so many at once on so many threads."""
+    torch.set_num_threads(threads)
+    protocol = Protocol(max_new_tokens=200, dtype=precision)
+    decoder = EagerDecoder(open_model(model, protocol), protocol)
+    found = dict(decoder.batched(prompts, batch))
+    return [found[place].text for place in range(len(prompts))]
+
+
+def weights(model: Path, threads: int, training: str) -> str:
+    """Train a LoRA for a few steps and return its merged weights' hash."""
+    torch.set_num_threads(threads)
+    settings = Method(ranks=(8,), learning_rate=1e-3, target_modules="all-linear")
+    rows = load_examples(load("mini", {"study": {"train_examples": 48}}), "squad_v2", "train").rows
+    lesson = Lesson(Variant("m", "lora", "squad_v2", 0, 8, settings, "m-lora-r8-on-squad_v2"), model, rows)
+    with tempfile.TemporaryDirectory() as folder:
+        tune(lesson, Path(folder), Progress(), training)  # type: ignore[arg-type]
+        return weights_digest(Path(folder) / "model")
+
+
+def compared(model: Path, number: int) -> Iterator[Row]:
+    """Compare everything with one thread, one question a call."""
+    study = load("mini", {"study": {"eval_examples": number // len(TASKS)}})
+    prompts = [one.messages for task in TASKS for one in load_examples(study, task, "eval").rows]
+    for precision in ("float32", "bfloat16"):
+        first = answers(model, precision, 1, prompts, 1)
+        for what, threads, batch, promised in (
+            ("the same again", 1, 1, True),
+            (f"{THREADS[-1]} threads", THREADS[-1], 1, False),
+            (f"batches of {BATCH}", 1, BATCH, False),
+        ):
+            again = answers(model, precision, threads, prompts, batch)
+            same = sum(a == b for a, b in zip(first, again, strict=True)) / len(first)
+            yield Row(f"answers: {what}", precision, same, promised)
+    own = "bfloat16 autocast" if device() == "cuda" else "float32"
+    first_weights = weights(model, 1, "planned")
+    yield Row("weights: the same again", own, float(weights(model, 1, "planned") == first_weights), promised=True)
+    yield Row(f"weights: {THREADS[-1]} threads", own, float(weights(model, THREADS[-1], "planned") == first_weights))
+    yield Row("weights: literal training", own, float(weights(model, 1, "literal") == first_weights))
+
+
+def main() -> int:
+    """Compare and print; 1 where what is promised to be the same is not."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", type=Path, help="folder of a model; the embedded small one unless given")
+    parser.add_argument("--questions", type=int, default=60)
+    parser.add_argument("--json", type=Path)
+    asked = parser.parse_args()
+    rows = []
+    for row in compared(asked.model or resolve(Model(source="embedded:mini-small"), Path()).folder, asked.questions):
+        print(f"{row.what:28} {row.precision:18} {row.same:7.1%} the same", flush=True)  # noqa: T201
+        rows.append(row)
+    if asked.json:
+        content = {"rows": [vars(row) for row in rows], "provenance": provenance(device()).model_dump()}
+        asked.json.write_text(json.dumps(content, indent=1) + "\n")
+    return int(any(row.promised and row.same < 1 for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
