@@ -5,6 +5,7 @@ import hashlib
 import json
 import math
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -170,7 +171,8 @@ def test_a_row_of_a_hub_data_set_is_named_by_set_and_split(monkeypatch: pytest.M
     import datasets
 
     rows = [*arc_rows(5), {"id": "x"}]
-    monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: rows)
+    builder = SimpleNamespace(download_and_prepare=lambda: None, as_dataset=lambda **_: rows, hash="c" * 40)
+    monkeypatch.setattr(datasets, "load_dataset_builder", lambda *_, **__: builder)
     study = study_of(tmp_path, "arc", data="a/b", config="c", skip=5)
     with pytest.raises(DataError, match=r"^data set a/b \(c, split test\), row 6: no column 'choices' \(it has: id\)$"):
         load_examples(study, "arc", "eval")

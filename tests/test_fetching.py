@@ -123,6 +123,21 @@ def test_what_may_pass(error: Exception, *, passes: bool) -> None:
     assert advice(ValueError()) is None
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("Dataset 'a/b' is a gated dataset on the Hub. You must be authenticated to access it.", "it is gated"),
+        ("Dataset 'a/b' doesn't exist on the Hub or cannot be accessed.", "there is no such repository"),
+        ("Revision 'r' doesn't exist for dataset 'a/b' on the Hub.", "there is no such repository, revision"),
+    ],
+)
+def test_a_data_set_that_is_refused(said: str, told: str) -> None:
+    """The data sets' client keeps a refusal's status to itself; what it says of it is enough for advice."""
+    from datasets.exceptions import DatasetNotFoundError
+
+    assert (advice(DatasetNotFoundError(said)) or "").startswith(told)
+
+
 def test_a_refusal_is_not_repeated() -> None:
     """What cannot be helped is asked once."""
     asked: list[int] = []

@@ -72,7 +72,7 @@ RECORDS = st.builds(
     metrics=st.dictionaries(NAMES, st.none() | FINITE, max_size=3),
     lines=st.lists(LINES, max_size=3).map(tuple),
     left_out=st.dictionaries(WORDS, COUNTS, max_size=2),
-    stages=st.none() | st.builds(Stages, prepare=FINITE, generate=FINITE, batch=FINITE, score=FINITE, total=FINITE),
+    stages=st.none() | st.builds(Stages, **dict.fromkeys(Stages.model_fields, FINITE)),
     peak_memory_bytes=st.none() | COUNTS,
     cost=st.none() | COSTS,
     protocol=st.dictionaries(NAMES, st.none() | COUNTS | WORDS, max_size=3),

@@ -312,3 +312,9 @@ def test_pytest_runs_a_study(study_file: Path, tmp_path: Path) -> None:
     records = read_all(tmp_path / "kept" / "records" / "tiny")
     assert [record.cell for record in records] == ["tiny-base-for-arc", "tiny-base-for-squad_v2"]
     assert all(record.error is None for record in records)
+
+
+def test_a_record_names_its_data(first: Finished) -> None:
+    """A record says where the rows came from that its variant learnt and was asked."""
+    assert first.records["tiny-base-for-arc"].data == {"eval": "embedded"}
+    assert first.records["tiny-full-on-arc-for-arc"].data == {"train": "embedded", "eval": "embedded"}

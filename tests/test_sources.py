@@ -1,5 +1,7 @@
 """Where rows come from: files in every format, folders, the hub, and the embedded world."""
 
+from __future__ import annotations
+
 import json
 import re
 from collections.abc import Iterable
@@ -248,11 +250,22 @@ def test_rows_are_numbered_from_the_sources_first(tmp_path: Path) -> None:
 class Hub:
     """A hub that serves nothing and remembers what was asked of it."""
 
+    hash = "c" * 40
+
     def __init__(self) -> None:
         self.asked: list[tuple[str, str | None, str, str | None]] = []
 
-    def load(self, name: str, config: str | None, *, split: str, revision: str | None) -> list[dict[str, Any]]:
-        """Stand in for `datasets.load_dataset`."""
+    def load(self, name: str, config: str | None, *, revision: str | None) -> Hub:
+        """Stand in for `datasets.load_dataset_builder`."""
+        self.wanted = name, config, revision
+        return self
+
+    def download_and_prepare(self) -> None:
+        """Stand in for the builder's."""
+
+    def as_dataset(self, *, split: str) -> list[dict[str, Any]]:
+        """Stand in for the builder's."""
+        name, config, revision = self.wanted
         self.asked.append((name, config, split, revision))
         return []
 
@@ -263,7 +276,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Hub:
     import datasets
 
     made = Hub()
-    monkeypatch.setattr(datasets, "load_dataset", made.load)
+    monkeypatch.setattr(datasets, "load_dataset_builder", made.load)
     return made
 
 
@@ -304,6 +317,7 @@ def test_each_purpose_asks_the_hub_for_its_own(
     source = source_of(TaskData(**(MATHS_HUB | declared)), "openmath", purpose, tmp_path)
     assert hub.asked == [asked]
     assert source.name == f"data set {asked[0]} ({asked[1] or 'default'}, split {asked[2]})"
+    assert source.origin == f"{asked[0]}@{hub.hash}"
 
 
 @pytest.mark.parametrize(

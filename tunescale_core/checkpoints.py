@@ -78,6 +78,8 @@ class Manifest(BaseModel):
     cost: TrainingCost
     left_out: dict[str, int] = {}
     """Training rows that were left out, by reason."""
+    data: str = ""
+    """Where the training rows come from, with the commit of what the hub served."""
     provenance: Provenance
     weights_sha256: str
     """Of `model/model.safetensors`, or of its shards in order of name."""
@@ -231,9 +233,9 @@ class Store:
             raise StoreError(f"{folder} is a link out of the store, which is not followed; link the whole store")
         return folder
 
-    def unfinished(self, key: str) -> Path:
-        """Return where the training of a checkpoint saves its state until it is done."""
-        return self.within(self.root / UNFINISHED) / key[:24]
+    def unfinished(self, name: str) -> Path:
+        """Return where a training saves its state until it is done: it is called as its checkpoint's folder is."""
+        return self.within(self.root / UNFINISHED) / name
 
     def _verify(self, folder: Path, manifest: Manifest) -> None:
         seen = signature(folder)
@@ -260,7 +262,7 @@ class Store:
                 set_aside(folder, self.root, f"{folder} has no manifest")
             aside.chmod(0o755)  # a store may be shared: others may read
             aside.rename(folder)
-            shutil.rmtree(self.unfinished(key), ignore_errors=True)
+            shutil.rmtree(self.unfinished(folder.name), ignore_errors=True)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
         self._verified[folder] = signature(folder)

@@ -31,6 +31,8 @@ class Examples:
     """Rows passed over, by reason."""
     fingerprint: str
     """SHA-256 over prompts, gold answers and targets, in order."""
+    origin: str = ""
+    """The source: as the study names it, with the commit of what the hub served."""
 
 
 def load_examples(study: Study, task: str, purpose: Purpose, seed: int = 0) -> Examples:
@@ -58,7 +60,7 @@ def load_examples(study: Study, task: str, purpose: Purpose, seed: int = 0) -> E
         )
     if purpose == "dev":
         check_apart(taken, load_examples(study, task, "eval").rows, task)
-    return Examples(tuple(taken), left_out, fingerprint(taken))
+    return Examples(tuple(taken), left_out, fingerprint(taken), source.origin)
 
 
 def examples_of(task: Task, source: Source, style: str) -> Iterator[Numbered]:

@@ -56,9 +56,10 @@ def status(error: BaseException) -> int | None:
 def advice(error: BaseException) -> str | None:
     """Return what to do about a refusal, None where nothing is known of it."""
     found = status(error)
-    if found in GATED:
+    lost = found is None and type(error).__name__ == "DatasetNotFoundError"  # raised without the answer it came of
+    if found in GATED or (lost and "gated" in str(error)):
         return "it is gated or private: accept its terms on the hub and set HF_TOKEN"
-    if found in MISSING:
+    if found in MISSING or lost:
         return "there is no such repository, revision or file (or it is private: set HF_TOKEN)"
     if found in BUSY:
         return f"the hub is busy (status {found}) and stayed so: try later"

@@ -151,6 +151,9 @@ class Record(Frozen):
     """PEFT's name of the adapter that the variant was tuned by; None for full fine-tuning and untuned models."""
     base: str | None = None
     """The base model's source and its revision, resolved."""
+    data: dict[str, str] = {}
+    """Where the rows come from that the variant was trained on, its recipe chosen by and the cell asked: `train`,
+    `dev`, `eval`; as the study names it, with the commit of what the hub served."""
     trials: tuple[Trial, ...] = ()
     """Of the search of its learning rate, where there was one."""
     hashes: dict[str, str] = {}

@@ -120,6 +120,7 @@ class Bench:
         return self._record(
             cell,
             base=subject.built.base,
+            data=subject.built.data | {"eval": examples.origin},
             trials=subject.built.trials,
             hashes=self._hashes(cell, asked.examples),
             key=self._key(cell, subject.built, subject.decoder.device, examples, asked.batched_by),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any, Literal, TextIO
@@ -36,6 +36,8 @@ class Source:
     skip: int = 0
     """Rows passed over first."""
     endless: bool = False
+    origin: str = ""
+    """Where the rows come from as a record says it: as the study does, with the commit that the hub served."""
 
     def numbered(self) -> Iterator[tuple[int, Fields]]:
         """Yield the rows after the skipped ones, each with its place in the whole source, from 1."""
@@ -79,12 +81,13 @@ def source_of(data: TaskData, kind: str, purpose: Purpose, folder: Path, seed: i
     path = folder / wanted.data
     if wanted.data == EMBEDDED:
         rows = embedded_rows(kind, _embedded_split(wanted.split), seed)
-        return Source("the embedded source", rows, wanted.skip, endless=True)
+        return Source("the embedded source", rows, wanted.skip, endless=True, origin=EMBEDDED)
     if Path(wanted.data).suffix in FORMATS:
-        return file_source(path, wanted.skip)
+        return replace(file_source(path, wanted.skip), origin=wanted.data)
     if path.is_dir():
-        return file_source(split_file(path, wanted.split), wanted.skip)
-    return Source(f"data set {_title(wanted)}", _hub_rows(wanted), wanted.skip)
+        return replace(file_source(split_file(path, wanted.split), wanted.skip), origin=wanted.data)
+    served, commit = _hub_rows(wanted)
+    return Source(f"data set {_title(wanted)}", served, wanted.skip, origin=f"{wanted.data}@{commit or 'unknown'}")
 
 
 def has_dev(data: TaskData) -> bool:
@@ -299,13 +302,14 @@ def _said(error: Exception) -> str:
     return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason given'}"
 
 
-def _hub_rows(wanted: _Declared) -> Iterable[Fields]:
+def _hub_rows(wanted: _Declared) -> tuple[Iterable[Fields], str | None]:
+    """Return rows of the hub's, and the commit they are of; None where the hub's client does not tell."""
     import datasets
 
-    def load() -> Iterable[Fields]:
-        return datasets.load_dataset(  # type: ignore[no-any-return]
-            wanted.data, wanted.config, split=wanted.split, revision=wanted.revision
-        )
+    def load() -> tuple[Iterable[Fields], str | None]:
+        builder = datasets.load_dataset_builder(wanted.data, wanted.config, revision=wanted.revision)
+        builder.download_and_prepare()
+        return builder.as_dataset(split=wanted.split), builder.hash
 
     try:
         return again(load)

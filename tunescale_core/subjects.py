@@ -63,6 +63,14 @@ class Built:
     base_folder: Path
     checkpoint: Checkpoint | None = None
     trials: tuple[Trial, ...] = ()
+    dev: str | None = None
+    """Where the questions come from that judged the trials."""
+
+    @property
+    def data(self) -> dict[str, str]:
+        """Where the rows come from that made it what it is, by what they were for."""
+        found = {"train": self.checkpoint.manifest.data} if self.checkpoint else {}
+        return found | ({"dev": self.dev} if self.dev else {})
 
     @property
     def cost(self) -> TrainingCost | None:
@@ -163,7 +171,8 @@ class Subjects:
         (self.trained if checkpoint.built else self.reused).append(variant.id)
         if self.study.models[variant.model].trust_remote_code:
             trust(checkpoint.model)
-        return Built(checkpoint.model, checkpoint.manifest.key, named, base.folder, checkpoint, trials)
+        dev = load_examples(self.study, str(variant.task), "dev").origin if trials else None
+        return Built(checkpoint.model, checkpoint.manifest.key, named, base.folder, checkpoint, trials, dev)
 
     def _settled(self, variant: Variant, base: Base) -> tuple[Variant, tuple[Trial, ...]]:
         """Return the variant with the learning rate that its trials chose, and the trials."""
@@ -172,9 +181,8 @@ class Subjects:
             return variant, ()
         task = TASKS[task_kind(self.study, variant.task)]
         if variant.stem not in self.searched:
-            self.searched[variant.stem] = search(
-                self._search(variant, base, task), self.store.within(self.store.root / "trials"), self.progress
-            )
+            wanted, folder = self._search(variant, base, task), self.store.within(self.store.root / "trials")
+            self.searched[variant.stem] = search(wanted, folder, self.progress, partial(self._saves, variant.stem))
         trials = self.searched[variant.stem]
         if all(one.lost for one in trials):
             raise TrainingError(
@@ -219,7 +227,7 @@ class Subjects:
     ) -> Manifest:
         lesson = Lesson(variant, base.folder, examples.rows)
         what, needed = f"checkpoint {variant.id}", weight_files_bytes(base.folder)
-        saves = Saves(self.store.unfinished(key_of(identity)), self.store.root, self.study.study.save_seconds)
+        saves = self._saves(variant.id, key_of(identity)[:24])
         check_room(what, folder.parent, needed)
         with telling(what, folder.parent, needed):
             cost = tune(lesson, folder, self.progress, self.study.study.training, saves)
@@ -230,9 +238,14 @@ class Subjects:
             identity=identity,
             cost=cost,
             left_out=examples.left_out,
+            data=examples.origin,
             provenance=provenance(device()),
             weights_sha256=weights_digest(folder / "model"),
         )
+
+    def _saves(self, variant: str, name: str) -> Saves:
+        """Return where a training saves its state."""
+        return Saves(self.store.unfinished(name), self.store.root, self.study.study.save_seconds, variant)
 
     def _base(self, model: str) -> Base:
         if model not in self._bases:

@@ -110,7 +110,7 @@ def test_verify_of_a_whole_store_says_so(root: Path) -> None:
     ran = run("verify", "--store", root)
     assert (ran.exit_code, ran.stdout) == (
         0,
-        "7 of 7 checkpoints, records and searches are as they were written\n",
+        "7 of 7 are as they were written: checkpoints, records, searches, saved states\n",
     )
 
 
@@ -170,7 +170,10 @@ def test_verify_names_what_was_harmed(root: Path, harm: str) -> None:
     before = everything(root)
     ran = run("verify", "--store", root)
     told, count = ran.stdout.splitlines()
-    assert (ran.exit_code, count) == (1, "6 of 7 checkpoints, records and searches are as they were written")
+    assert (ran.exit_code, count) == (
+        1,
+        "6 of 7 are as they were written: checkpoints, records, searches, saved states",
+    )
     assert named in told
     assert str(root) in told
     assert everything(root) == before

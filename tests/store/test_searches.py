@@ -35,7 +35,7 @@ def rewrite(path: Path, **fields: object) -> None:
 def test_what_was_kept_is_read_again(path: Path) -> None:
     """Trials come back as they were, under their own key or the file's name; elsewhere is none."""
     assert kept(path, KEY) == kept(path) == (TRIAL,)
-    assert kept(path.parent / "none.json", KEY) is None
+    assert kept(path.parent / "none.json", KEY) == ()
 
 
 def test_a_search_from_before_hashes_is_read(path: Path) -> None:
@@ -66,8 +66,8 @@ def test_a_damaged_search_is_set_aside_and_made_again(path: Path, harm: str, mon
     with pytest.raises(DamagedError, match=named):
         kept(path, KEY)
     monkeypatch.setattr(searching, "tried", lambda *_: TRIAL)
-    variant = SimpleNamespace(stem="m-full-on-arc", settings=SimpleNamespace(learning_rates=(1e-3,)))
-    wanted = cast("Search", SimpleNamespace(key=KEY, variant=variant))
+    variant = SimpleNamespace(stem="m-full-on-arc")
+    wanted = cast("Search", SimpleNamespace(key=KEY, variant=variant, rates=(1e-3,)))
     with pytest.warns(DamageWarning, match=f"{named}[^\\n]*; set aside as "):
         assert searching.search(wanted, path.parent, Progress()) == (TRIAL,)
     assert kept(path, KEY) == (TRIAL,)
@@ -82,4 +82,5 @@ def test_a_kept_search_is_read_where_nothing_can_be_written(path: Path, monkeypa
 
     monkeypatch.setattr(Path, "mkdir", refused)
     monkeypatch.setattr(searching, "FileLock", refused)
-    assert searching.search(cast("Search", SimpleNamespace(key=KEY)), path.parent, Progress()) == (TRIAL,)
+    wanted = cast("Search", SimpleNamespace(key=KEY, rates=(1e-3,)))
+    assert searching.search(wanted, path.parent, Progress()) == (TRIAL,)

@@ -2,11 +2,13 @@
 
 import math
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tunescale_core.checkpoints import Store
+from tunescale_core.checkpoints import Store, TrainingCost
 from tunescale_core.data import load_examples
 from tunescale_core.errors import TrainingError
 from tunescale_core.grid import variants
@@ -18,7 +20,9 @@ from tunescale_core.subjects import Subjects
 from tunescale_core.tasks import TASKS
 from tunescale_core.training import trials as searching
 from tunescale_core.training.choice import best_of
+from tunescale_core.training.saves import Saves
 from tunescale_core.training.trials import Search, search
+from tunescale_core.training.tune import Lesson
 
 RATES = (1e-7, 3e-3)
 
@@ -122,3 +126,35 @@ def test_a_search_all_of_whose_trials_are_lost_fails(tmp_path: Path, monkeypatch
     variant = next(one for one in variants(fair()) if one.settings is not None and one.task == "squad_v2")
     with pytest.raises(TrainingError, match=rf"^{variant.stem}: every trial .* \(the loss is nan\); give lower"):
         Subjects(fair(), Store(tmp_path), Progress()).built(variant)
+
+
+@pytest.mark.slow
+def test_a_search_that_was_killed_loses_one_trial_at_most(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trials that were done before a kill are not made again; the one under way goes on from its saved state."""
+    whole = search(wanted(), folder, Progress())
+    begun: list[float] = []
+    saves = partial(Saves, root=tmp_path, seconds=0)
+    tune, judged = searching.tune, searching.judged
+
+    def noted(lesson: Lesson, *rest: Any) -> TrainingCost:
+        begun.append(lesson.settings.learning_rate)
+        return tune(lesson, *rest)
+
+    def killed(*_: object) -> tuple[float | None, int | None]:
+        if len(begun) == 2:
+            raise KeyboardInterrupt
+        return judged(*_)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(searching, "tune", noted)
+    monkeypatch.setattr(searching, "judged", killed)
+    with pytest.raises(KeyboardInterrupt):
+        search(wanted(), tmp_path / "trials", Progress(), lambda name: saves(tmp_path / "unfinished" / name))
+    monkeypatch.setattr(searching, "judged", judged)
+    states = [path.name for path in (tmp_path / "unfinished").iterdir()]
+    assert states == [f"trial-{wanted().key[:24]}-1"]
+    again = search(wanted(), tmp_path / "trials", Progress(), lambda name: saves(tmp_path / "unfinished" / name))
+    assert begun == [RATES[0], RATES[1], RATES[1]]
+    assert [(one.score, one.loss, one.steps) for one in again] == [(one.score, one.loss, one.steps) for one in whole]
+    assert not list((tmp_path / "unfinished").iterdir())

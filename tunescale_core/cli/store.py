@@ -40,7 +40,7 @@ def ls(
 
 @app.command("verify")
 def verify(store: Folder = DEFAULT) -> None:
-    """Hold every checkpoint, record and search against its hashes; exit code 1 and a line for each that fails."""
+    """Hold every checkpoint, record, search and saved state against its hashes; exit code 1 and a line a fault."""
     from tunescale_core.store.inventory import opened
     from tunescale_core.store.verifying import verified
 
@@ -49,7 +49,8 @@ def verify(store: Folder = DEFAULT) -> None:
     wrong = [fault for fault in told if fault is not None]
     for fault in wrong:
         typer.echo(fault)
-    typer.echo(f"{len(told) - len(wrong)} of {len(told)} checkpoints, records and searches are as they were written")
+    right = f"{len(told) - len(wrong)} of {len(told)}"
+    typer.echo(f"{right} are as they were written: checkpoints, records, searches, saved states")
     if wrong:
         raise typer.Exit(DAMAGE)
 

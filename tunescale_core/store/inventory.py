@@ -7,18 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from tunescale_core.checkpoints import ADVICE, CHECKPOINTS, MANIFEST, Manifest, Store, read_manifest
+from tunescale_core.checkpoints import ADVICE, CHECKPOINTS, MANIFEST, UNFINISHED, Manifest, Store, read_manifest
 from tunescale_core.errors import DamagedError, RecordError, StaleError, StoreError
 from tunescale_core.reading import json_of
 from tunescale_core.records import Record, read_head
 from tunescale_core.store.aside import DAMAGED
 from tunescale_core.store.files import size_of
+from tunescale_core.training.saves import read_saved
 
 RECORDS, TRIALS = "records", "trials"
 """The store's folders for them."""
-State = Literal["whole", "stale", "damaged", "left over"]
+State = Literal["whole", "stale", "damaged", "left over", "unfinished"]
 """`whole`: its manifest is as it was written (`verify` reads the rest). `stale`: of a schema that this version does not
-read. `left over`: of a build that did not end."""
+read. `left over`: of a build that did not end. `unfinished`: what a training that did not end can go on from."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ def listed(store: Store) -> tuple[Entry, ...]:
     records = tuple(_readable(store))
     try:
         entries = [_entry(path, records) for path in children(store, CHECKPOINTS)]
+        entries += [_state(path) for path in children(store, UNFINISHED) if path.is_dir() and not path.is_symlink()]
         entries += [Entry(path, "damaged", size_of(path), fault="set aside") for path in children(store, DAMAGED)]
     except OSError as error:
         raise StoreError(f"store {store.root} cannot be read: {error.filename}: {error.strerror}") from error
@@ -113,6 +115,16 @@ def _entry(path: Path, records: tuple[tuple[str, Record], ...]) -> Entry:
         seconds=manifest.cost.seconds,
         cells=_users(manifest, records),
     )
+
+
+def _state(path: Path) -> Entry:
+    try:
+        saved = read_saved(path)
+    except DamagedError as error:
+        return Entry(path, "damaged", size_of(path), fault=str(error))
+    except (FileNotFoundError, NotADirectoryError):
+        return Entry(path, "left over", size_of(path), fault="no state of a training was saved whole")
+    return Entry(path, "unfinished", size_of(path), variant=saved.variant or None, seconds=saved.spent.seconds)
 
 
 def _claimed(path: Path) -> str | None:

@@ -12,15 +12,16 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from filelock import Timeout
+from filelock import FileLock, Timeout
 
-from tunescale_core.checkpoints import CHECKPOINTS, LOCKS, Store
+from tunescale_core.checkpoints import CHECKPOINTS, LOCKS, UNFINISHED, Store
 from tunescale_core.errors import StoreError
 from tunescale_core.reading import json_of
 from tunescale_core.records import ASIDE, SCHEMA_VERSION
 from tunescale_core.store.aside import DAMAGED
 from tunescale_core.store.files import leads_out, size_of
 from tunescale_core.store.inventory import RECORDS, TRIALS, Entry, children, listed, record_paths
+from tunescale_core.store.searches import TRIAL
 
 WRITING = 3600.0
 """Seconds that writing a file takes at most."""
@@ -42,8 +43,8 @@ def doomed(store: Store, keep: Sequence[str] | None, *, stale: bool) -> tuple[Do
 
     Args:
         store: The store.
-        keep: Shell patterns of the variants that stay, whatever else is said; checkpoints of all others go. None
-            to let those stay that this version can read.
+        keep: Shell patterns of the variants that stay, whatever else is said; checkpoints and saved states of
+            trainings of all others go. None to let those stay that this version can read.
         stale: Whether what this version cannot read goes: checkpoints and records of another schema, damage,
             damage that was set aside, and what builds and writers that died left behind.
 
@@ -83,7 +84,7 @@ def prune(store: Store, which: Sequence[Doomed], told: Callable[[Doomed], None])
 def _goes(one: Entry, keep: Sequence[str] | None, *, stale: bool) -> bool:
     if keep is not None and one.variant is not None and any(fnmatchcase(one.variant, pattern) for pattern in keep):
         return False
-    return keep is not None if one.state == "whole" else stale
+    return keep is not None if one.state in {"whole", "unfinished"} else stale
 
 
 def _doomed(one: Entry) -> Doomed:
@@ -114,11 +115,11 @@ def _half_files(store: Store) -> Iterator[Doomed]:
 
 
 def _delete(store: Store, path: Path) -> None:
-    if path.parent.name != CHECKPOINTS:
-        _remove(path)
-        return
     with ExitStack() as locks:
-        for key in _keys(store, path.name):
+        if path.name.startswith(TRIAL) and path.parent.name == UNFINISHED:
+            search = path.name.removeprefix(TRIAL).rpartition("-")[0]
+            locks.enter_context(FileLock(store.within(store.root / TRIALS) / f"{search}.lock").acquire(timeout=0))
+        for key in _keys(store, path.name) if path.parent.name in {CHECKPOINTS, UNFINISHED} else ():
             locks.enter_context(store.lock(key, f"{path} must be deleted", timeout=0))
         _remove(path)
 
@@ -134,7 +135,7 @@ def _remove(path: Path) -> None:
     if path.is_symlink() or not path.is_dir():
         path.unlink()
         return
-    if path.parent.name in {CHECKPOINTS, DAMAGED} and not path.name.startswith("."):
+    if path.parent.name in {CHECKPOINTS, DAMAGED, UNFINISHED} and not path.name.startswith("."):
         gone = Path(tempfile.mkdtemp(prefix=f".{path.name[:12]}-", dir=path.parent))
         path = path.rename(gone)
     shutil.rmtree(path)

@@ -1,4 +1,4 @@
-"""The trials of a search of a learning rate, to and from the store."""
+"""The trials of a search of a learning rate, as far as it has come, to and from the store."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from tunescale_core.errors import DamagedError
 from tunescale_core.reading import json_of
 from tunescale_core.records import Trial, place
 
+TRIAL = "trial-"
+"""What the name of a trial's saved state begins with: the search's own name and the trial's number follow."""
 _TRIALS = TypeAdapter(tuple[Trial, ...])
 
 
@@ -22,14 +24,14 @@ def keep(path: Path, key: str, variant: str, trials: tuple[Trial, ...]) -> None:
         path: The file.
         key: What the search is found by.
         variant: Whose rate was searched, for the reader.
-        trials: One a rate.
+        trials: One a rate that has been tried.
     """
     content = json.loads(json.dumps({"key": key, "variant": variant, "trials": _TRIALS.dump_python(trials)}))
     place(path, json.dumps(content | {"digest": key_of(content)}, indent=1).encode())
 
 
-def kept(path: Path, key: str | None = None) -> tuple[Trial, ...] | None:
-    """Return the trials in a file; None where there is none.
+def kept(path: Path, key: str | None = None) -> tuple[Trial, ...]:
+    """Return the trials in a file, none where there is no file.
 
     One from before such files held their own hash is read as it stands.
 
@@ -43,7 +45,7 @@ def kept(path: Path, key: str | None = None) -> tuple[Trial, ...] | None:
     if path.is_symlink():
         raise DamagedError(f"{path} is a link")
     if not path.is_file():
-        return None
+        return ()
     try:
         content = json_of(path.read_text(encoding="utf-8"))
         digest, found = content.pop("digest", None), content["key"]

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from tunescale_core.checkpoints import CHECKPOINTS, MANIFEST, Store
+from tunescale_core.checkpoints import CHECKPOINTS, MANIFEST, UNFINISHED, Store
 from tunescale_core.errors import DamagedError, RecordError, StoreError
 from tunescale_core.records import read
 from tunescale_core.store.files import leads_out
 from tunescale_core.store.inventory import TRIALS, children, record_paths
 from tunescale_core.store.searches import kept
+from tunescale_core.training.saves import verified_saved
 
 
 def verified(store: Store) -> Iterator[tuple[Path, str | None]]:
-    """Yield each checkpoint, record and search of a store, and in one line what is wrong with it, if anything is.
+    """Yield each checkpoint, record, search and saved state of a store, and in one line what is wrong with it, if so.
 
     Nothing is moved or changed. What a build that died left behind is no damage, and not told.
 
@@ -28,9 +29,24 @@ def verified(store: Store) -> Iterator[tuple[Path, str | None]]:
             yield path, f"{path} has no manifest; delete the folder to build it again"
     for path in record_paths(store):
         yield path, _record(store, path)
+    for path in children(store, UNFINISHED):
+        if path.is_symlink():
+            yield path, f"{path} is a link; delete it"
+        elif path.is_dir():
+            yield path, _state(path)
     for path in children(store, TRIALS):
         if path.suffix == ".json":
             yield path, _search(path)
+
+
+def _state(path: Path) -> str | None:
+    try:
+        verified_saved(path)
+    except FileNotFoundError:  # nothing was saved whole: nothing will be gone on from
+        return None
+    except DamagedError as error:
+        return str(error)
+    return None
 
 
 def _checkpoint(store: Store, path: Path) -> str | None:

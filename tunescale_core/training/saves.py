@@ -13,9 +13,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from tunescale_core.checkpoints import key_of
+from tunescale_core.errors import DamagedError
 from tunescale_core.reading import json_of
 from tunescale_core.records import place
 from tunescale_core.store.aside import set_aside
@@ -50,6 +51,8 @@ class Saved(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    variant: str = ""
+    """Whose training it is, for the reader."""
     step: int
     plan: Plan
     """How steps were cut so far, and will be: another way would round otherwise."""
@@ -65,10 +68,11 @@ class Saves:
         folder: Theirs alone.
         root: The store.
         seconds: A step that ends so long after the last save is saved.
+        variant: Whose training it is.
     """
 
-    def __init__(self, folder: Path, root: Path, seconds: float) -> None:
-        self.folder, self.root, self.seconds = folder, root, seconds
+    def __init__(self, folder: Path, root: Path, seconds: float, variant: str = "") -> None:
+        self.folder, self.root, self.seconds, self.variant = folder, root, seconds, variant
 
     def last(self) -> Saved | None:
         """Return the last state that was saved whole; one that is damaged is set aside, with a warning.
@@ -76,21 +80,13 @@ class Saves:
         Raises:
             StoreError: It cannot be set aside.
         """
-        index = self.folder / INDEX
-        if not os.path.lexists(index):
+        if not os.path.lexists(self.folder / INDEX):
             return None
         try:
-            content = json_of(index.read_text(encoding="utf-8"))
-            digest = content.pop("digest")
-            found = Saved.model_validate(content)
-            told = [] if digest == key_of(content) else [f"{INDEX} was changed after it was written"]
-            told += faults(self.path(found.step), found.files, "")
-        except (OSError, ValueError, AttributeError, KeyError, ValidationError) as error:
-            told = [f"{INDEX} cannot be read ({type(error).__name__})"]
-        if told:
-            set_aside(self.folder, self.root, f"state of a training {self.folder} is damaged: {told[0]}")
+            return verified_saved(self.folder)
+        except (DamagedError, OSError) as error:
+            set_aside(self.folder, self.root, str(error))
             return None
-        return found
 
     def path(self, step: int) -> Path:
         """Return the trainer's folder of a step."""
@@ -99,7 +95,8 @@ class Saves:
     def keep(self, step: int, plan: Plan, spent: Spent) -> None:
         """Make the state of a step the one to go on from, and let go of earlier ones."""
         files = sums(self.path(step), "")
-        content = json.loads(Saved(step=step, plan=plan, spent=spent, files=files).model_dump_json())
+        saved = Saved(variant=self.variant, step=step, plan=plan, spent=spent, files=files)
+        content = json.loads(saved.model_dump_json())
         place(self.folder / INDEX, json.dumps(content | {"digest": key_of(content)}).encode())
         for other in self.folder.glob(f"{SAVE}*"):
             if other != self.path(step):
@@ -108,6 +105,39 @@ class Saves:
     def clear(self) -> None:
         """Let go of all."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def read_saved(folder: Path) -> Saved:
+    """Read what a folder of saves says of the last of them; the save itself is not looked at.
+
+    Raises:
+        DamagedError: It is not as it was written.
+        FileNotFoundError: No save is whole.
+    """
+    try:
+        content = json_of((folder / INDEX).read_text(encoding="utf-8"))
+        digest = content.pop("digest")
+        found = Saved.model_validate(content)
+    except (ValueError, AttributeError, KeyError) as error:
+        raise DamagedError(
+            f"state of a training {folder} is damaged: {INDEX} cannot be read ({type(error).__name__})"
+        ) from error
+    if digest != key_of(content):
+        raise DamagedError(f"state of a training {folder} is damaged: {INDEX} was changed after it was written")
+    return found
+
+
+def verified_saved(folder: Path) -> Saved:
+    """Read the last save of a folder, every file of it as it was written.
+
+    Raises:
+        DamagedError: It is not.
+        FileNotFoundError: No save is whole.
+    """
+    found = read_saved(folder)
+    if told := faults(folder / f"{SAVE}{found.step}", found.files, ""):
+        raise DamagedError(f"state of a training {folder} is damaged: {told[0]}")
+    return found
 
 
 class Saving:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -25,9 +25,10 @@ from tunescale_core.models import Base, device, open_model
 from tunescale_core.progress import Progress
 from tunescale_core.records import Trial
 from tunescale_core.store.aside import set_aside
-from tunescale_core.store.searches import keep, kept
+from tunescale_core.store.searches import TRIAL, keep, kept
 from tunescale_core.study import Protocol
 from tunescale_core.tasks import Answer, Example, Task
+from tunescale_core.training.saves import Saves
 from tunescale_core.training.tune import Lesson, tune
 
 ANSWERING = {"max_new_tokens", "min_new_tokens", "thinking", "max_prompt_tokens", "dtype", "batch"}
@@ -48,6 +49,11 @@ class Search:
     training: Literal["planned", "literal"]
 
     @property
+    def rates(self) -> tuple[float, ...]:
+        """What is tried, in order."""
+        return (self.variant.settings and self.variant.settings.learning_rates) or ()
+
+    @property
     def key(self) -> str:
         """What it is found by: all that can change which rate is chosen."""
         assert self.variant.settings is not None  # noqa: S101  an untuned model has no rates
@@ -59,41 +65,43 @@ class Search:
         )
 
 
-def search(wanted: Search, folder: Path, progress: Progress) -> tuple[Trial, ...]:
-    """Return the trials of a search, from `folder` where it was made before.
+def search(
+    wanted: Search, folder: Path, progress: Progress, saving: Callable[[str], Saves] | None = None
+) -> tuple[Trial, ...]:
+    """Return the trials of a search, from `folder` those that were made before.
 
     Args:
         wanted: The search.
-        folder: Where searches are kept, in a store.
+        folder: Where searches are kept, in a store; each trial when it is done.
         progress: Told of every step.
+        saving: Returns where a trial saves its state meanwhile, by the trial's name.
 
     Raises:
         StoreError: What is kept is damaged, and cannot be set aside.
     """
     path = folder / f"{wanted.key[:24]}.json"
-    try:
-        if (found := kept(path, wanted.key)) is not None:  # without a lock: the store may be read-only
+    try:  # without a lock: the store may be read-only
+        if len(found := kept(path, wanted.key)) == len(wanted.rates):
             return found
     except DamagedError:  # looked at again under the lock
         pass
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_suffix(".lock")):
         try:
-            found = kept(path, wanted.key)
+            trials = [*kept(path, wanted.key)]
         except DamagedError as error:
             set_aside(path, folder.parent, str(error))
-            found = None
-        return _searched(wanted, path, progress) if found is None else found
+            trials = []
+        for number, rate in enumerate(wanted.rates[len(trials) :], len(trials)):
+            saves = saving(f"{TRIAL}{path.stem}-{number}") if saving else None
+            trials.append(tried(wanted, rate, progress, saves))
+            keep(path, wanted.key, wanted.variant.stem, tuple(trials))
+            if saves is not None:
+                saves.clear()
+    return tuple(trials)
 
 
-def _searched(wanted: Search, path: Path, progress: Progress) -> tuple[Trial, ...]:
-    rates = wanted.variant.settings.learning_rates if wanted.variant.settings else None
-    trials = tuple(tried(wanted, rate, progress) for rate in rates or ())
-    keep(path, wanted.key, wanted.variant.stem, trials)
-    return trials
-
-
-def tried(wanted: Search, rate: float, progress: Progress) -> Trial:
+def tried(wanted: Search, rate: float, progress: Progress, saves: Saves | None = None) -> Trial:
     """Tune with one rate and judge it; a training that diverges is a trial that is lost."""
     assert wanted.variant.settings is not None  # noqa: S101  an untuned model has no rates
     settings = wanted.variant.settings.model_copy(update={"learning_rate": rate, "learning_rates": None})
@@ -101,7 +109,7 @@ def tried(wanted: Search, rate: float, progress: Progress) -> Trial:
     with tempfile.TemporaryDirectory() as scratch:
         lesson = Lesson(replace(wanted.variant, settings=settings), wanted.base.folder, wanted.train)
         try:
-            cost = tune(lesson, Path(scratch), progress, wanted.training)
+            cost = tune(lesson, Path(scratch), progress, wanted.training, saves)
         except DivergedError as error:
             return _lost(wanted, rate, str(error), time.perf_counter() - began)
         score, batched_by = judged(wanted, Path(scratch) / "model")
