@@ -211,32 +211,57 @@ def test_urls_hold_no_secrets(url: str) -> None:
         Serving(mode="endpoint", url=url)
 
 
+SECRETS = {"HF_TOKEN": "hf_canaryCanaryCanary", "OPENAI_API_KEY": "sk-canary", "MY_KEY": "canary-of-mine"}
+KEYED = """
+[study]
+name = "s"
+train_examples = 8
+eval_examples = 2
+[protocol]
+max_new_tokens = 4
+warmup_calls = 0
+[models.m]
+source = "embedded:mini-small"
+[methods.lora]
+ranks = [2]
+learning_rate = 1e-3
+[tasks.arc]
+[serving.there]
+mode = "endpoint"
+url = "http://127.0.0.1:9/v1"
+api_key_env = "MY_KEY"
+only = "m-base"
+"""
+
+
+TUNESCALE = ("-c", "from tunescale_core.cli import app; app()")
+
+
+def said(folder: Path, *words: str) -> tuple[str, str]:
+    """Run a command where secrets are in the environment; return what it printed."""
+    environment = os.environ | SECRETS | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, *words]
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=200
+    )
+    return done.stdout, done.stderr
+
+
 @pytest.mark.slow
 def test_secrets_stay_where_they_are(tmp_path: Path) -> None:
-    """Nothing of the environment's secrets is in any file or line of a run, one that fails included."""
-    secrets = {"HF_TOKEN": "hf_canaryCanaryCanary", "OPENAI_API_KEY": "sk-canary", "MY_KEY": "canary-of-mine"}
-    study = (
-        '[study]\nname = "s"\neval_examples = 2\n[protocol]\nmax_new_tokens = 4\nwarmup_calls = 0\n'
-        '[models.m]\nsource = "embedded:mini-small"\n[tasks.arc]\n'
-        '[serving.there]\nmode = "endpoint"\nurl = "http://127.0.0.1:9/v1"\napi_key_env = "MY_KEY"\n'
-    )
-    (tmp_path / "s.toml").write_text(study)
-    words = [str(ROOT / "benchmarks"), "--study", "s.toml", "--benchmark-json", "b.json", "-p", "no:cacheprovider"]
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *words],
-        cwd=tmp_path,
-        env=os.environ | secrets | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert "1 passed" in done.stdout, done.stdout
-    assert "1 error" in done.stdout or "1 failed" in done.stdout, "nobody listens there"
-    files = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert len(files) > 4
-    told = [done.stdout.encode(), done.stderr.encode(), *(path.read_bytes() for path in files)]
-    assert not any(secret.encode() in text for secret in secrets.values() for text in told)
+    """Nothing of the environment's secrets is in any file or line of a run: checkpoint, record, baseline, page."""
+    (tmp_path / "s.toml").write_text(KEYED)
+    run = ("-m", "pytest", str(ROOT / "benchmarks"), "--study", "s.toml", "-p", "no:cacheprovider")
+    failing = said(tmp_path, *run, "--benchmark-json", "b.json", "-k", "base")
+    assert "1 passed" in failing[0], failing
+    assert "1 error" in failing[0] or "1 failed" in failing[0], "nobody listens there"
+    saving = said(tmp_path, *run, "-k", "not there", "--save-baseline", "kept.json", "--no-pace")
+    page = said(tmp_path, *TUNESCALE, "report", ".tunescale/records/s", "--html", "page.html")
+    made = {"b.json", "kept.json", "manifest.json", "adapter_config.json", "page.html", "m-base-for-arc.json"}
+    assert made <= {path.name for path in tmp_path.rglob("*")}, (saving, page)
+    told = [text.encode() for pair in (failing, saving, page) for text in pair]
+    told += [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert not any(secret.encode() in text for secret in SECRETS.values() for text in told)
 
 
 def test_a_page_runs_its_own_scripts_alone(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +22,24 @@ from tunescale_core.tasks import Answer
 pytestmark = pytest.mark.browser
 
 HOSTILE = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'></pre></script>{{ 7 * 7 }}"
+VECTORS = (
+    HOSTILE,
+    "<svg onload=window.hacked=1>",
+    '" onmouseover="window.hacked=1" x="',
+    "javascript:window.hacked=1",
+    "<iframe srcdoc='<script>parent.hacked=1</script>'></iframe>",
+    "<a href='javascript:window.hacked=1'>here</a><base href='http://127.0.0.1:9/'>",
+    "<!--<script>window.hacked = 1<!--</script>",
+    "]]><style>body{display:none}</style><textarea>",
+    '{"__proto__": {"hacked": 1}}\u2028window.hacked = 1',
+    "\u202egnihton syas\u2066 \x1b[31mred\x07",
+    "<math><mtext></form><form><mglyph><style></math><img src onerror=window.hacked=1>",
+)
+"""What a model may say, and what names of examples may be, to reach for the page."""
+SLIPPED_IN = (
+    "<script>window.hacked = 1</script><img src='http://127.0.0.1:PORT/x.png' onerror='window.hacked = 1'>"
+    "<script src='http://127.0.0.1:PORT/x.js'></script><iframe src='http://127.0.0.1:PORT/'></iframe>"
+)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 FLAGS += ["--disable-component-update", "--disable-sync"]
 
@@ -167,6 +187,53 @@ def test_what_models_say_is_never_markup(opened: tuple[Page, list[str]]) -> None
     assert page.locator("img").count() == 0
     assert "{{ 7 * 7 }}" in page.locator("#example").inner_text()
     assert faults == []
+
+
+def test_no_text_reaches_for_the_page(browser: Browser, tmp_path: Path) -> None:
+    """Whatever prompts, answers, right answers and names of examples say is shown as it stands, and does nothing."""
+    lines = [
+        line(Answer((one,), one), "squad_v2", place, prompt=one, text=one, example=f"{place} {one}")
+        for place, one in enumerate(VECTORS)
+    ]
+    write(made("base", task="squad_v2", lines=lines), tmp_path)
+    write_page(from_folder(tmp_path), tmp_path / "page.html")
+    for page, faults in _open(browser, tmp_path / "page.html", width=1280, height=900):
+        for place, one in enumerate(VECTORS):
+            page.locator("#example-list button").nth(place).click()
+            shown = page.locator("#example").text_content() or ""
+            assert shown.count(one) >= 3, f"{one!r} is not shown as it stands"
+            page.locator("#example").hover()
+        assert page.evaluate("window.hacked || ({}).hacked") is None
+        assert page.locator("#examples").is_visible()
+        assert page.locator("img, iframe, svg[onload], base, mglyph").count() == 0
+        assert faults == []
+
+
+def test_what_was_slipped_into_a_page_is_not_run(browser: Browser, report: Path, tmp_path: Path) -> None:
+    """Should markup get into a page, its policy has the browser run no script of it, nor ask anybody for anything."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        markup = SLIPPED_IN.replace("PORT", str(listening.getsockname()[1]))
+        tampered = tmp_path / "tampered.html"
+        tampered.write_text(report.read_text(encoding="utf-8").replace("<main", f"{markup}<main", 1), encoding="utf-8")
+        for page, faults in _open(browser, tampered, width=1280, height=900):
+            assert page.locator("script").count() == 5, "it was slipped in"
+            assert page.evaluate("window.hacked") is None
+            assert page.locator("#example-list button").count() > 0, "the page's own script ran"
+            assert sum("Content Security Policy" in fault for fault in faults) >= 4
+        assert not _received(listening)
+
+
+def _received(listening: socket.socket) -> bytes:
+    """Return what clients that came have sent; Chromium may open a connection to a frame's host before it refuses."""
+    listening.settimeout(0.5)
+    sent = b""
+    with contextlib.suppress(TimeoutError):
+        while True:
+            client, _ = listening.accept()
+            client.settimeout(0.5)
+            with client, contextlib.suppress(TimeoutError):
+                sent += client.recv(1000)
+    return sent
 
 
 def test_every_plot_is_drawn(opened: tuple[Page, list[str]]) -> None:
