@@ -108,6 +108,7 @@ class RefusedError(Exception):
         (RefusedError(401), False),
         (RefusedError(404), False),
         (ConnectionResetError(), True),
+        (ConnectionError("Couldn't reach 'a/b' on the Hub"), False),
         (TimeoutError(), True),
         (ValueError("no"), False),
         (FileNotFoundError(), False),
@@ -162,3 +163,39 @@ def test_pauses_grow_and_are_the_hubs_own_where_it_says() -> None:
     assert pause(1, RefusedError(429, Retry_After="7")) == 7
     assert pause(1, RefusedError(429, Retry_After="7000")) == LONGEST_WAIT
     assert pause(1, RefusedError(429, Retry_After="soon")) == 0.5
+
+
+OFFLINE = """
+import time
+from pathlib import Path
+from tunescale_core.errors import DataError, ModelError
+from tunescale_core.models import resolve
+from tunescale_core.sources import source_of
+from tunescale_core.study import Model, TaskData
+
+began = time.perf_counter()
+for fetch in (
+    lambda: resolve(Model(source="a/b"), Path()),
+    lambda: source_of(TaskData(data="a/b"), "arc", "train", Path()),
+):
+    try:
+        fetch()
+    except (DataError, ModelError) as error:
+        print(error)
+print(time.perf_counter() - began < 10)
+"""
+
+
+def test_offline_is_said_at_once(tmp_path: Path) -> None:
+    """Where the hub's client is told to stay offline, what its cache lacks is one line each, without waiting."""
+    environment = os.environ | {"HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
+    for name in ("HF_HUB_CACHE", "HF_DATASETS_CACHE"):
+        environment.pop(name, None)
+    run = subprocess.run(
+        [sys.executable, "-c", OFFLINE], env=environment, capture_output=True, text=True, check=True, timeout=120
+    )
+    model, data, soon = run.stdout.splitlines()
+    assert model.startswith("model a/b cannot be opened: it is not in the local cache and the hub cannot be reached")
+    assert data.startswith("data set a/b (default, split train) cannot be loaded: ")
+    assert "give a local file as data" in data
+    assert soon == "True"

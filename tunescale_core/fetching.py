@@ -100,9 +100,15 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _broken(error: BaseException) -> bool:
+    """Tell whether a connection broke; one that was not tried, or that the client has given up itself, did not."""
     from httpx2 import TransportError
+    from huggingface_hub.errors import OfflineModeIsEnabled
 
-    return any(isinstance(one, (TransportError, ConnectionError, TimeoutError)) for one in _chain(error))
+    broken = (TransportError, ConnectionError, TimeoutError)
+    kinds = [type(one) for one in _chain(error)]
+    if any(issubclass(kind, OfflineModeIsEnabled) for kind in kinds):
+        return False
+    return any(issubclass(kind, broken) and kind is not ConnectionError for kind in kinds)
 
 
 def _given_up(state: RetryCallState) -> bool:

@@ -24,7 +24,7 @@ from tunescale_core.records import Line, Record, Stages, read, write
 from tunescale_core.sensors.device import Readings, Sensors
 from tunescale_core.serving import EAGER
 from tunescale_core.study import Study
-from tunescale_core.subjects import Built, Subject, Subjects
+from tunescale_core.subjects import Built, Subject, Subjects, bare
 from tunescale_core.tasks import TASKS, Answer, Example
 
 Rounds = Callable[[Callable[[Call], None], Iterator[Call], int], None]
@@ -79,6 +79,7 @@ class Bench:
         self.taken: list[str] = []
         """Cells taken over from an interrupted run."""
         self._examples: dict[str, Examples] = {}
+        self._unusable: dict[str, Exception] = {}
 
     @cached_property
     def records(self) -> Path:
@@ -271,8 +272,14 @@ class Bench:
         return [found[place] for place in range(len(rest))], sum(same) / len(same) if same else None
 
     def _evaluation(self, task: str) -> Examples:
+        if task in self._unusable:  # a hub that cannot be reached is not waited for again for every cell
+            raise self._unusable[task]
         if task not in self._examples:
-            self._examples[task] = load_examples(self.study, task, "eval")
+            try:
+                self._examples[task] = load_examples(self.study, task, "eval")
+            except DataError as error:
+                self._unusable[task] = bare(error)
+                raise
         return self._examples[task]
 
     def _scored(self, cell: Cell, examples: Sequence[Example], completions: Sequence[Completion]) -> tuple[Line, ...]:
