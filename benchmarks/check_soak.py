@@ -27,8 +27,9 @@ from tunescale_core.provenance import provenance
 from tunescale_core.run import Bench
 from tunescale_core.study import load
 
-MEMORY = 10 << 20
-"""Bytes a hundred cells: what a leaked copy of the small model a cell would pass twenty times over."""
+MEMORY = 16 << 20
+"""Bytes a hundred cells. The libraries keep some 30 kB of every trainer that is made, three of them a training; a leaked
+copy of the small model a training would be 180 MB."""
 RUN_IN = 0.25
 """Share of the cells that come first, in which libraries load what they load once."""
 STUDY = """
