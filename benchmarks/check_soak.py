@@ -28,8 +28,8 @@ from tunescale_core.run import Bench
 from tunescale_core.study import load
 
 MEMORY = 16 << 20
-"""Bytes a hundred cells. The libraries keep some 30 kB of every trainer that is made, three of them a training; a leaked
-copy of the small model a training would be 180 MB."""
+"""Bytes a hundred cells. The libraries keep some 30 kB of every trainer that is made; a copy of the small model that is
+leaked by each training would be 180 MB."""
 RUN_IN = 0.25
 """Share of the cells that come first, in which libraries load what they load once."""
 STUDY = """
