@@ -202,6 +202,50 @@ def test_nothing_is_unpickled_while_reading(tmp_path: Path) -> None:
     assert "UNPICKLED []" in done.stdout
 
 
+LOADED = """
+import sys
+from tunescale_core.grid import cells
+from tunescale_core.study import load
+load("mini")
+done = []
+acts = ("open", "os.", "subprocess.", "socket.", "exec", "compile", "import", "shutil.", "ctypes.")
+sys.addaudithook(lambda event, details: done.append((event, details[:1])) if event.startswith(acts) else None)
+found = cells(load(sys.argv[1]))
+told = list(done)
+print(len(found), [(event, *map(str, details)) for event, details in told])
+"""
+REACHING = """
+[study]
+name = "reaching"
+[models.m]
+source = "/etc"
+revision = "$(touch ran)"
+[models."n"]
+source = "../../elsewhere"
+[methods.lora]
+ranks = [2]
+peft = { target_modules = "__import__('os').system('touch ran')" }
+[serving.there]
+mode = "endpoint"
+url = "http://127.0.0.1:9/v1"
+[tasks.arc]
+data = "/etc/passwd.jsonl"
+eval_data = "{{ 7 * 7 }}"
+"""
+
+
+def test_a_study_that_is_read_does_nothing_else(tmp_path: Path) -> None:
+    """Reading a study opens its own file and does nothing else: nothing is run, asked, imported or looked at."""
+    path = tmp_path / "reaching.toml"
+    path.write_text(REACHING)
+    command, environment = [sys.executable, "-c", LOADED, str(path)], os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == f"8 [('open', '{path}')]\n"
+    assert [one.name for one in tmp_path.iterdir()] == ["reaching.toml"]
+
+
 @pytest.mark.parametrize(
     "url", ["http://me:secret@127.0.0.1/v1", "http://127.0.0.1/v1?key=secret", "http://127.0.0.1/v1#secret"]
 )
