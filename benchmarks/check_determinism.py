@@ -30,7 +30,8 @@ from tunescale_core.models import device, open_model, resolve
 from tunescale_core.progress import Progress
 from tunescale_core.provenance import provenance
 from tunescale_core.study import Model, Protocol, load
-from tunescale_core.training.tune import Lesson, tune
+from tunescale_core.training.lesson import Lesson
+from tunescale_core.training.tune import tune
 
 TASKS = ("arc", "openmath", "squad_v2")
 THREADS = (1, 2)

@@ -14,7 +14,7 @@ from pathlib import Path
 from tabulate import tabulate
 
 from tunescale_core.comparison import Comparisons
-from tunescale_core.records import read_rows
+from tunescale_core.lines import read_rows
 from tunescale_core.results import Candidate, Result, Results, from_folder
 from tunescale_core.stats.interval import Interval
 from tunescale_core.tasks import TASKS

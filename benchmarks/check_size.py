@@ -18,7 +18,8 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from tunescale_core.records import Line, Record, write
+from tunescale_core.lines import Line
+from tunescale_core.records import Record, write
 from tunescale_core.tasks import TASKS, Answer
 
 GIB = 2**30

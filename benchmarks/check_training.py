@@ -33,8 +33,8 @@ from tunescale_core.provenance import provenance
 from tunescale_core.study import Model, load
 from tunescale_core.training import recipe
 from tunescale_core.training import tune as tuning
+from tunescale_core.training.lesson import Lesson
 from tunescale_core.training.plan import Plan
-from tunescale_core.training.tune import Lesson
 
 BAR = {"cuda": 3.0}
 CPU_BAR = 1.5

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from tests.making import line
 from tests.making import record as made
 from tunescale_core.checkpoints import TrainingCost
+from tunescale_core.lines import Line
 from tunescale_core.provenance import Provenance
-from tunescale_core.records import Line
 from tunescale_core.results import Result, from_record
 from tunescale_core.sensors.device import Readings
 from tunescale_core.tasks import Answer

@@ -17,8 +17,9 @@ from tests.storing import stored
 from tunescale_core.checkpoints import CHECKPOINTS, Store
 from tunescale_core.cli import app
 from tunescale_core.grid import cells
+from tunescale_core.placing import ASIDE
 from tunescale_core.progress import Progress
-from tunescale_core.records import ASIDE, write
+from tunescale_core.records import write
 from tunescale_core.run import Bench
 from tunescale_core.store.pruning import doomed
 from tunescale_core.study import load

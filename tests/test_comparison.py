@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from tests.making import line
 from tests.making import record as made
 from tunescale_core.comparison import Comparison, Comparisons, Resampler
+from tunescale_core.lines import Line
 from tunescale_core.published import reference
-from tunescale_core.records import Line, Record
+from tunescale_core.records import Record
 from tunescale_core.results import Candidate, Results, from_record
 from tunescale_core.stats.interval import Interval
 from tunescale_core.tasks import TASKS, Answer, Metric

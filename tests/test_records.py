@@ -12,8 +12,9 @@ from tests.making import line as made_line
 from tests.making import record as made_record
 from tunescale_core.checkpoints import TrainingCost
 from tunescale_core.errors import RecordError
+from tunescale_core.lines import Line, read_rows
 from tunescale_core.provenance import Provenance
-from tunescale_core.records import SCHEMA_VERSION, Line, Record, Stages, read, read_all, read_head, read_rows, write
+from tunescale_core.records import SCHEMA_VERSION, Record, Stages, read, read_all, read_head, write
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 SECONDS = st.floats(0, 1e6)

@@ -17,7 +17,7 @@ from tunescale_core.progress import Progress
 from tunescale_core.records import Record, read, read_all, write
 from tunescale_core.run import Bench
 from tunescale_core.study import load
-from tunescale_core.training.tune import Lesson
+from tunescale_core.training.lesson import Lesson
 
 pytestmark = pytest.mark.slow
 

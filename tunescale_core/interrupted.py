@@ -16,9 +16,10 @@ from filelock import FileLock, Timeout
 
 from tunescale_core.checkpoints import LOCKS, UNFINISHED, Store
 from tunescale_core.errors import DamageWarning
+from tunescale_core.placing import place
 from tunescale_core.provenance import Provenance
 from tunescale_core.reading import json_of
-from tunescale_core.records import Record, place
+from tunescale_core.records import Record
 
 
 class Notes:

@@ -4,33 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import re
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean, median, stdev
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tunescale_core.checkpoints import TrainingCost, key_of
 from tunescale_core.errors import RecordError
 from tunescale_core.exhausted import telling
+from tunescale_core.lines import ROWS_SUFFIX, Line, parquet_of, read_lines
+from tunescale_core.placing import place_all
 from tunescale_core.provenance import Provenance
 from tunescale_core.reading import json_of
 from tunescale_core.sensors.device import Readings
-from tunescale_core.store.files import leads_out, sha256_of
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from tunescale_core.store.files import leads_out
 
 SCHEMA_VERSION = 3
-SCORE = "score."
-"""What the Parquet columns of a line's scores begin with."""
-ASIDE = ".record-"
-"""What the name of a file that is being written begins with."""
-_ROWS_SUFFIX = re.compile(r"\.([0-9a-f]{12})\.parquet")
 
 
 class Frozen(BaseModel):
@@ -41,34 +32,6 @@ class Frozen(BaseModel):
 
 Called = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=240)]
 """A name as studies allow it: what else a record might be called could act on a terminal, a page or a path."""
-
-
-class Line(Frozen):
-    """One example of a cell: what was said, how long it took, what it is worth."""
-
-    example: str
-    """The example's id in its data."""
-    group: str = ""
-    """What it shares with others, as questions on one passage do; "" where nothing."""
-    prompt: str = ""
-    """The user's message."""
-    gold: tuple[str, ...]
-    text: str
-    answer: str | None
-    """The parsed answer; "" abstains, None could not be read."""
-    tokens: int
-    finish: str
-    reasoning_tokens: int
-    seconds: float | None
-    """None where the example went through the batched pass."""
-    first_token_seconds: float | None
-    device_seconds: float | None = None
-    """The call by the accelerator's own clock; None on a CPU."""
-    prompt_tokens: int | None = None
-    prompt_cut: int = 0
-    """Tokens that an over-long prompt lost from its middle."""
-    scores: dict[str, float]
-    """What it contributes to each metric of its task; NaN where it does not count."""
 
 
 class Stages(Frozen):
@@ -240,14 +203,14 @@ def write(record: Record, folder: Path) -> Path:
     """
     with telling(f"record {record.cell}", folder):
         folder.mkdir(parents=True, exist_ok=True)
-    content = _parquet(record.lines) if record.lines else b""
+    content = parquet_of(record.lines) if record.lines else b""
     rows = f"{record.cell}.{hashlib.sha256(content).hexdigest()[:12]}.parquet" if content else None
     head = json.loads(record.model_dump_json(exclude={"lines"})) | {"rows": rows}
     text = json.dumps(head | {"digest": key_of(head)}, indent=1).encode()
     files = {folder / f"{record.cell}.json": text}
     place_all({folder / rows: content} | files if rows else files)
     for other in folder.iterdir():
-        ours = other.name.startswith(record.cell) and _ROWS_SUFFIX.fullmatch(other.name.removeprefix(record.cell))
+        ours = other.name.startswith(record.cell) and ROWS_SUFFIX.fullmatch(other.name.removeprefix(record.cell))
         if ours and other.name != rows:
             other.unlink()
     return folder / f"{record.cell}.json"
@@ -260,7 +223,7 @@ def read(path: Path) -> Record:
         RecordError: It is of another schema, or damaged.
     """
     record, rows = read_head(path)
-    return record.model_copy(update={"lines": _lines(rows)}) if rows else record
+    return record.model_copy(update={"lines": read_lines(rows)}) if rows else record
 
 
 def read_head(path: Path) -> tuple[Record, Path | None]:
@@ -300,24 +263,6 @@ def _beside(path: Path, rows: str | None) -> Path | None:
     return there
 
 
-def read_rows(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """Read a record's rows, or some columns of them, without making a `Line` of each.
-
-    Raises:
-        RecordError: The file is missing or not what it is called after, or lacks a column.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        named = _ROWS_SUFFIX.search(path.name)
-        if named and not sha256_of(path).startswith(named[1]):
-            raise RecordError(f"rows {path} are not what was written; measure it again")
-        return pq.read_table(path, columns=columns, partitioning=None)
-    except (OSError, pa.ArrowException) as error:
-        raise RecordError(f"rows {path} cannot be read: {' '.join(str(error).split())}; measure it again") from error
-
-
 def read_all(folder: Path) -> tuple[Record, ...]:
     """Read every record of a folder with its lines, by name.
 
@@ -339,97 +284,3 @@ def paths(folder: Path) -> tuple[Path, ...]:
             f"folder {folder} holds no records: run pytest benchmarks first, and give the folder that it prints"
         )
     return found
-
-
-def place(target: Path, content: bytes) -> None:
-    """Write a file whole or not at all: aside, then in one step into its place.
-
-    Raises:
-        ResourceError: The disk is full, or too many files are open; what was there is left as it was.
-        OSError: It cannot be written for another reason.
-    """
-    place_all({target: content})
-
-
-def place_all(files: Mapping[Path, bytes]) -> None:
-    """Write several files, none before there is room for all; in their order, so that the last is that of a whole set.
-
-    Raises:
-        ResourceError: The disk is full, or too many files are open; what was there is left as it was.
-        OSError: One cannot be written for another reason.
-    """
-    aside: dict[Path, Path] = {}
-    last = list(files)[-1]
-    try:
-        with telling(last.name, last.parent, sum(map(len, files.values()))):
-            for target, content in files.items():
-                aside[target] = _aside(target, content)
-            for target, path in aside.items():
-                path.replace(target)
-    except BaseException:
-        for path in aside.values():
-            path.unlink(missing_ok=True)
-        raise
-
-
-def _aside(target: Path, content: bytes) -> Path:
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=ASIDE)
-    path = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        path.chmod(0o644)  # a store may be shared: others may read
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-    return path
-
-
-def _parquet(lines: Sequence[Line]) -> bytes:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    sink = pa.BufferOutputStream()
-    pq.write_table(table_of(lines), sink, compression="zstd")
-    return bytes(sink.getvalue().to_pybytes())
-
-
-def table_of(lines: Sequence[Line]) -> pa.Table:
-    """Return lines as the columns that a Parquet file of them has."""
-    import pyarrow as pa
-
-    scores = sorted({name for line in lines for name in line.scores})
-    columns = [
-        *((name, _arrow_type(name), [getattr(line, name) for line in lines]) for name in _plain_fields()),
-        *((SCORE + name, pa.float64(), [line.scores.get(name) for line in lines]) for name in scores),
-    ]
-    return pa.table({name: pa.array(values, kind) for name, kind, values in columns})
-
-
-def _plain_fields() -> tuple[str, ...]:
-    return tuple(name for name in Line.model_fields if name != "scores")
-
-
-def _arrow_type(field: str) -> pa.DataType:
-    import pyarrow as pa
-
-    if field == "gold":
-        return pa.list_(pa.string())
-    if field.endswith("tokens") or field == "prompt_cut":
-        return pa.int64()
-    return pa.float64() if field.endswith("seconds") else pa.string()
-
-
-def _lines(path: Path) -> tuple[Line, ...]:
-    rows = read_rows(path).to_pylist()
-    try:
-        return tuple(Line.model_validate(_unflattened(row)) for row in rows)
-    except ValidationError as error:
-        fault = error.errors()[0]
-        raise RecordError(f"rows {path}: {'.'.join(map(str, fault['loc']))}: {fault['msg']}") from error
-
-
-def _unflattened(row: dict[str, object]) -> dict[str, object]:
-    plain = {name: value for name, value in row.items() if not name.startswith(SCORE)}
-    scores = {name.removeprefix(SCORE): value for name, value in row.items() if name.startswith(SCORE)}
-    return plain | {"scores": {name: value for name, value in scores.items() if value is not None}}

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from tunescale_core.errors import ResultsError
-from tunescale_core.records import SCORE, Record, paths, read_head, read_rows, table_of
+from tunescale_core.lines import SCORE, read_rows, table_of
+from tunescale_core.records import Record, paths, read_head
 from tunescale_core.serving import EAGER
 from tunescale_core.tasks import TASKS, Metric
 from tunescale_core.tasks.task import Figures

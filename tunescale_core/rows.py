@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import IO, Any
 
-from tunescale_core.records import SCORE, read_rows
+from tunescale_core.lines import SCORE, read_rows
 from tunescale_core.results import Result, Results
 from tunescale_core.tasks import TASKS
 

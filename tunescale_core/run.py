@@ -17,10 +17,11 @@ from tunescale_core.errors import DamageWarning, DataError, RecordError, Resourc
 from tunescale_core.exhausted import exhausted, out_of_memory
 from tunescale_core.grid import Cell, task_kind
 from tunescale_core.interrupted import Notes, same_circumstances
+from tunescale_core.lines import Line
 from tunescale_core.models import device, dtype_of
 from tunescale_core.progress import Bar, Progress
 from tunescale_core.provenance import ANSWER_PACKAGES, Provenance, provenance, versions
-from tunescale_core.records import Line, Record, Stages, read, write
+from tunescale_core.records import Record, Stages, read, write
 from tunescale_core.sensors.device import Readings, Sensors
 from tunescale_core.serving import EAGER
 from tunescale_core.study import Study

@@ -44,10 +44,11 @@ from tunescale_core.serving import EAGER, Serving
 from tunescale_core.study import Protocol, Study
 from tunescale_core.tasks import TASKS, Task
 from tunescale_core.training.choice import best_of
+from tunescale_core.training.lesson import Lesson
 from tunescale_core.training.release import release
 from tunescale_core.training.saves import Saves
 from tunescale_core.training.trials import Search, search
-from tunescale_core.training.tune import Lesson, tune
+from tunescale_core.training.tune import tune
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from tunescale_core.records import read_rows
+from tunescale_core.lines import read_rows
 from tunescale_core.results import Results
 from tunescale_core.tasks import TASKS, Answer
 

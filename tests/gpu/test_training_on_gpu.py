@@ -18,9 +18,10 @@ from tunescale_core.progress import Progress
 from tunescale_core.study import Model, load
 from tunescale_core.training import recipe
 from tunescale_core.training import tune as tuning
+from tunescale_core.training.lesson import Lesson
 from tunescale_core.training.plan import Plan
 from tunescale_core.training.release import release
-from tunescale_core.training.tune import Attempt, Lesson, trainer_for, tune
+from tunescale_core.training.tune import Attempt, trainer_for, tune
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA GPU")]
 

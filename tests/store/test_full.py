@@ -18,7 +18,8 @@ from tunescale_core.progress import Progress
 from tunescale_core.records import read_all
 from tunescale_core.run import Bench
 from tunescale_core.study import Model, load
-from tunescale_core.training.tune import Lesson, tune
+from tunescale_core.training.lesson import Lesson
+from tunescale_core.training.tune import tune
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 WEIGHTS = weight_files_bytes(resolve(Model(source="embedded:mini-small"), Path()).folder)

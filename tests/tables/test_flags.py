@@ -13,7 +13,8 @@ from tests.making import COST, line
 from tests.making import record as made
 from tunescale_core.cli import app
 from tunescale_core.findings.answers import answers
-from tunescale_core.records import Line, Record, Trial, write
+from tunescale_core.lines import Line
+from tunescale_core.records import Record, Trial, write
 from tunescale_core.results import Results, from_record, gathered
 from tunescale_core.tables.every import FORMATS, every_table, run_tables
 from tunescale_core.tables.flags import MARK

@@ -13,9 +13,10 @@ from tunescale_core.method import Method
 from tunescale_core.models import resolve, tokenizer_of
 from tunescale_core.study import Model, load
 from tunescale_core.training.footprint import PROBE_TOKENS, measured_footprint
+from tunescale_core.training.lesson import Lesson
 from tunescale_core.training.order import Trainer
 from tunescale_core.training.plan import Plan
-from tunescale_core.training.tune import Lesson, trainer_for
+from tunescale_core.training.tune import trainer_for
 
 BASE = resolve(Model(source="embedded:mini-small"), Path()).folder
 ROWS = load_examples(load("mini"), "squad_v2", "train").rows[:20]

@@ -17,9 +17,10 @@ from tunescale_core.models import load_weights
 from tunescale_core.progress import Progress
 from tunescale_core.training import tune as tuning
 from tunescale_core.training.health import IDLE_ADAPTER, IN_A_ROW, SAME_WEIGHTS, Curve, same_weights
+from tunescale_core.training.lesson import Lesson, check_learnable, masked_rows
 from tunescale_core.training.plan import Plan
 from tunescale_core.training.saves import Saves
-from tunescale_core.training.tune import Lesson, check_learnable, masked_rows, trainer_for, tune
+from tunescale_core.training.tune import trainer_for, tune
 
 VOCABULARY = 1024
 BLIND = math.log(VOCABULARY)

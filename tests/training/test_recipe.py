@@ -12,8 +12,9 @@ from tunescale_core.method import Method
 from tunescale_core.progress import Progress
 from tunescale_core.study import load
 from tunescale_core.tasks import Example
+from tunescale_core.training.lesson import Lesson
 from tunescale_core.training.recipe import adapter_config, conversations, sft_config, steps_of
-from tunescale_core.training.tune import Lesson, tune
+from tunescale_core.training.tune import tune
 
 EXAMPLE = Example("1", ({"role": "system", "content": "S"}, {"role": "user", "content": "U"}), ("A",), "\\boxed{A}")
 SAID = {"role": "assistant", "content": "\\boxed{A}"}

@@ -18,8 +18,9 @@ from tunescale_core.progress import Progress
 from tunescale_core.store.files import sha256_of
 from tunescale_core.study import Model, load
 from tunescale_core.training import tune as tuning
+from tunescale_core.training.lesson import Lesson
 from tunescale_core.training.saves import INDEX, Saved, Saves
-from tunescale_core.training.tune import Lesson, tune
+from tunescale_core.training.tune import tune
 
 pytestmark = pytest.mark.slow
 

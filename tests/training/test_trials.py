@@ -20,9 +20,9 @@ from tunescale_core.subjects import Subjects
 from tunescale_core.tasks import TASKS
 from tunescale_core.training import trials as searching
 from tunescale_core.training.choice import best_of
+from tunescale_core.training.lesson import Lesson
 from tunescale_core.training.saves import Saves
 from tunescale_core.training.trials import Search, search
-from tunescale_core.training.tune import Lesson
 
 RATES = (1e-7, 3e-3)
 

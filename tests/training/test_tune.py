@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -15,10 +16,12 @@ from tunescale_core.models import resolve
 from tunescale_core.progress import Progress
 from tunescale_core.study import Model, load
 from tunescale_core.training import tune as tuning
+from tunescale_core.training import tuned
 from tunescale_core.training.footprint import kept_bytes, tokens_of
+from tunescale_core.training.lesson import Lesson, rows_cut
 from tunescale_core.training.plan import Footprint, Plan, plans
 from tunescale_core.training.recipe import adapter_config
-from tunescale_core.training.tune import Attempt, Lesson, out_of_memory, rows_cut, trainer_for, tune
+from tunescale_core.training.tune import Attempt, out_of_memory, trainer_for, tune
 
 pytestmark = pytest.mark.slow
 
@@ -118,20 +121,22 @@ def test_running_out_of_memory_falls_back(tmp_path: Path, monkeypatch: pytest.Mo
     assert (tmp_path / "model" / "model.safetensors").is_file()
 
 
-@pytest.mark.parametrize("moment", ["trainer_for", "_run", "_save", "_merged"])
+@pytest.mark.parametrize(
+    ("module", "moment"), [(tuning, "trainer_for"), (tuning, "_run"), (tuning, "save_tuned"), (tuned, "_merged")]
+)
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), MemoryError()], ids=["CUDA", "host"])
 def test_memory_may_run_out_at_any_moment(
-    moment: str, error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    module: ModuleType, moment: str, error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Loading, stepping, saving or merging: the next plan starts afresh and learns what it would have learnt alone."""
-    real, left = getattr(tuning, moment), [error]
+    real, left = getattr(module, moment), [error]
 
     def once(*arguments: object) -> object:
         if left and Plan.literal(LORA) not in arguments:  # which measures one row
             raise left.pop()
         return real(*arguments)
 
-    monkeypatch.setattr(tuning, moment, once)
+    monkeypatch.setattr(module, moment, once)
     cost = tune(lesson(LORA), tmp_path / "second", Progress(), "planned")
     assert Plan.model_validate(cost.plan).fell_back == ("8 × 1",)
     assert Plan.model_validate(cost.plan).short == "4 × 2"

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tunescale_core.lines import SCORE, read_rows
 from tunescale_core.reasoning import reasoning
-from tunescale_core.records import SCORE, read_rows
 from tunescale_core.results import Candidate, Result, Results
 from tunescale_core.tasks import TASKS
 

@@ -14,9 +14,9 @@ from tunescale_core.comparison import resampler_of
 from tunescale_core.errors import ResultsError
 from tunescale_core.findings.answers import answers
 from tunescale_core.findings.finding import Finding
+from tunescale_core.placing import place
 from tunescale_core.plots import Limits, latency_split, quality_latency, rank_curves, transfer_map
 from tunescale_core.ranks import Ties
-from tunescale_core.records import place
 from tunescale_core.report.examples import samples
 from tunescale_core.results import Results
 from tunescale_core.tables.every import every_table

@@ -16,8 +16,9 @@ from filelock import FileLock, Timeout
 
 from tunescale_core.checkpoints import CHECKPOINTS, LOCKS, UNFINISHED, Store
 from tunescale_core.errors import StoreError
+from tunescale_core.placing import ASIDE
 from tunescale_core.reading import json_of
-from tunescale_core.records import ASIDE, SCHEMA_VERSION
+from tunescale_core.records import SCHEMA_VERSION
 from tunescale_core.store.aside import DAMAGED
 from tunescale_core.store.files import leads_out, size_of
 from tunescale_core.store.inventory import RECORDS, TRIALS, Entry, children, listed, record_paths

@@ -9,8 +9,9 @@ from pydantic import TypeAdapter
 
 from tunescale_core.checkpoints import key_of
 from tunescale_core.errors import DamagedError
+from tunescale_core.placing import place
 from tunescale_core.reading import json_of
-from tunescale_core.records import Trial, place
+from tunescale_core.records import Trial
 
 TRIAL = "trial-"
 """What the name of a trial's saved state begins with: the search's own name and the trial's number follow."""

@@ -17,8 +17,8 @@ from pydantic import BaseModel, ConfigDict
 
 from tunescale_core.checkpoints import key_of
 from tunescale_core.errors import DamagedError
+from tunescale_core.placing import place
 from tunescale_core.reading import json_of
-from tunescale_core.records import place
 from tunescale_core.store.aside import set_aside
 from tunescale_core.store.files import FileSum, faults, sums
 from tunescale_core.training.plan import Plan

@@ -28,8 +28,9 @@ from tunescale_core.store.aside import set_aside
 from tunescale_core.store.searches import TRIAL, keep, kept
 from tunescale_core.study import Protocol
 from tunescale_core.tasks import Answer, Example, Task
+from tunescale_core.training.lesson import Lesson
 from tunescale_core.training.saves import Saves
-from tunescale_core.training.tune import Lesson, tune
+from tunescale_core.training.tune import tune
 
 ANSWERING = {"max_new_tokens", "min_new_tokens", "thinking", "max_prompt_tokens", "dtype", "batch"}
 """What of a protocol can change an answer; the rest is about time."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,47 +14,24 @@ from tunescale_core.checkpoints import TrainingCost
 from tunescale_core.errors import DivergedError, TrainingError
 from tunescale_core.exhausted import out_of_memory
 from tunescale_core.grid import Variant
-from tunescale_core.method import Method
-from tunescale_core.models import copy_generation_files, device, is_trusted, load_weights, tokenizer_of, trust
+from tunescale_core.models import device, load_weights, tokenizer_of
 from tunescale_core.progress import Progress
 from tunescale_core.sensors.device import Sensors, warn_if_shared
-from tunescale_core.tasks import Example
 from tunescale_core.training.dropout import by_row
-from tunescale_core.training.footprint import measured_footprint, tokens_of
+from tunescale_core.training.footprint import measured_footprint
 from tunescale_core.training.health import IDLE_ADAPTER, SAME_WEIGHTS, Curve, idle, same_weights, snapshot
+from tunescale_core.training.lesson import Lesson, check_learnable, masked_rows, rows_cut
 from tunescale_core.training.order import Trainer
 from tunescale_core.training.plan import Footprint, Plan, memory_at_hand, plans
 from tunescale_core.training.recipe import adapter_config, conversations, quantisation_config, sft_config, steps_of
 from tunescale_core.training.release import release
 from tunescale_core.training.saves import Saved, Saves, Saving, Spent, saver
+from tunescale_core.training.tuned import save_tuned
 
 if TYPE_CHECKING:
-    from peft import PeftConfig
     from transformers import TrainerCallback
 
     from tunescale_core.training.dropout import Rows
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """All that decides what a fine-tuning run learns."""
-
-    variant: Variant
-    base: Path
-    """Folder of the base model."""
-    examples: Sequence[Example]
-    """In order; their targets are learnt."""
-
-    @property
-    def settings(self) -> Method:
-        """The variant's recipe.
-
-        Raises:
-            ValueError: The variant is untuned.
-        """
-        if self.variant.settings is None or self.variant.seed is None:
-            raise ValueError(f"{self.variant.id} is untuned: there is nothing to train")
-        return self.variant.settings
 
 
 def tune(
@@ -216,7 +193,7 @@ def _tuned(lesson: Lesson, attempt: Attempt, target: Path, progress: Progress) -
         before = snapshot(trainer.model) if lesson.settings.adapter is not None else None
         cost = _run(trainer, rows, lesson, attempt, progress)
         flags = [*cost.flags, *([IDLE_ADAPTER] if before is not None and idle(trainer.model, before) else [])]
-        _save(trainer, lesson, target)
+        save_tuned(trainer, lesson, target)
     if IDLE_ADAPTER not in flags and same_weights(target / "model", lesson.base):
         flags.append(SAME_WEIGHTS)
     return cost.model_copy(update={"flags": tuple(flags)})
@@ -280,39 +257,6 @@ def _resumed(attempt: Attempt) -> str | None:
     return str(attempt.saves.path(attempt.saved.step)) if attempt.saves and attempt.saved else None
 
 
-def rows_cut(lesson: Lesson) -> int:
-    """Return how many rows are longer than the recipe allows: TRL keeps their start."""
-    lengths = tokens_of(lesson.examples, tokenizer_of(lesson.base))
-    return sum(one > lesson.settings.max_length for one in lengths)
-
-
-def masked_rows(lesson: Lesson) -> tuple[bool, ...]:
-    """Tell of each row whether its prompt alone fills `max_length`, so that no token of its answer is learnt."""
-    settings = lesson.settings
-    if settings.loss == "all":
-        return (False,) * len(lesson.examples)
-    tokenizer = tokenizer_of(lesson.base)
-    prompts = [
-        str(tokenizer.apply_chat_template(list(one.messages), add_generation_prompt=True, tokenize=False))
-        for one in lesson.examples
-    ]
-    lengths = [len(ids) for ids in tokenizer(prompts, add_special_tokens=False).input_ids]
-    return tuple(one >= settings.max_length for one in lengths)
-
-
-def check_learnable(lesson: Lesson) -> None:
-    """Make sure that there is something to learn, before a model is loaded.
-
-    Raises:
-        TrainingError: Of no row a token is learnt.
-    """
-    if all(masked_rows(lesson)):
-        raise TrainingError(
-            f"{lesson.variant.id} has nothing to learn: in all {len(lesson.examples)} rows the prompt alone fills "
-            f"max_length = {lesson.settings.max_length}, and of the answer nothing is left; raise max_length"
-        )
-
-
 def _stepper(bar: Any, rows: Rows, curve: Curve) -> TrainerCallback:
     from transformers import TrainerCallback
 
@@ -337,51 +281,3 @@ def _stepper(bar: Any, rows: Rows, curve: Curve) -> TrainerCallback:
             curve.log(state.global_step, logs)
 
     return Stepper()
-
-
-def _save(trainer: Trainer, lesson: Lesson, target: Path) -> None:
-    """Write the model, merged if it was adapted, in the base's own type, and the adapter beside it."""
-    from transformers import AutoConfig
-
-    model = trainer.accelerator.unwrap_model(trainer.model)
-    if lesson.settings.adapter is not None:
-        _order_sets(model.peft_config.values())
-        model.save_pretrained(target / "adapter")
-        model = _merged(model, lesson, target / "adapter")
-    # Rounding once, after the fp32 merge, is the most exact way to the base's type.
-    trusted = is_trusted(lesson.base)
-    dtype = AutoConfig.from_pretrained(lesson.base, trust_remote_code=trusted).dtype
-    model.to(dtype).save_pretrained(target / "model")
-    if trusted:
-        trust(target / "model")
-    copy_generation_files(lesson.base, target / "model")
-    tokenizer_of(lesson.base).save_pretrained(target / "model")
-
-
-def _order_sets(configs: Iterable[PeftConfig]) -> None:
-    """Make sorted lists of the sets that PEFT makes of module names: a set's order differs from process to process."""
-    for config in configs:
-        for name, value in vars(config).items():
-            if isinstance(value, set):
-                setattr(config, name, sorted(value))
-
-
-def _merged(model: Any, lesson: Lesson, adapter: Path) -> Any:
-    """Return a plain model with the adapter's weights added to its own.
-
-    Of a 4-bit base the sum starts from the weights as training saw them: adding to the 4-bit ones would round once
-    more, to 4 bits, and adding to the original ones would leave out what the adapter learnt to make up for.
-    """
-    if lesson.settings.quantize is None:
-        return model.merge_and_unload()
-    import torch
-    from peft import PeftModel
-    from peft.utils.integrations import dequantize_bnb_weight
-
-    plain = load_weights(lesson.base, torch.float32)
-    for name, module in model.get_base_model().named_modules():
-        state = getattr(getattr(module, "weight", None), "quant_state", None)
-        if state is not None:
-            weight = dequantize_bnb_weight(module.weight, state=state)
-            plain.get_submodule(name.removesuffix(".base_layer")).weight.data = weight.float().cpu()
-    return PeftModel.from_pretrained(plain, adapter).merge_and_unload()

@@ -1,0 +1,69 @@
+"""What a fine-tuning run learns, and how much of it there is to learn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tunescale_core.errors import TrainingError
+from tunescale_core.grid import Variant
+from tunescale_core.method import Method
+from tunescale_core.models import tokenizer_of
+from tunescale_core.tasks import Example
+from tunescale_core.training.footprint import tokens_of
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """All that decides what a fine-tuning run learns."""
+
+    variant: Variant
+    base: Path
+    """Folder of the base model."""
+    examples: Sequence[Example]
+    """In order; their targets are learnt."""
+
+    @property
+    def settings(self) -> Method:
+        """The variant's recipe.
+
+        Raises:
+            ValueError: The variant is untuned.
+        """
+        if self.variant.settings is None or self.variant.seed is None:
+            raise ValueError(f"{self.variant.id} is untuned: there is nothing to train")
+        return self.variant.settings
+
+
+def rows_cut(lesson: Lesson) -> int:
+    """Return how many rows are longer than the recipe allows: TRL keeps their start."""
+    lengths = tokens_of(lesson.examples, tokenizer_of(lesson.base))
+    return sum(one > lesson.settings.max_length for one in lengths)
+
+
+def masked_rows(lesson: Lesson) -> tuple[bool, ...]:
+    """Tell of each row whether its prompt alone fills `max_length`, so that no token of its answer is learnt."""
+    settings = lesson.settings
+    if settings.loss == "all":
+        return (False,) * len(lesson.examples)
+    tokenizer = tokenizer_of(lesson.base)
+    prompts = [
+        str(tokenizer.apply_chat_template(list(one.messages), add_generation_prompt=True, tokenize=False))
+        for one in lesson.examples
+    ]
+    lengths = [len(ids) for ids in tokenizer(prompts, add_special_tokens=False).input_ids]
+    return tuple(one >= settings.max_length for one in lengths)
+
+
+def check_learnable(lesson: Lesson) -> None:
+    """Make sure that there is something to learn, before a model is loaded.
+
+    Raises:
+        TrainingError: Of no row a token is learnt.
+    """
+    if all(masked_rows(lesson)):
+        raise TrainingError(
+            f"{lesson.variant.id} has nothing to learn: in all {len(lesson.examples)} rows the prompt alone fills "
+            f"max_length = {lesson.settings.max_length}, and of the answer nothing is left; raise max_length"
+        )

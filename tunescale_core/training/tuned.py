@@ -1,0 +1,63 @@
+"""What a fine-tuning run leaves: a plain model, merged if it was adapted, and the adapter beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tunescale_core.models import copy_generation_files, is_trusted, load_weights, tokenizer_of, trust
+from tunescale_core.training.lesson import Lesson
+
+if TYPE_CHECKING:
+    from peft import PeftConfig
+
+    from tunescale_core.training.order import Trainer
+
+
+def save_tuned(trainer: Trainer, lesson: Lesson, target: Path) -> None:
+    """Write the model, merged if it was adapted, in the base's own type, and the adapter beside it."""
+    from transformers import AutoConfig
+
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    if lesson.settings.adapter is not None:
+        _order_sets(model.peft_config.values())
+        model.save_pretrained(target / "adapter")
+        model = _merged(model, lesson, target / "adapter")
+    # Rounding once, after the fp32 merge, is the most exact way to the base's type.
+    trusted = is_trusted(lesson.base)
+    dtype = AutoConfig.from_pretrained(lesson.base, trust_remote_code=trusted).dtype
+    model.to(dtype).save_pretrained(target / "model")
+    if trusted:
+        trust(target / "model")
+    copy_generation_files(lesson.base, target / "model")
+    tokenizer_of(lesson.base).save_pretrained(target / "model")
+
+
+def _order_sets(configs: Iterable[PeftConfig]) -> None:
+    """Make sorted lists of the sets that PEFT makes of module names: a set's order differs from process to process."""
+    for config in configs:
+        for name, value in vars(config).items():
+            if isinstance(value, set):
+                setattr(config, name, sorted(value))
+
+
+def _merged(model: Any, lesson: Lesson, adapter: Path) -> Any:
+    """Return a plain model with the adapter's weights added to its own.
+
+    Of a 4-bit base the sum starts from the weights as training saw them: adding to the 4-bit ones would round once
+    more, to 4 bits, and adding to the original ones would leave out what the adapter learnt to make up for.
+    """
+    if lesson.settings.quantize is None:
+        return model.merge_and_unload()
+    import torch
+    from peft import PeftModel
+    from peft.utils.integrations import dequantize_bnb_weight
+
+    plain = load_weights(lesson.base, torch.float32)
+    for name, module in model.get_base_model().named_modules():
+        state = getattr(getattr(module, "weight", None), "quant_state", None)
+        if state is not None:
+            weight = dequantize_bnb_weight(module.weight, state=state)
+            plain.get_submodule(name.removesuffix(".base_layer")).weight.data = weight.float().cpu()
+    return PeftModel.from_pretrained(plain, adapter).merge_and_unload()
