@@ -127,28 +127,6 @@ def test_rows_can_be_read_by_column(tmp_path: Path) -> None:
     assert read_rows(rows, ["tokens"])["tokens"].to_pylist() == [2, 7]
 
 
-def test_missing_rows_are_refused(tmp_path: Path) -> None:
-    """A record whose rows are gone or damaged is refused in one line that says what to do."""
-    path = write(record(lines=(line(1, None),)), tmp_path)
-    (rows,) = tmp_path.glob("*.parquet")
-    for damage in (lambda: rows.write_bytes(b"PAR1"), rows.unlink):
-        damage()
-        with pytest.raises(RecordError, match=r"^rows [^\n]*measure it again$"):
-            read(path)
-
-
-def test_flipped_rows_are_refused(tmp_path: Path) -> None:
-    """Rows that are not what their name's hash says are refused before anything of them is used."""
-    path = write(record(lines=(line(1, None),)), tmp_path)
-    (rows,) = tmp_path.glob("*.parquet")
-    content = bytearray(rows.read_bytes())
-    content[len(content) // 2] ^= 1
-    rows.write_bytes(content)
-    for reading in (lambda: read(path), lambda: read_rows(rows, ["tokens"])):
-        with pytest.raises(RecordError, match=r"^rows [^\n]* are not what was written; measure it again$"):
-            reading()
-
-
 @pytest.mark.parametrize(
     "change", [{"metrics": {"accuracy": 1.0}}, {"rows": None}, {"key": "other"}, {"summary": None}, {"digest": "0"}]
 )
