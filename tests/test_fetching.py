@@ -65,6 +65,7 @@ def test_what_does_not_pass_ends_at_once(status: int, said: str, tmp_path: Path)
     assert run.stdout.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_hub_that_stays_busy_is_given_up(tmp_path: Path) -> None:
     """A hub that stays busy ends the wait after its time, in one line."""
     assert fetched([503] * 10_000, tmp_path).stdout == (

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tunescale_core.errors import TrainingError
 from tunescale_core.grid import Variant
@@ -12,6 +14,9 @@ from tunescale_core.method import Method
 from tunescale_core.models import tokenizer_of
 from tunescale_core.tasks import Example
 from tunescale_core.training.footprint import tokens_of
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 @dataclass(frozen=True)
@@ -35,10 +40,21 @@ class Lesson:
             raise ValueError(f"{self.variant.id} is untuned: there is nothing to train")
         return self.variant.settings
 
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """The base's, the same object for every training of a base, for reading alone."""
+        return _tokenizer(self.base)
+
+
+@lru_cache(maxsize=1)
+def _tokenizer(base: Path) -> PreTrainedTokenizerBase:
+    """Read a base's tokenizer once: a large one takes a second, and `datasets` keeps some of each that it maps with."""
+    return tokenizer_of(base)
+
 
 def rows_cut(lesson: Lesson) -> int:
     """Return how many rows are longer than the recipe allows: TRL keeps their start."""
-    lengths = tokens_of(lesson.examples, tokenizer_of(lesson.base))
+    lengths = tokens_of(lesson.examples, lesson.tokenizer)
     return sum(one > lesson.settings.max_length for one in lengths)
 
 
@@ -47,7 +63,7 @@ def masked_rows(lesson: Lesson) -> tuple[bool, ...]:
     settings = lesson.settings
     if settings.loss == "all":
         return (False,) * len(lesson.examples)
-    tokenizer = tokenizer_of(lesson.base)
+    tokenizer = lesson.tokenizer
     prompts = [
         str(tokenizer.apply_chat_template(list(one.messages), add_generation_prompt=True, tokenize=False))
         for one in lesson.examples

@@ -14,7 +14,7 @@ from tunescale_core.checkpoints import TrainingCost
 from tunescale_core.errors import DivergedError, TrainingError
 from tunescale_core.exhausted import out_of_memory
 from tunescale_core.grid import Variant
-from tunescale_core.models import device, load_weights, tokenizer_of
+from tunescale_core.models import device, load_weights
 from tunescale_core.progress import Progress
 from tunescale_core.sensors.device import Sensors, warn_if_shared
 from tunescale_core.training.dropout import by_row
@@ -101,7 +101,7 @@ def trainer_for(lesson: Lesson, plan: Plan, scratch: Path) -> tuple[Trainer, Row
             model=model,
             args=sft_config(settings, variant.seed or 0, len(lesson.examples), scratch, plan),
             train_dataset=datasets.Dataset.from_list(conversations(lesson.examples, settings.loss)),
-            processing_class=tokenizer_of(lesson.base),
+            processing_class=lesson.tokenizer,
             peft_config=adapter_config(variant),
         )
     if not any(parameter.requires_grad for parameter in trainer.model.parameters()):
@@ -164,7 +164,7 @@ def _footprint(lesson: Lesson) -> Footprint:
         return measured_footprint(
             lambda few: trainer_for(Lesson(lesson.variant, lesson.base, few), Plan.literal(settings), Path(scratch))[0],
             [one for one, masked in zip(lesson.examples, masked_rows(lesson), strict=True) if not masked],
-            tokenizer_of(lesson.base),
+            lesson.tokenizer,
             settings,
         )
 
