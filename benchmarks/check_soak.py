@@ -27,9 +27,9 @@ from tunescale_core.provenance import provenance
 from tunescale_core.run import Bench
 from tunescale_core.study import load
 
-MEMORY = 16 << 20
-"""Bytes a hundred cells. The libraries keep some 30 kB of every trainer that is made; a copy of the small model that is
-leaked by each training would be 180 MB."""
+MEMORY = 10 << 20
+"""Bytes a hundred cells. The libraries keep some 20 kB of every training; a copy of the small model that is leaked by
+each would be 180 MB."""
 RUN_IN = 0.25
 """Share of the cells that come first, in which libraries load what they load once."""
 STUDY = """
