@@ -1,6 +1,6 @@
 """Fetches the paper's data and model through a hub with faults, and holds what arrives against what a sound one sends.
 
-    python benchmarks/check_hub.py --hub hub.py [--json FILE]
+    python benchmarks/check_hub.py --hub hub.py [--faults 503:0.3 401:1 ...] [--json FILE]
 
 `--hub` names a program that serves a hub and runs a command against it, with faults: `hub.py --fault KIND:RATE --
 COMMAND`. Each kind is met with an empty cache. Errors of a busy hub, broken connections and slowness must leave model
@@ -92,11 +92,13 @@ def main() -> int:
     """Meet every kind of fault; print a line each, and what did not arrive as it should."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--hub", type=Path, required=True, help="program that serves a hub with faults")
+    every = (*PASSING, *REFUSING)
+    parser.add_argument("--faults", nargs="+", choices=every, default=every, metavar="KIND:RATE", help="default: all")
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     sound = fetched(asked.hub, SOUND)
     rows = []
-    for fault in (SOUND, *PASSING, *REFUSING):
+    for fault in (SOUND, *asked.faults):
         found = fetched(asked.hub, fault) if fault else sound
         faults = wrong(fault, found, sound)
         said = "as it must be" if not faults else "WRONG: " + "; ".join(f"{one}: {found.came[one]}" for one in faults)

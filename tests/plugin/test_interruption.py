@@ -86,7 +86,7 @@ def test_an_interrupt_says_what_is_left_and_is_gone_on_from(tmp_path: Path) -> N
 def test_a_cell_that_was_done_is_taken_over(tmp_path: Path) -> None:
     """Ctrl-C while the second of two cells is asked: the next run takes the first one over, with the times it had."""
     runs = Runs(tmp_path, rows=16, tokens=300)
-    code, said = runs.interrupted("records/stopped/*.json")
+    code, said = runs.interrupted("unfinished/run-stopped.json")  # written after the record
     assert code == 2, said
     assert "interrupted: 1 cell done, 1 left: m-base-for-squad_v2" in said
     again = runs.start("--benchmark-json", "times.json")
