@@ -23,6 +23,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     session.config.stash[SESSION].cells = [cell.id for item in session.items if (cell := cell_of(item)) is not None]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_keyboard_interrupt(excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+    """Leave out frames without a line, where Python may raise an interrupt too: pytest fails at showing them."""
+    excinfo.traceback = excinfo.traceback.filter(lambda entry: entry._rawentry.tb_lineno is not None)  # noqa: SLF001
+
+
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Note whether the run came to its end."""
     session.config.stash[SESSION].ended = exitstatus not in UNDONE
