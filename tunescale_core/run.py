@@ -6,7 +6,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 from tunescale_core.checkpoints import Store, key_of
@@ -69,11 +68,17 @@ class Asked:
 
 
 class Bench:
-    """A study at work: its store, its data, and its variants."""
+    """A study at work: its store, its data, and its variants.
+
+    Raises:
+        StoreError: A folder of the store is a link out of it.
+    """
 
     def __init__(self, study: Study, store: Path, progress: Progress) -> None:
         self.study = study
         self.store = Store(store)
+        self.records = self.store.within(store / "records" / study.name)
+        """The folder of this study's records."""
         self.progress = progress
         self.subjects = Subjects(study, self.store, progress)
         self.notes = Notes(self.store, study.study.name)
@@ -81,15 +86,6 @@ class Bench:
         """Cells taken over from an interrupted run."""
         self._examples: dict[str, Examples] = {}
         self._unusable: dict[str, Exception] = {}
-
-    @cached_property
-    def records(self) -> Path:
-        """The folder of this study's records.
-
-        Raises:
-            StoreError: It is a link out of the store.
-        """
-        return self.store.within(self.store.root / "records" / self.study.name)
 
     def check(self, cell: Cell) -> None:
         """Load what the cell will ask, so that bad data is met before a long training and not after it.

@@ -98,6 +98,8 @@ class Subjects:
         self.reused: list[str] = []
         self.searched: dict[str, tuple[Trial, ...]] = {}
         """Trials of each search that was needed, by the variant's id without its seed."""
+        self._dev: dict[str, str] = {}
+        """Where the questions of each search come from, by the same."""
         self._built: dict[Variant, Built] = {}
         self._failed: dict[Variant, Exception] = {}
         self._bases: dict[str, Base] = {}
@@ -172,7 +174,7 @@ class Subjects:
         (self.trained if checkpoint.built else self.reused).append(variant.id)
         if self.study.models[variant.model].trust_remote_code:
             trust(checkpoint.model)
-        dev = load_examples(self.study, str(variant.task), "dev").origin if trials else None
+        dev = self._dev.get(variant.stem) if trials else None
         return Built(checkpoint.model, checkpoint.manifest.key, named, base.folder, checkpoint, trials, dev)
 
     def _settled(self, variant: Variant, base: Base) -> tuple[Variant, tuple[Trial, ...]]:
@@ -197,6 +199,7 @@ class Subjects:
         assert variant.task is not None  # noqa: S101  told by the caller
         train = load_examples(self.study, variant.task, "train", wanted.seed)
         dev = load_examples(self.study, variant.task, "dev")
+        self._dev[variant.stem] = dev.origin
         return Search(
             variant=replace(variant, seed=wanted.seed),
             base=base,

@@ -69,9 +69,7 @@ def bench(request: pytest.FixtureRequest) -> Bench:
     session = request.config.stash[SESSION]
     if session.bench is None:
         try:
-            made = Bench(session.load(), session.store, Progress(Uncaptured(request.config)))
-            made.store.within(made.records)  # before anything is measured: records would have no place
-            session.bench = made
+            session.bench = Bench(session.load(), session.store, Progress(Uncaptured(request.config)))
             session.bench.notes.begin(forget=request.config.getoption("--no-resume"))
         except StoreError as error:
             raise one_line(error) from None

@@ -11,7 +11,7 @@ from tunescale_core.records import read
 from tunescale_core.store.files import leads_out
 from tunescale_core.store.inventory import TRIALS, children, record_paths
 from tunescale_core.store.searches import kept
-from tunescale_core.training.saves import verified_saved
+from tunescale_core.training.saves import INDEX, verified_saved
 
 
 def verified(store: Store) -> Iterator[tuple[Path, str | None]]:
@@ -32,7 +32,7 @@ def verified(store: Store) -> Iterator[tuple[Path, str | None]]:
     for path in children(store, UNFINISHED):
         if path.is_symlink():
             yield path, f"{path} is a link; delete it"
-        elif path.is_dir():
+        elif (path / INDEX).exists():
             yield path, _state(path)
     for path in children(store, TRIALS):
         if path.suffix == ".json":
@@ -42,7 +42,7 @@ def verified(store: Store) -> Iterator[tuple[Path, str | None]]:
 def _state(path: Path) -> str | None:
     try:
         verified_saved(path)
-    except FileNotFoundError:  # nothing was saved whole: nothing will be gone on from
+    except FileNotFoundError:  # its training has just ended
         return None
     except DamagedError as error:
         return str(error)

@@ -80,11 +80,11 @@ class Saves:
         Raises:
             StoreError: It cannot be set aside.
         """
-        if not os.path.lexists(self.folder / INDEX):
-            return None
         try:
             return verified_saved(self.folder)
-        except (DamagedError, OSError) as error:
+        except FileNotFoundError:
+            return None
+        except DamagedError as error:
             set_aside(self.folder, self.root, str(error))
             return None
 
@@ -114,11 +114,13 @@ def read_saved(folder: Path) -> Saved:
         DamagedError: It is not as it was written.
         FileNotFoundError: No save is whole.
     """
+    if not os.path.lexists(folder / INDEX):
+        raise FileNotFoundError(folder / INDEX)
     try:
         content = json_of((folder / INDEX).read_text(encoding="utf-8"))
         digest = content.pop("digest")
         found = Saved.model_validate(content)
-    except (ValueError, AttributeError, KeyError) as error:
+    except (OSError, ValueError, AttributeError, KeyError) as error:
         raise DamagedError(
             f"state of a training {folder} is damaged: {INDEX} cannot be read ({type(error).__name__})"
         ) from error
@@ -135,7 +137,11 @@ def verified_saved(folder: Path) -> Saved:
         FileNotFoundError: No save is whole.
     """
     found = read_saved(folder)
-    if told := faults(folder / f"{SAVE}{found.step}", found.files, ""):
+    try:
+        told = faults(folder / f"{SAVE}{found.step}", found.files, "")
+    except OSError as error:
+        told = (f"{error.filename}: {error.strerror}",)
+    if told:
         raise DamagedError(f"state of a training {folder} is damaged: {told[0]}")
     return found
 
