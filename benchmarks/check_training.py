@@ -1,9 +1,9 @@
 """Literal against planned training, side by side: tokens a second, and how far their loss curves are apart.
 
-    python benchmarks/check_training.py [--model FOLDER] [--steps N] [--rounds N] [--tasks TASK,…] [--json FILE]
+    python benchmarks/check_training.py [--model SOURCE] [--steps N] [--rounds N] [--tasks TASK,…] [--json FILE]
 
 Takes the paper's recipe (batch 1 × 8 with activation checkpointing) on rows of the embedded world: on the embedded
-small model, or on `--model` (on a GPU: one of Qwen3-0.6B's shape). Rounds alternate, so a drift strikes both ways.
+small model, or on `--model` (on a GPU: Qwen/Qwen3-0.6B). Rounds alternate, so a drift strikes both ways.
 Each device's own precision is timed, fp32 on a CPU and bfloat16 autocast on a GPU; the curves are then compared in the
 other one too. Exits with 1 where the bar is missed: 1.5 times on a CPU, 3 times on a GPU, and in fp32 curves within
 1e-4; in bfloat16 their distance is reported and not judged.
@@ -46,13 +46,13 @@ TASKS = ["arc", "openmath", "squad_v2"]
 def main() -> int:
     """Measure and print; 1 where a bar is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", type=Path, help="folder of a model; the embedded small one unless given")
+    parser.add_argument("--model", default="embedded:mini-small", help="a hub id, a folder, or embedded:NAME")
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--tasks", type=lambda names: names.split(","), default=TASKS, help="whose rows are learnt")
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
-    base = asked.model or resolve(Model(source="embedded:mini-small"), Path()).folder
+    base = resolve(Model(source=asked.model), Path()).folder
     bar = BAR.get(device(), CPU_BAR)
     own, other = ("bfloat16", "fp32") if device() == "cuda" else ("fp32", "bfloat16")
     found = [told(own, measured(base, method, task, asked)) for method in ("full", "lora") for task in asked.tasks]

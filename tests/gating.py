@@ -10,7 +10,7 @@ from tunescale_core.checkpoints import TrainingCost
 from tunescale_core.lines import Line
 from tunescale_core.provenance import Provenance
 from tunescale_core.results import Result, from_record
-from tunescale_core.sensors.device import Readings
+from tunescale_core.sensors.readings import Readings
 from tunescale_core.tasks import Answer
 
 CELL = "m-base-for-arc"

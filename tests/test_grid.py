@@ -187,6 +187,8 @@ def test_only_what_can_be_served_so_is() -> None:
         ({"fast": {}}, "serving.fast.mode"),
         ({"near": {"mode": "endpoint"}}, "an endpoint needs a url"),
         ({"static": {"url": "http://x"}}, "url belongs to mode endpoint"),
+        ({"static": {"body": {"min_tokens": 4}}}, "body belongs to mode endpoint"),
+        ({"near": {"mode": "endpoint", "url": "http://x", "body": {"temperature": 1}}}, "must not hold temperature"),
         ({"batch-0": {}}, "serving.batch-0.mode"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -138,11 +139,18 @@ def test_an_endpoints_machine_is_not_ours(records: dict[str, Record]) -> None:
     assert (records["m-base-for-squad_v2"].peak_memory_bytes or 0) > 2**20
 
 
-def test_an_endpoint_cannot_be_held_to_a_length(bench: Bench, records: dict[str, Record]) -> None:
-    """A protocol that forces a length is refused for an endpoint, which would not keep to it."""
+def test_an_endpoint_is_held_to_a_length(bench: Bench, records: dict[str, Record]) -> None:
+    """A forced length stands in an endpoint's record; a server that was not asked by its own name has no record."""
     assert records
-    protocol = bench.study.protocol.model_copy(update={"min_new_tokens": 4})
-    forced = Bench(bench.study.model_copy(update={"protocol": protocol}), bench.store.root, Progress())
-    cell = next(one for one in cells(bench.study) if one.serving == "server")
-    with pytest.raises(EndpointError, match="min_new_tokens cannot be asked of an endpoint"):
-        forced.subjects.subject(cell)
+    protocol = bench.study.protocol.model_copy(update={"min_new_tokens": 48})
+    asked = {"generation_config": json.dumps({"min_new_tokens": 48, "eos_token_id": 2})}
+    server = bench.study.serving["server"]
+    changed = {"protocol": protocol, "serving": {"server": server.model_copy(update={"body": asked})}}
+    forced = Bench(bench.study.model_copy(update=changed), bench.store.root, Progress())
+    cell = next(one for one in cells(forced.study) if one.serving == "server")
+    record = forced.measure(cell, forced.subjects.subject(cell))
+    assert [line.tokens for line in record.lines] == [48] * 5
+    assert record.serving_settings["body"] == asked
+    unasked = Bench(bench.study.model_copy(update={"protocol": protocol}), bench.store.root, Progress())
+    with pytest.raises(EndpointError, match="tokens where min_new_tokens is 48"):
+        unasked.measure(cell, unasked.subjects.subject(cell))

@@ -19,7 +19,7 @@ from tunescale_core.errors import DamagedError, StaleError, StoreError
 from tunescale_core.exhausted import telling
 from tunescale_core.provenance import WEIGHT_PACKAGES, Provenance, versions
 from tunescale_core.reading import json_of
-from tunescale_core.sensors.device import Readings
+from tunescale_core.sensors.readings import Readings
 from tunescale_core.store.aside import set_aside
 from tunescale_core.store.files import FileSum, Signature, faults, leads_out, signature, sums
 

@@ -18,7 +18,7 @@ from tunescale_core.lines import ROWS_SUFFIX, Line, parquet_of, read_lines
 from tunescale_core.placing import place_all
 from tunescale_core.provenance import Provenance
 from tunescale_core.reading import json_of
-from tunescale_core.sensors.device import Readings
+from tunescale_core.sensors.readings import Readings
 from tunescale_core.store.files import leads_out
 
 SCHEMA_VERSION = 3

@@ -106,9 +106,16 @@ class Result:
     @cached_property
     def rows(self) -> Rows | None:
         """The cell's examples; None where the source has none."""
-        if self.source is None:
-            return None
-        return _columns(read_rows(self.source) if isinstance(self.source, Path) else self.source)
+        return None if self.source is None else _columns(self.table)
+
+    @property
+    def table(self) -> Any:
+        """The same as an Arrow table, read anew each time.
+
+        Raises:
+            RecordError: They cannot be read.
+        """
+        return read_rows(self.source) if isinstance(self.source, Path) else self.source
 
     @cached_property
     def texts(self) -> tuple[str, ...]:

@@ -21,7 +21,8 @@ from tunescale_core.models import device, dtype_of
 from tunescale_core.progress import Bar, Progress
 from tunescale_core.provenance import ANSWER_PACKAGES, Provenance, provenance, versions
 from tunescale_core.records import Record, Stages, read, write
-from tunescale_core.sensors.device import Readings, Sensors
+from tunescale_core.sensors.device import Sensors
+from tunescale_core.sensors.readings import Readings
 from tunescale_core.serving import EAGER
 from tunescale_core.study import Study
 from tunescale_core.subjects import Built, Subject, Subjects, bare
@@ -334,7 +335,7 @@ class Bench:
     def _serving(self, cell: Cell) -> dict[str, object]:
         if cell.serving == EAGER:
             return {}
-        return self.study.serving[cell.serving].model_dump(mode="json", exclude={"only", "api_key_env"})
+        return dict(self.study.serving[cell.serving].settings())
 
     def _record(self, cell: Cell, **measured: object) -> Record:
         variant = cell.variant

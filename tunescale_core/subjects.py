@@ -39,7 +39,7 @@ from tunescale_core.models import (
 from tunescale_core.progress import Progress
 from tunescale_core.provenance import provenance, versions
 from tunescale_core.records import Trial
-from tunescale_core.sensors.device import warn_if_shared
+from tunescale_core.sensors.card import warn_if_shared
 from tunescale_core.serving import EAGER, Serving
 from tunescale_core.study import Protocol, Study
 from tunescale_core.tasks import TASKS, Task

@@ -15,7 +15,7 @@ from tunescale_core.advice.choice import Advice, Chooser, Standing
 from tunescale_core.advice.constraints import Constraints, LatencyStat, objective_of, parse_bar
 from tunescale_core.published import reference
 from tunescale_core.records import Record
-from tunescale_core.results import Results, from_record
+from tunescale_core.results import Results, from_record, gathered
 from tunescale_core.tasks import Answer
 
 LETTERS = "ABCD"
@@ -280,3 +280,30 @@ def test_resamples_that_define_nothing_decide_nothing() -> None:
     advice = advised([spoke("a", 2), spoke("c", 3)], wish="squad_v2:has_ans_f1")
     assert (advice.decision, names(advice)) == ("tie", ["c-base", "a-base"])
     assert all(math.isfinite(one.bound) for one in advice.standings)
+
+
+@settings(max_examples=20, deadline=None)
+@given(RECORDS, st.sampled_from(["mean", "median"]))
+def test_a_way_that_is_eager_again_changes_nothing(records: list[tuple[list[bool], float]], stat: LatencyStat) -> None:
+    """Served by a way with eager's own times and memory, every candidate stands as it does served eagerly."""
+    eager = [asked(f"m{place}", right, seconds) for place, (right, seconds) in enumerate(records)]
+    again = [one.model_copy(update={"serving": "again"}) for one in eager]
+    results = gathered(map(from_record, (*eager, *again)), "here")
+    found = [
+        within(results, wish="arc:accuracy", max_latency=0.5, stat=stat, serving=way).advice()
+        for way in ("eager", "again")
+    ]
+    assert found[0].standings == found[1].standings
+    assert found[0].same == {}
+    assert all(one.equal == one.of == len(records[0][0]) for one in found[1].same.values())
+
+
+def test_serving_decides_what_is_feasible() -> None:
+    """A latency that eager decoding breaks is kept by a faster way; who was not served so is left out."""
+    eager = [asked("good", some(38), 1.0), asked("bad", some(10), 0.1)]
+    results = gathered(map(from_record, (*eager, asked("good", some(38), 0.2, serving="static"))), "here")
+    chosen = {
+        way: within(results, wish="arc:accuracy", max_latency=0.5, serving=way).advice() for way in ("eager", "static")
+    }
+    assert {way: names(one) for way, one in chosen.items()} == {"eager": ["bad-base"], "static": ["good-base"]}
+    assert [one.id for one in chosen["static"].left_out] == ["bad-base"]

@@ -125,3 +125,20 @@ def test_bars_and_limits_have_values(words: Sequence[str]) -> None:
     ran = advise("--table", PAPER, *words)
     assert ran.exit_code == USAGE
     assert len(ran.stderr.strip().splitlines()) == 1
+
+
+def test_a_way_of_serving_is_said_with_the_advice(study: Path) -> None:
+    """Advice for a way of serving names it, says how many answers are eager's, and an unknown way is one line."""
+    answers = [Answer(("ABCD"[place % 4],), "ABCD"[place % 4]) for place in range(40)]
+    lines = [line(one, place=place, seconds=0.01) for place, one in enumerate(answers)]
+    write(made("full", "arc", lines=lines, model="small", serving="static", cell="small-static"), study)
+    ran = advise(str(study), *BAR, "--serving", "static")
+    assert ran.stdout.startswith("Ship small-full-on-arc (served by static).")
+    assert "small-full-on-arc 38/40" in " ".join(ran.stdout.split())
+    assert "0.0100" in ran.stdout
+    found = json.loads(advise(str(study), *BAR, "--serving", "static", "--json").stdout)
+    assert (found["serving"], found["equal_to_eager"]) == ("static", {"small-full-on-arc": {"equal": 38, "of": 40}})
+    assert found["left_out"] == ["large-base"]
+    unknown = advise(str(study), *BAR, "--serving", "fast")
+    assert (unknown.exit_code, len(unknown.stderr.splitlines())) == (USAGE, 1)
+    assert "there is eager, static" in unknown.stderr

@@ -19,6 +19,7 @@ from tunescale_core.decoding import endpoint
 from tunescale_core.decoding.completion import Completion
 from tunescale_core.decoding.decoder import EagerDecoder
 from tunescale_core.decoding.endpoint import Endpoint
+from tunescale_core.decoding.streamed import Said
 from tunescale_core.errors import EndpointError
 from tunescale_core.models import Opened, open_model, resolve
 from tunescale_core.serving import Thinking
@@ -76,6 +77,22 @@ def test_a_request_asks_for_greedy_decoding_and_usage(server: Played) -> None:
     assert [{**free, "chat_template_kwargs": {"enable_thinking": on}} for on in (True, False)] == server.asked[1:]
 
 
+def test_further_fields_go_along(server: Played) -> None:
+    """What a study's body holds is in every request, beside what the protocol says."""
+    answered(server, streamed({"content": "yes"}), thinking="on", body={"min_tokens": 4, "ignore_eos": True})
+    assert server.asked[0].items() >= {"min_tokens": 4, "ignore_eos": True, "temperature": 0}.items()
+    assert server.asked[0]["chat_template_kwargs"] == {"enable_thinking": True}
+
+
+def test_a_shorter_answer_than_asked_for_is_an_error(server: Played) -> None:
+    """A server that does not keep to min_new_tokens is told of, and how servers are asked for it."""
+    reply = streamed({"content": "so it is"}, usage=3)
+    assert answered(server, reply, min_new_tokens=3).tokens == 3
+    said = complaint(lambda: answered(server, reply, min_new_tokens=4))
+    assert "an answer of 3 tokens where min_new_tokens is 4" in said
+    assert "{ min_tokens = 4 }" in said
+
+
 def test_usage_counts_the_tokens(server: Played) -> None:
     """The tokens are the server's own count where it gives one."""
     one = answered(server, streamed({"role": "assistant"}, {"content": "so "}, {"content": "it is"}, usage=17))
@@ -99,7 +116,7 @@ def test_a_thought_goes_back_in_front(server: Played, name: str) -> None:
 def test_a_blank_thought_is_the_prompts(server: Played) -> None:
     """A blank thought that the server sends back from its prompt is no part of the text, nor its first token."""
     assert answered(server, streamed({"reasoning_content": "\n\n"}, {"content": "\n\nyes"})).text == "yes"
-    said = endpoint._Said()
+    said = Said()
     for at, delta in enumerate(({"reasoning_content": "\n\n"}, {"content": "\n\nyes"})):
         said.take(chunk(delta), float(at))
     assert said.first == 1.0
@@ -334,8 +351,10 @@ def questions() -> list[tuple[Message, ...]]:
     ]
 
 
-def eager(opened: Opened, questions: list[tuple[Message, ...]], thinking: Thinking = "free") -> list[Completion]:
-    decoder = EagerDecoder(opened, Protocol(max_new_tokens=LIMIT, thinking=thinking))
+def eager(
+    opened: Opened, questions: list[tuple[Message, ...]], thinking: Thinking = "free", least: int = 0
+) -> list[Completion]:
+    decoder = EagerDecoder(opened, Protocol(max_new_tokens=LIMIT, min_new_tokens=least, thinking=thinking))
     calls = [decoder.prepare([messages]) for messages in questions]
     for call in calls:
         decoder.run(call)
@@ -377,6 +396,18 @@ def test_thinking_off_reaches_the_chat_template(
     asking = served(opened, server_of_mini, thinking="off")
     said = [alike(asking.ask(messages)) for messages in questions]
     assert said == [alike(one) for one in eager(opened, questions, "off")]
+
+
+@pytest.mark.slow
+def test_a_server_keeps_to_a_length(
+    server_of_mini: Served, opened: Opened, questions: list[tuple[Message, ...]]
+) -> None:
+    """Asked by its own name for it, a real server forces a length, and says what eager decoding says then."""
+    config = {"min_new_tokens": 60, "eos_token_id": opened.model.generation_config.eos_token_id}
+    asking = served(opened, server_of_mini, min_new_tokens=60, body={"generation_config": json.dumps(config)})
+    expected = [alike(one) for one in eager(opened, questions, least=60)]
+    assert expected != [alike(one) for one in eager(opened, questions)]
+    assert [alike(asking.ask(messages)) for messages in questions] == expected
 
 
 @pytest.mark.slow

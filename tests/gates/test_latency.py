@@ -18,7 +18,7 @@ from tunescale_core.margins import Gate
 from tunescale_core.pace.pace import YARDSTICK, Block, Pace
 from tunescale_core.provenance import Provenance
 from tunescale_core.results import Result
-from tunescale_core.sensors.device import Readings
+from tunescale_core.sensors.readings import Readings
 
 OLD = np.random.default_rng(0).gamma(4.0, 0.1, 40)
 NOISE = np.exp(np.random.default_rng(1).normal(0, 0.05, 40))

@@ -12,8 +12,9 @@ import pytest
 import torch
 
 from tunescale_core.provenance import provenance
-from tunescale_core.sensors import device as sensors_module
-from tunescale_core.sensors.device import Sensors, SharedDeviceWarning, warn_if_shared
+from tunescale_core.sensors import card as card_module
+from tunescale_core.sensors.card import SharedDeviceWarning, warn_if_shared
+from tunescale_core.sensors.device import Sensors
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA GPU")]
 
@@ -74,7 +75,7 @@ def test_what_was_freed_inside_counts() -> None:
 @pytest.mark.usefixtures("beside")
 def test_another_process_is_seen_and_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who else holds the card is counted in readings, and warned of by name of its memory."""
-    monkeypatch.setattr(sensors_module, "_TOLD", threading.Event())
+    monkeypatch.setattr(card_module, "_TOLD", threading.Event())
     torch.ones(1, device="cuda")
     with Sensors("cuda") as sensors:
         time.sleep(0.2)

@@ -136,7 +136,10 @@ def test_a_bad_study_starts_nothing(run: Run, tmp_path: Path, text: str, said: s
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--study", "nope"), "no study is called 'nope'; known are fair, mini-fair, mini, paper, shapes"),
+        (
+            ("--study", "nope"),
+            "no study is called 'nope'; known are fair, mini-fair, mini, paper, shapes",
+        ),
         (("--study", "nope.toml"), "study file nope.toml does not exist"),
         (("--eval-examples", "0"), "study.eval_examples"),
         (("--train-examples", "-1"), "study.train_examples"),

@@ -59,21 +59,22 @@ class Runs:
             text=True,
         )
 
-    def interrupted(self, sign: str) -> tuple[int, str]:
+    def interrupted(self, sign: str, how: signal.Signals = signal.SIGINT) -> tuple[int, str]:
         """Interrupt a run once a path shows up in its store; its exit code and what it printed."""
         run = self.start()
         until = time.monotonic() + 90
         while not list(self.folder.glob(f".tunescale/{sign}")) and time.monotonic() < until and run.poll() is None:
             time.sleep(0.02)
-        run.send_signal(signal.SIGINT)
+        run.send_signal(how)
         said, _ = run.communicate(timeout=90)
         return run.returncode, said
 
 
-def test_an_interrupt_says_what_is_left_and_is_gone_on_from(tmp_path: Path) -> None:
-    """Ctrl-C while a second model trains: exit code 2, one cell done and one left, and the same command finishes it."""
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_says_what_is_left_and_is_gone_on_from(tmp_path: Path, how: signal.Signals) -> None:
+    """Ctrl-C or a scheduler's request to end while a model trains: exit code 2, what is left, and a saved step."""
     runs = Runs(tmp_path, rows=4000, tokens=0)
-    code, said = runs.interrupted("unfinished/*/saved.json")
+    code, said = runs.interrupted("unfinished/*/saved.json", how)
     assert code == 2, said
     assert "interrupted: 0 cells done, 2 left: m-full-on-squad_v2-for-squad_v2, m-base-for-squad_v2" in said
     assert "give the same command again to go on from there" in said

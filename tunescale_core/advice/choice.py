@@ -15,6 +15,7 @@ from typing import Literal
 from tunescale_core.advice.constraints import Bar, Constraints
 from tunescale_core.advice.draws import Draws
 from tunescale_core.results import Candidate, Results
+from tunescale_core.served import Alike, served_by
 from tunescale_core.stats.interval import ALPHA, SMALLEST
 from tunescale_core.tasks.task import Figures
 
@@ -61,6 +62,8 @@ class Advice:
     """False where the source has point values alone, so that all probabilities are 0 or 1."""
     flags: Mapping[Candidate, tuple[str, ...]]
     """What makes candidates doubtful, a phrase each; sound ones are not in it."""
+    same: Mapping[Candidate, Alike]
+    """How many answers are eager's, whose quality it is, served as is asked; empty where that is eager."""
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -73,9 +76,9 @@ class Chooser:
     """Candidates measured on every task that is to be served, and what is asked of them."""
 
     def __init__(self, results: Results, constraints: Constraints) -> None:
-        self.results = results
+        self.results, self.same = served_by(results, constraints.serving)
         self.constraints = constraints
-        self.draws = Draws(results, constraints)
+        self.draws = Draws(self.results, constraints)
         self.candidates = self.draws.candidates
 
     def advice(self) -> Advice:
@@ -113,9 +116,9 @@ class Chooser:
     def _advice(
         self, decision: Decision, chosen: tuple[Candidate, ...], standings: tuple[Standing, ...], step: str
     ) -> Advice:
-        return Advice(
-            decision, chosen, standings, step, tuple(self.draws.left_out), self.draws.resampled, self.results.flags
-        )
+        left_out, resampled = tuple(self.draws.left_out), self.draws.resampled
+        same = {one: self.same[one] for one in self.candidates if one in self.same}
+        return Advice(decision, chosen, standings, step, left_out, resampled, self.results.flags, same)
 
     def _worse(self, quality: float) -> float:
         return -quality if self.constraints.objective.metric.better == "higher" else quality

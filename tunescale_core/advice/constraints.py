@@ -12,6 +12,7 @@ from pydantic import ByteSize, TypeAdapter, ValidationError
 
 from tunescale_core.errors import ResultsError
 from tunescale_core.results import Results
+from tunescale_core.serving import EAGER
 from tunescale_core.tasks import TASKS, Metric
 
 LatencyStat = Literal["mean", "median", "p95", "p99"]
@@ -52,6 +53,8 @@ class Constraints:
     """Peak bytes of a cell."""
     max_cost: float | None = None
     """Device seconds of training."""
+    serving: str = EAGER
+    """How the deployment will be served: whose latency and memory count."""
 
     @property
     def tasks(self) -> tuple[str, ...]:

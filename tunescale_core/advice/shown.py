@@ -12,6 +12,7 @@ from tunescale_core.advice.break_even import BreakEven
 from tunescale_core.advice.choice import Advice, Standing
 from tunescale_core.advice.constraints import Constraints
 from tunescale_core.results import Candidate
+from tunescale_core.serving import EAGER
 from tunescale_core.tables.flags import MARK
 from tunescale_core.tables.table import MISSING
 
@@ -27,7 +28,8 @@ HEADS = {
 def as_text(advice: Advice, constraints: Constraints, rule: Candidate | None, paid: list[BreakEven]) -> str:
     """Return advice for a terminal: the choice, what it rests on, the paper's rule, and what tuning pays back."""
     names = ", ".join(one.id for one in advice.chosen)
-    head = [HEADS[advice.decision].format(names), *advice.warnings, *([advice.next_step] if advice.next_step else [])]
+    decided = HEADS[advice.decision].format(names + _way(constraints))
+    head = [decided, *advice.warnings, *([advice.next_step] if advice.next_step else [])]
     metric = constraints.objective.metric
     heads = ["candidate", f"{metric.name} {metric.arrow}", "bound", f"{constraints.stat} s", "GiB", "training s"]
     heads += ["feasible", "on front", "best", "breaks"]
@@ -42,6 +44,9 @@ def as_text(advice: Advice, constraints: Constraints, rule: Candidate | None, pa
     followed = f"{rule.id}{_rule_standing(advice, rule)}" if rule else "nothing: neither side was measured"
     out = ", ".join(one.id for one in advice.left_out)
     notes = [f"({basis})", *([f"Left out, since not measured on every task served: {out}."] if out else [])]
+    if advice.same:
+        counts = ", ".join(f"{one.id} {same}" for one, same in advice.same.items())
+        notes.append(f"(quality is eager's; timed answers that are eager's word for word: {counts})")
     notes += [f"{MARK} {one.id}: {'; '.join(flags)}." for one, flags in advice.flags.items()]
     notes += [f"The paper's rule (start small and tune, then scale) ships: {followed}."]
     return "\n".join(
@@ -61,6 +66,8 @@ def as_object(
         "next_step": advice.next_step,
         "warnings": list(advice.warnings),
         "flags": {one.id: list(flags) for one, flags in advice.flags.items()},
+        "serving": constraints.serving,
+        "equal_to_eager": {one.id: asdict(same) for one, same in advice.same.items()},
         "left_out": [one.id for one in advice.left_out],
         "resampled": advice.resampled,
         "maximise": {"task": objective.task, "metric": objective.metric.name},
@@ -68,6 +75,10 @@ def as_object(
         "paper_rule": rule.id if rule else None,
         "break_even": [asdict(one) | {"tuned": one.tuned.id, "larger": one.larger.id} for one in paid],
     }
+
+
+def _way(constraints: Constraints) -> str:
+    return "" if constraints.serving == EAGER else f" (served by {constraints.serving})"
 
 
 def _rule_standing(advice: Advice, rule: Candidate) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tunescale_core.cli.sources import PublishedTable, RecordsFolder, one_line_errors, read
+from tunescale_core.serving import EAGER
 
 
 def advise(  # noqa: PLR0913, PLR0917  an option a constraint
@@ -22,6 +23,7 @@ def advise(  # noqa: PLR0913, PLR0917  an option a constraint
     max_latency: Annotated[float | None, typer.Option(help="Seconds of one call.")] = None,
     latency_stat: Annotated[str, typer.Option(help="mean, median, p95 or p99.")] = "mean",
     max_memory: Annotated[str | None, typer.Option(help="Peak memory while generating, as 8GiB.")] = None,
+    serving: Annotated[str, typer.Option(help="The way of serving whose latency and memory count.")] = EAGER,
     max_cost: Annotated[str | None, typer.Option(help="Device time of training: seconds, or as 90m, 2h.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,  # noqa: FBT002
 ) -> None:
@@ -49,6 +51,7 @@ def advise(  # noqa: PLR0913, PLR0917  an option a constraint
             parse_stat(latency_stat),
             None if max_memory is None else parse_memory(max_memory),
             None if max_cost is None else parse_duration(max_cost),
+            serving,
         )
         chooser = Chooser(results, constraints)
         advice, rule = chooser.advice(), chooser.by_rule()
@@ -56,7 +59,7 @@ def advise(  # noqa: PLR0913, PLR0917  an option a constraint
             (one, other)
             for one in chooser.candidates
             for other in chooser.candidates
-            if one.trained_on in constraints.tasks and other.model in results.larger
+            if one.trained_on in constraints.tasks and other.model in chooser.results.larger
         ]
         paid = [found for pair in pairs if (found := break_even(chooser.draws, *pair)) is not None]
     if as_json:

@@ -33,9 +33,8 @@ class EndpointDecoder:
         Raises:
             EndpointError: It cannot be asked; one line says why and what to do.
         """
-        for key in ("min_new_tokens", "max_prompt_tokens"):
-            if getattr(protocol, key):
-                raise EndpointError(f"{key} cannot be asked of an endpoint: leave it out, or serve otherwise")
+        if protocol.max_prompt_tokens:
+            raise EndpointError("max_prompt_tokens cannot be asked of an endpoint: leave it out, or serve otherwise")
         Prompts(tokenizer, protocol.thinking, limit=1)  # the template must know what is asked of it here too
         self._tokenizer = tokenizer
         self.endpoint = Endpoint(
@@ -43,6 +42,8 @@ class EndpointDecoder:
             called,
             max_new_tokens=protocol.max_new_tokens,
             count=self._count,
+            min_new_tokens=protocol.min_new_tokens,
+            body=serving.body,
             thinking=protocol.thinking,
             api_key_env=serving.api_key_env,
         )

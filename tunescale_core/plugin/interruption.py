@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,8 +21,22 @@ SHOWN = 5
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Note what is to be measured."""
-    session.config.stash[SESSION].cells = [cell.id for item in session.items if (cell := cell_of(item)) is not None]
+    """Note what is to be measured; where there is anything, a request to end is an interrupt from here on."""
+    mine = session.config.stash[SESSION]
+    mine.cells = [cell.id for item in session.items if (cell := cell_of(item)) is not None]
+    if mine.cells and threading.current_thread() is threading.main_thread():
+        _take_requests_to_end()
+
+
+def _take_requests_to_end() -> None:
+    """Take SIGTERM, which schedulers and CI send some seconds before they kill, for Ctrl-C, unless it is taken."""
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def _leave_requests_to_end() -> None:
+    if signal.getsignal(signal.SIGTERM) is signal.default_int_handler:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -36,6 +52,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Forget what was measured, where the run came to its end and has told of it; else leave it for the next run."""
+    _leave_requests_to_end()
     mine = config.stash.get(SESSION, None)
     if mine is None or mine.bench is None:
         return

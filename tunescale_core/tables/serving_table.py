@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from statistics import fmean
 
 from tunescale_core.results import Candidate, Result, Results
+from tunescale_core.served import Alike, alike, same_seed
 from tunescale_core.serving import EAGER
 from tunescale_core.tables.table import MISSING, Column, Entry, Row, Table, block, number, words
 
@@ -50,7 +51,7 @@ def _rows(results: Results, one: Candidate, task: str) -> Iterator[Row]:
     shared = set.intersection(*timed) if timed else set()
     for name in dict.fromkeys([*(cell.serving for cell in eager), *(cell.serving for cell in served)]):
         cells = eager if name == EAGER else [cell for cell in served if cell.serving == name]
-        pairs = [(cell, _same_seed(eager, cell)) for cell in cells]
+        pairs = [(cell, same_seed(eager, cell)) for cell in cells]
         entries = (words(one.id), words(name), *_times(cells), *_answers(pairs, shared))
         yield Row(f"{results.label(one)} {task} {name}", entries, one.model, one.method)
 
@@ -59,10 +60,6 @@ def _timed(cell: Result) -> set[str]:
     """Return which examples were timed."""
     rows = cell.rows
     return {one for one, timed in zip(rows.example, rows.timed, strict=True) if timed} if rows else set()
-
-
-def _same_seed(eager: Sequence[Result], cell: Result) -> Result | None:
-    return next((one for one in eager if one.seed == cell.seed), None)
 
 
 def _times(cells: Sequence[Result]) -> list[Entry]:
@@ -90,24 +87,13 @@ def _pace(cell: Result) -> float | None:
 
 def _answers(pairs: Sequence[tuple[Result, Result | None]], shared: set[str]) -> list[Entry]:
     """Return how many timed answers are eager's, and the quality over the shared questions, over all seeds."""
-    equal = total = 0
+    same = sum((alike(cell, eager) for cell, eager in pairs), Alike())
     worth: list[float] = []
-    for cell, eager in pairs:
-        if cell.rows is None:
-            continue
-        judged = cell.judged
-        timed = cell.rows.timed
-        figures = zip(cell.rows.example, cell.rows.figures[judged], strict=True)
-        worth += [float(value) for example, value in figures if example in shared]
-        if eager is not None and eager.rows is not None:
-            theirs = dict(zip(eager.rows.example, eager.texts, strict=True))
-            said = [
-                (example, text) for example, text, one in zip(cell.rows.example, cell.texts, timed, strict=True) if one
-            ]
-            known = [(theirs[example], text) for example, text in said if example in theirs]
-            equal += sum(a == b for a, b in known)
-            total += len(known)
-    return [words(f"{equal}/{total}" if total else MISSING), number(fmean(worth) if worth else None, 4)]
+    for cell, _ in pairs:
+        if cell.rows is not None:
+            figures = zip(cell.rows.example, cell.rows.figures[cell.judged], strict=True)
+            worth += [float(value) for example, value in figures if example in shared]
+    return [words(str(same) if same.of else MISSING), number(fmean(worth) if worth else None, 4)]
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -16,7 +16,8 @@ from tunescale_core.exhausted import out_of_memory
 from tunescale_core.grid import Variant
 from tunescale_core.models import device, load_weights
 from tunescale_core.progress import Progress
-from tunescale_core.sensors.device import Sensors, warn_if_shared
+from tunescale_core.sensors.card import warn_if_shared
+from tunescale_core.sensors.device import Sensors
 from tunescale_core.training.dropout import by_row
 from tunescale_core.training.footprint import measured_footprint
 from tunescale_core.training.health import IDLE_ADAPTER, SAME_WEIGHTS, Curve, idle, same_weights, snapshot

@@ -1,0 +1,87 @@
+"""Ways of serving held against eager, and results as one way's times and memory make them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from tests.making import line
+from tests.making import record as made
+from tunescale_core.errors import ResultsError
+from tunescale_core.records import Record
+from tunescale_core.results import Candidate, Results, from_record, gathered
+from tunescale_core.served import Alike, alike, same_seed, served_by
+from tunescale_core.tasks import Answer
+
+BASE = Candidate("m", "base")
+
+
+def asked(texts: Sequence[str], seconds: float, timed: int | None = None, **fields: object) -> Record:
+    """Return a record of ARC with these answers; without a number all are timed."""
+    lines = [
+        line(Answer(("A",), text), place=place, seconds=seconds if timed is None or place < timed else None)
+        for place, text in enumerate(texts)
+    ]
+    return made(lines=lines, **fields)  # type: ignore[arg-type]
+
+
+def both(way: Record, *more: Record) -> Results:
+    """Return results of an eager cell that answers AABB in a second, and others beside it."""
+    eager = asked("AABB", 1.0, timed=3, peak_memory_bytes=100)
+    return gathered([from_record(one) for one in (eager, way, *more)], "here")
+
+
+def test_alike_counts_the_timed_answers() -> None:
+    """Of the answers that were timed, those are counted that are eager's word for word."""
+    results = both(asked("ABBA", 0.5, timed=3, serving="static"))
+    assert alike(results.served[0], results.cells[0]) == Alike(2, 3)
+    assert alike(results.served[0], None) == Alike(0, 0)
+    assert str(Alike(1, 2) + Alike(1, 1)) == "2/3"
+
+
+def test_seeds_stand_beside_their_own() -> None:
+    """A cell's sibling is the eager cell of its seed."""
+    cells = [from_record(asked("AB", 1.0, seed=seed)) for seed in (0, 1)]
+    assert same_seed(cells, from_record(asked("AB", 0.5, seed=1, serving="static"))) is cells[1]
+    assert same_seed(cells, from_record(asked("AB", 0.5, seed=2, serving="static"))) is None
+
+
+def test_a_way_has_its_own_times_and_eagers_quality() -> None:
+    """Latency, clocks and memory are the way's; quality and answers are eager's, over all questions."""
+    results = both(asked("BBB", 0.25, serving="static", peak_memory_bytes=300))
+    found, same = served_by(results, "static")
+    assert (found.quality(BASE, "arc"), found.latency(BASE, "arc")) == (results.quality(BASE, "arc"), 0.25)
+    assert same == {BASE: Alike(1, 3)}
+    (cell,) = found.at(BASE, "arc")
+    assert cell.rows is not None
+    assert np.array_equal(cell.rows.seconds, [0.25, 0.25, 0.25, np.nan], equal_nan=True)
+    assert cell.texts == results.cells[0].texts
+    assert cell.record is not None
+    assert cell.record.peak_memory_bytes == 300
+
+
+def test_eager_is_what_results_are() -> None:
+    """Asked for eager, results are themselves."""
+    results = both(asked("AABB", 0.25, serving="static"))
+    assert served_by(results, "eager") == (results, {})
+
+
+def test_what_was_not_measured_that_way_has_no_figures() -> None:
+    """A candidate that was not served so, or failed so, keeps its place and has neither quality nor latency."""
+    other = asked("AAAA", 0.1, model="other")
+    failed = asked("AAAA", 0.1, model="third")
+    broken = made(model="third", serving="static", error="out of memory")
+    found, same = served_by(both(asked("AABB", 0.25, serving="static"), other, failed, broken), "static")
+    assert [one.model for one in found.candidates] == ["m", "other", "third"]
+    for model in ("other", "third"):
+        place = (Candidate(model, "base"), "arc")
+        assert (found.quality(*place), found.latency(*place)) == (None, None)
+    assert same[BASE] == Alike(4, 4)
+
+
+def test_an_unknown_way_names_those_there_are() -> None:
+    """A way that nothing was measured by ends in one line with the ways that there are."""
+    with pytest.raises(ResultsError, match="nothing in here was served by 'batch-8'; there is eager, static"):
+        served_by(both(asked("AABB", 0.25, serving="static")), "batch-8")

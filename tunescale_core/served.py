@@ -1,0 +1,91 @@
+"""Ways of serving held against eager: the same answers or not, and results as one way's times and memory make them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tunescale_core.errors import ResultsError
+from tunescale_core.results import Candidate, Result, Results
+from tunescale_core.serving import EAGER
+
+CLOCKS = ("seconds", "first_token_seconds")
+"""The columns of a cell's rows that belong to how it was served."""
+
+
+@dataclass(frozen=True)
+class Alike:
+    """How many answers are eager's word for word, of how many that were asked both ways."""
+
+    equal: int = 0
+    of: int = 0
+
+    def __add__(self, other: Alike) -> Alike:
+        return Alike(self.equal + other.equal, self.of + other.of)
+
+    def __str__(self) -> str:
+        return f"{self.equal}/{self.of}"
+
+
+def same_seed(eager: Sequence[Result], cell: Result) -> Result | None:
+    """Return the cell of the same seed; None where there is none."""
+    return next((one for one in eager if one.seed == cell.seed), None)
+
+
+def alike(cell: Result, eager: Result | None) -> Alike:
+    """Count the timed answers of a cell that are those of its eager sibling."""
+    if cell.rows is None or eager is None or eager.rows is None:
+        return Alike()
+    theirs = dict(zip(eager.rows.example, eager.texts, strict=True))
+    said = zip(cell.rows.example, cell.texts, cell.rows.timed, strict=True)
+    pairs = [(text, theirs[example]) for example, text, timed in said if timed and example in theirs]
+    return Alike(sum(mine == other for mine, other in pairs), len(pairs))
+
+
+def served_by(results: Results, way: str) -> tuple[Results, Mapping[Candidate, Alike]]:
+    """Return results with a way's latency and memory, and how many answers that way has in common with eager.
+
+    Quality stays eager's, which rests on all questions where other ways ask the timed ones alone; the counts tell how
+    far it is the way's own. What was not measured that way has no figures.
+
+    Raises:
+        ResultsError: Nothing was measured that way.
+    """
+    if way == EAGER:
+        return results, {}
+    ways = sorted({cell.serving for cell in results.served})
+    if way not in ways:
+        there = ", ".join([EAGER, *ways])
+        raise ResultsError(f"nothing in {results.source} was served by {way!r}; there is {there}")
+    found = {_place(cell): cell for cell in results.served if cell.serving == way}
+    same: dict[Candidate, Alike] = {}
+    for cell in results.cells:
+        if (other := found.get(_place(cell))) is not None:
+            same[cell.candidate] = same.get(cell.candidate, Alike()) + alike(other, cell)
+    cells = tuple(_timed_as(cell, found.get(_place(cell))) for cell in results.cells)
+    return Results(cells, results.source, results.served), same
+
+
+def _place(cell: Result) -> tuple[Candidate, str, int | None]:
+    return cell.candidate, cell.task, cell.seed
+
+
+def _timed_as(cell: Result, other: Result | None) -> Result:
+    """Return a cell with another's clocks and memory; without figures where there is no other, or it failed."""
+    if other is None or other.record is None or other.record.error or cell.record is None or cell.source is None:
+        return replace(cell, quality=None, latency=None, source=None)
+    record = cell.record.model_copy(update={"peak_memory_bytes": other.record.peak_memory_bytes})
+    return replace(cell, latency=other.latency, record=record, source=_with_clocks(cell, other))
+
+
+def _with_clocks(cell: Result, other: Result) -> Any:
+    """Return a cell's table of rows with another's seconds; null where the other did not ask."""
+    import pyarrow as pa
+
+    mine, theirs = cell.table, other.table
+    clocks = {name: dict(zip(theirs["example"].to_pylist(), theirs[name].to_pylist(), strict=True)) for name in CLOCKS}
+    for name in CLOCKS:
+        column = [clocks[name].get(example) for example in mine["example"].to_pylist()]
+        mine = mine.set_column(mine.column_names.index(name), name, pa.array(column, pa.float64()))
+    return mine
