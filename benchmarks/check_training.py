@@ -121,12 +121,12 @@ def trained(lesson: Lesson, way: str) -> tuple[float, int, list[float], str, flo
     """Train once: seconds from the planning on, tokens, the loss of every step, the plan, seconds of planning."""
     with tempfile.TemporaryDirectory() as scratch:
         began = time.perf_counter()
-        plan = next(iter(tuning._choices(lesson, way)))  # noqa: SLF001
+        plan = next(iter(tuning.choices(lesson, way)))
         planning = time.perf_counter() - began
         trainer, rows = tuning.trainer_for(lesson, plan, Path(scratch))
         trainer.args.logging_steps = 1
         trainer.state.logging_steps = 1
-        cost = tuning._run(trainer, rows, lesson, tuning.Attempt(plan), Progress())  # noqa: SLF001
+        cost = tuning.run(trainer, rows, lesson, tuning.Attempt(plan), Progress())
     losses, short = [loss for _, loss in cost.losses], Plan.model_validate(cost.plan).short
     return cost.seconds + planning, cost.tokens, losses, short, planning
 

@@ -41,7 +41,7 @@ def lesson(settings: Method) -> Lesson:
 
 def curve(settings: Method, plan: Plan, scratch: Path) -> list[float]:
     trainer, rows = trainer_for(lesson(settings), plan, scratch)
-    return [loss for _, loss in tuning._run(trainer, rows, lesson(settings), Attempt(plan), Progress()).losses]
+    return [loss for _, loss in tuning.run(trainer, rows, lesson(settings), Attempt(plan), Progress()).losses]
 
 
 @pytest.fixture

@@ -192,7 +192,7 @@ def test_a_sound_training_is_not_flagged(settings: Method, tmp_path: Path) -> No
 @pytest.mark.slow
 def test_an_adapter_whose_outer_factor_stayed_zero_is_flagged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A LoRA whose B is zero adds nothing, however much its A moved."""
-    run = tuning._run
+    run = tuning.run
 
     def zeroing(trainer: object, *rest: object) -> object:
         cost = run(trainer, *rest)  # type: ignore[arg-type]
@@ -201,7 +201,7 @@ def test_an_adapter_whose_outer_factor_stayed_zero_is_flagged(tmp_path: Path, mo
                 weight.data.zero_()
         return cost
 
-    monkeypatch.setattr(tuning, "_run", zeroing)
+    monkeypatch.setattr(tuning, "run", zeroing)
     cost = tune(lesson(LORA.model_copy(update={"loss": "completion"})), tmp_path, Progress(), "planned")
     assert cost.flags == (IDLE_ADAPTER,)
 

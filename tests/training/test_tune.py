@@ -50,7 +50,7 @@ def lesson(settings: Method, number: int = 20) -> Lesson:
 
 def curve(settings: Method, plan: Plan, tmp_path: Path) -> list[float]:
     trainer, rows = trainer_for(lesson(settings), plan, tmp_path)
-    cost = tuning._run(trainer, rows, lesson(settings), Attempt(plan), Progress())
+    cost = tuning.run(trainer, rows, lesson(settings), Attempt(plan), Progress())
     return [loss for _, loss in cost.losses]
 
 
@@ -104,7 +104,7 @@ def test_a_row_that_does_not_fit_gives_the_smallest_plan(tmp_path: Path, monkeyp
 def test_running_out_of_memory_falls_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a plan runs out of memory the next smaller one is tried from the start, and its record says so."""
     ran: list[str] = []
-    run = tuning._run
+    run = tuning.run
 
     def short(trainer: object, rows: object, wanted: Lesson, attempt: Attempt, progress: Progress) -> object:
         ran.append(attempt.plan.short)
@@ -112,7 +112,7 @@ def test_running_out_of_memory_falls_back(tmp_path: Path, monkeypatch: pytest.Mo
             raise torch.OutOfMemoryError("no more")
         return run(trainer, rows, wanted, attempt, progress)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(tuning, "_run", short)
+    monkeypatch.setattr(tuning, "run", short)
     cost = tune(lesson(FULL), tmp_path, Progress(), "planned")
     assert ran[:2] == ["8 × 1", "4 × 2"]
     plan = Plan.model_validate(cost.plan)
@@ -122,7 +122,7 @@ def test_running_out_of_memory_falls_back(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(
-    ("module", "moment"), [(tuning, "trainer_for"), (tuning, "_run"), (tuning, "save_tuned"), (tuned, "_merged")]
+    ("module", "moment"), [(tuning, "trainer_for"), (tuning, "run"), (tuning, "save_tuned"), (tuned, "_merged")]
 )
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), MemoryError()], ids=["CUDA", "host"])
 def test_memory_may_run_out_at_any_moment(
@@ -152,14 +152,14 @@ def test_memory_may_run_out_at_any_moment(
 
 def test_no_plan_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where not even the smallest plan fits, the error says what was tried and what to do."""
-    monkeypatch.setattr(tuning, "_run", lambda *_: (_ for _ in ()).throw(MemoryError()))
+    monkeypatch.setattr(tuning, "run", lambda *_: (_ for _ in ()).throw(MemoryError()))
     with pytest.raises(TrainingError, match=r"ran out of memory at 8 × 1, then at .*: use a shorter max_length"):
         tune(lesson(FULL), tmp_path, Progress(), "planned")
 
 
 def test_other_errors_are_not_memorys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An error that is not about memory ends the training at once."""
-    monkeypatch.setattr(tuning, "_run", lambda *_: (_ for _ in ()).throw(RuntimeError("shape mismatch")))
+    monkeypatch.setattr(tuning, "run", lambda *_: (_ for _ in ()).throw(RuntimeError("shape mismatch")))
     with pytest.raises(RuntimeError, match="shape mismatch"):
         tune(lesson(FULL), tmp_path, Progress(), "planned")
 

@@ -6,17 +6,16 @@ program. Where it is not, answers may differ by rounding alone, and they are tes
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from tunescale_core.gates.differences import arithmetic, served_elsewhere
 from tunescale_core.gates.figure import Figure
 from tunescale_core.gates.quality import pair_of
+from tunescale_core.gates.sides import Sides
 from tunescale_core.gates.verdict import Outcome, Verdict
-from tunescale_core.margins import Gate, Margin, direction
+from tunescale_core.margins import Gate, direction
 from tunescale_core.pair import touching
 from tunescale_core.results import Result, Rows
 from tunescale_core.tasks import Metric
-from tunescale_core.tasks.task import PARSE_RATE, Answer, Direction, Figures
+from tunescale_core.tasks.task import PARSE_RATE, Answer, Figures
 
 EXACT = "exact"
 """The test of what is compared to the last digit."""
@@ -45,11 +44,12 @@ def fixed(cell: str, metric: Metric, old: Result, new: Result, gate: Gate) -> Fi
     before, after = (_column(metric, found) for found in rows if found)
     values = (float(before.mean()), float(after.mean()))
     margin = gate.margin(cell, old.task, metric.name, metric.better)
+    sides = (cell, metric.name, *values, metric.better, metric.unit, metric.digits, margin)
     apart = rounding(old, new)
     if apart is None:
-        return exactly(Change(cell, metric.name, *values, metric.better, metric.unit, metric.digits, margin))
+        return exactly(Sides(*sides))
     pair = pair_of(metric, before, after, rows[0].group if rows[0] else (), values[1] - values[0])
-    return Figure(cell, metric.name, *values, metric.better, metric.unit, metric.digits, margin, pair, apart)
+    return Figure(*sides, apart, pair=pair)
 
 
 def parameters(cell: str, old: Result, new: Result, gate: Gate) -> Verdict:
@@ -67,7 +67,7 @@ def parameters(cell: str, old: Result, new: Result, gate: Gate) -> Verdict:
         where = "the baseline" if before is None else "this run"
         return Verdict(cell, PARAMETERS, "refused", better="lower", note=f"{where} does not say what it trained")
     trained, every = (
-        exactly(Change(cell, PARAMETERS, *pair, "lower", "", 0, margin, note))
+        exactly(Sides(cell, PARAMETERS, *pair, "lower", "", 0, margin, note))
         for pair, note in (
             ((before.trainable_parameters, after.trainable_parameters), "those trained"),
             ((before.parameters, after.parameters), "all of them"),
@@ -77,45 +77,29 @@ def parameters(cell: str, old: Result, new: Result, gate: Gate) -> Verdict:
     return every if worse or (trained.old == trained.new and every.old != every.new) else trained
 
 
-@dataclass(frozen=True)
-class Change:
-    """A figure that no chance has a part in."""
-
-    cell: str
-    metric: str
-    old: float
-    new: float
-    better: Direction
-    unit: str
-    digits: int
-    margin: Margin
-    note: str = ""
-
-    @property
-    def outcome(self) -> Outcome:
-        """What it comes to: a change for the worse beyond the margin is a regression, one for the better is better."""
-        gain = (self.new - self.old) * (1 if self.better == "higher" else -1)
-        most = touching(self.margin.allowed(self.old))
-        if gain < -most or (self.margin.both and gain > most):
-            return "regression"
-        return "better" if gain > touching(0.0) else "holds"
-
-
-def exactly(change: Change) -> Verdict:
-    """Return the verdict on a figure that is compared to the last digit."""
+def exactly(sides: Sides) -> Verdict:
+    """Return the verdict on a figure that no chance has a part in, so that it is compared to the last digit."""
     return Verdict(
-        change.cell,
-        change.metric,
-        change.outcome,
-        change.old,
-        change.new,
-        change.better,
-        change.unit,
-        change.digits,
-        margin=change.margin,
+        sides.cell,
+        sides.metric,
+        _outcome(sides),
+        sides.old,
+        sides.new,
+        sides.better,
+        sides.unit,
+        sides.digits,
+        margin=sides.margin,
         test=EXACT,
-        note=change.note,
+        note=sides.note,
     )
+
+
+def _outcome(sides: Sides) -> Outcome:
+    """Call a change for the worse beyond the margin a regression, one for the better better."""
+    most = touching(sides.allowed)
+    if sides.gain < -most or (sides.margin.both and sides.gain > most):
+        return "regression"
+    return "better" if sides.gain > touching(0.0) else "holds"
 
 
 def rounding(old: Result, new: Result) -> str | None:

@@ -1,4 +1,4 @@
-"""Figures that only a test can judge: both sides' values, the pair behind them, and the verdicts on all at once.
+"""Figures that only a test can judge: the pair behind their sides, and the verdicts on all at once.
 
 They are judged together, since Holm's correction (1979) is over all of a run's: a run of a hundred gates would
 otherwise fail by chance five times in a hundred gates that hold.
@@ -10,8 +10,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tunescale_core.gates.sides import Sides
 from tunescale_core.gates.verdict import LEVEL, Outcome, Verdict
-from tunescale_core.margins import Margin
 from tunescale_core.pair import TESTS, Pair, touching
 from tunescale_core.stats.corrected import adjusted
 from tunescale_core.stats.interval import Interval
@@ -21,30 +21,12 @@ SAME = "same answers"
 """The test where every example contributes what it did."""
 
 
-@dataclass(frozen=True)
-class Figure:
-    """One figure of a case on both sides, and its pairs."""
+@dataclass(frozen=True, kw_only=True)
+class Figure(Sides):
+    """A figure that only a test can judge."""
 
-    cell: str
-    metric: str
-    old: float
-    new: float
-    better: Direction
-    unit: str
-    digits: int
-    margin: Margin
     pair: Pair
-    note: str = ""
-
-    @property
-    def gain(self) -> float:
-        """How much better the new side is, in the figure's unit; below zero where it is worse."""
-        return (self.new - self.old) * (1 if self.better == "higher" else -1)
-
-    @property
-    def allowed(self) -> float:
-        """The margin in the figure's unit."""
-        return self.margin.allowed(self.old)
+    """What each example contributes to both sides."""
 
     @property
     def other(self) -> Direction:

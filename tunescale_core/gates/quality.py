@@ -46,7 +46,7 @@ def quality(cell: str, metric: Metric, old: Result, new: Result, gate: Gate) -> 
     margin = gate.margin(cell, old.task, metric.name, metric.better)
     if before is not None and after is not None:
         pair = paired(metric, old, new, after - before)
-        return Figure(cell, metric.name, before, after, metric.better, metric.unit, metric.digits, margin, pair)
+        return Figure(cell, metric.name, before, after, metric.better, metric.unit, metric.digits, margin, pair=pair)
     note = {(True, True): "on both sides", (True, False): "in the baseline", (False, True): "in this run"}
     missing = (before is None, after is None)
     return Verdict(

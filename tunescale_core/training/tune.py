@@ -135,13 +135,13 @@ def _attempts(lesson: Lesson, training: str, saves: Saves | None) -> Iterator[tu
     saved = saves.last() if saves else None
     if saved is not None:
         yield saved.plan, saved
-    for plan in _choices(lesson, training):
+    for plan in choices(lesson, training):
         if saves is not None:
             saves.clear()  # what another plan has saved did not fit
         yield plan, None
 
 
-def _choices(lesson: Lesson, training: str) -> Iterator[Plan]:
+def choices(lesson: Lesson, training: str) -> Iterator[Plan]:
     """Yield how a step may be cut, the best first."""
     if training == "literal":
         yield Plan.literal(lesson.settings)
@@ -192,7 +192,7 @@ def _tuned(lesson: Lesson, attempt: Attempt, target: Path, progress: Progress) -
     with tempfile.TemporaryDirectory() as scratch:
         trainer, rows = trainer_for(lesson, attempt.plan, attempt.saves.folder if attempt.saves else Path(scratch))
         before = snapshot(trainer.model) if lesson.settings.adapter is not None else None
-        cost = _run(trainer, rows, lesson, attempt, progress)
+        cost = run(trainer, rows, lesson, attempt, progress)
         flags = [*cost.flags, *([IDLE_ADAPTER] if before is not None and idle(trainer.model, before) else [])]
         save_tuned(trainer, lesson, target)
     if IDLE_ADAPTER not in flags and same_weights(target / "model", lesson.base):
@@ -200,7 +200,7 @@ def _tuned(lesson: Lesson, attempt: Attempt, target: Path, progress: Progress) -
     return cost.model_copy(update={"flags": tuple(flags)})
 
 
-def _run(trainer: Trainer, rows: Rows, lesson: Lesson, attempt: Attempt, progress: Progress) -> TrainingCost:
+def run(trainer: Trainer, rows: Rows, lesson: Lesson, attempt: Attempt, progress: Progress) -> TrainingCost:
     """Train, and return what it took, what went into a state that was gone on from included.
 
     Raises:
