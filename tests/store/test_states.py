@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ from filelock import FileLock
 from typer.testing import CliRunner
 
 from tests.storing import stored
+from tunescale_core.checkpoints import Store
 from tunescale_core.cli import app
 from tunescale_core.method import Method
+from tunescale_core.store import verifying
 from tunescale_core.store.searches import TRIAL
 from tunescale_core.training.plan import Plan
 from tunescale_core.training.saves import INDEX, Saves, Spent
@@ -28,7 +31,7 @@ def run(*words: object) -> Result:
 def saved(root: Path, name: str, variant: str) -> Path:
     """Save the state of a training at its step 3, as a training does."""
     saves = Saves(root / "unfinished" / name, root, 0, variant)
-    saves.path(3).mkdir(parents=True)
+    saves.path(3).mkdir(parents=True, exist_ok=True)
     (saves.path(3) / "weights").write_text("half learnt")
     saves.keep(3, Plan.literal(Method()), Spent(seconds=7.5))
     return saves.folder
@@ -68,6 +71,22 @@ def test_verify_holds_them_against_their_hashes(root: Path, harm: str) -> None:
     assert ran.exit_code == 1
     assert f"state of a training {root / 'unfinished' / STATE} is damaged" in ran.stdout
     assert states(root) == {STATE, TRIALS, "empty"}
+
+
+@pytest.mark.parametrize("later", ["saved", "ended"])
+def test_a_state_that_changes_meanwhile_is_not_damaged(root: Path, monkeypatch: pytest.MonkeyPatch, later: str) -> None:
+    """A save whose files are going, since its training saves a later one or ends, is whole when looked at again."""
+    folder = root / "unfinished" / STATE
+    (folder / "checkpoint-3" / "weights").unlink()  # as while it is let go of
+
+    def go_on(_: float) -> None:
+        if later == "saved":
+            saved(root, STATE, "m-lora-r4-on-arc")
+        else:
+            shutil.rmtree(folder)
+
+    monkeypatch.setattr(verifying.time, "sleep", go_on)
+    assert [told for _, told in verifying.verified(Store(root)) if told] == []
 
 
 def test_keep_takes_those_of_other_variants(root: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from tunescale_core.store.files import leads_out
 from tunescale_core.store.inventory import TRIALS, children, record_paths
 from tunescale_core.store.searches import kept
 from tunescale_core.training.saves import INDEX, verified_saved
+
+AGAIN = 1.0
+"""Seconds until a saved state that seems damaged is looked at again."""
 
 
 def verified(store: Store) -> Iterator[tuple[Path, str | None]]:
@@ -40,6 +44,15 @@ def verified(store: Store) -> Iterator[tuple[Path, str | None]]:
 
 
 def _state(path: Path) -> str | None:
+    """Look twice at what seems damaged: its training may just be putting a later save in its place, or letting go."""
+    told = _looked_at(path)
+    if told is not None:
+        time.sleep(AGAIN)
+        told = _looked_at(path)
+    return told
+
+
+def _looked_at(path: Path) -> str | None:
     try:
         verified_saved(path)
     except FileNotFoundError:  # its training has just ended
