@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.files import MATHS, WRITERS, write_json, write_jsonl
-from tunescale_core.data import check_apart, fingerprint, load_examples, once
+from tunescale_core import data as data_module
+from tunescale_core.data import Examples, Loader, check_apart, fingerprint, load_examples, once
 from tunescale_core.errors import DataError
 from tunescale_core.scoring import score_file
 from tunescale_core.sources import Purpose
@@ -372,3 +373,23 @@ def test_a_folder_needs_one_file_a_split(tmp_path: Path, names: tuple[str, ...])
         DataError, match=rf"mine must hold exactly one test file.*{'.*'.join(sorted(names)) or 'none'}$"
     ):
         load_examples(study_of(tmp_path, data="mine"), "openmath", "eval")
+
+
+def test_a_loader_asks_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Evaluation is loaded once; what fails to load fails again at once, each seed and purpose by itself."""
+    asked: list[tuple[str, str, int]] = []
+    real = data_module.load_examples
+
+    def load(study: Study, task: str, purpose: Purpose, seed: int = 0) -> Examples:
+        asked.append((task, purpose, seed))
+        if purpose == "train":
+            raise DataError(f"no hub for seed {seed}")
+        return real(study, task, purpose, seed)
+
+    monkeypatch.setattr(data_module, "load_examples", load)
+    loader = Loader(study_of(tmp_path, "arc", data="embedded"))
+    assert loader.evaluation("arc") is loader.evaluation("arc")
+    for seed in (0, 0, 1, 1):
+        with pytest.raises(DataError, match=f"no hub for seed {seed}"):
+            loader.load("arc", "train", seed)
+    assert asked == [("arc", "eval", 0), ("arc", "train", 0), ("arc", "train", 1)]

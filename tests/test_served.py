@@ -12,7 +12,7 @@ from tests.making import record as made
 from tunescale_core.errors import ResultsError
 from tunescale_core.records import Record
 from tunescale_core.results import Candidate, Results, from_record, gathered
-from tunescale_core.served import Alike, alike, same_seed, served_by
+from tunescale_core.served import Alike, Served, alike, same_seed, served_by
 from tunescale_core.tasks import Answer
 
 BASE = Candidate("m", "base")
@@ -51,7 +51,8 @@ def test_seeds_stand_beside_their_own() -> None:
 def test_a_way_has_its_own_times_and_eagers_quality() -> None:
     """Latency, clocks and memory are the way's; quality and answers are eager's, over all questions."""
     results = both(asked("BBB", 0.25, serving="static", peak_memory_bytes=300))
-    found, same = served_by(results, "static")
+    served = served_by(results, "static")
+    found, same = served.results, served.same
     assert (found.quality(BASE, "arc"), found.latency(BASE, "arc")) == (results.quality(BASE, "arc"), 0.25)
     assert same == {BASE: Alike(1, 3)}
     (cell,) = found.at(BASE, "arc")
@@ -65,7 +66,7 @@ def test_a_way_has_its_own_times_and_eagers_quality() -> None:
 def test_eager_is_what_results_are() -> None:
     """Asked for eager, results are themselves."""
     results = both(asked("AABB", 0.25, serving="static"))
-    assert served_by(results, "eager") == (results, {})
+    assert served_by(results, "eager") == Served(results, {})
 
 
 def test_what_was_not_measured_that_way_has_no_figures() -> None:
@@ -73,7 +74,8 @@ def test_what_was_not_measured_that_way_has_no_figures() -> None:
     other = asked("AAAA", 0.1, model="other")
     failed = asked("AAAA", 0.1, model="third")
     broken = made(model="third", serving="static", error="out of memory")
-    found, same = served_by(both(asked("AABB", 0.25, serving="static"), other, failed, broken), "static")
+    served = served_by(both(asked("AABB", 0.25, serving="static"), other, failed, broken), "static")
+    found, same = served.results, served.same
     assert [one.model for one in found.candidates] == ["m", "other", "third"]
     for model in ("other", "third"):
         place = (Candidate(model, "base"), "arc")
@@ -85,3 +87,17 @@ def test_an_unknown_way_names_those_there_are() -> None:
     """A way that nothing was measured by ends in one line with the ways that there are."""
     with pytest.raises(ResultsError, match="nothing in here was served by 'batch-8'; there is eager, static"):
         served_by(both(asked("AABB", 0.25, serving="static")), "batch-8")
+
+
+@pytest.mark.parametrize(
+    ("settings", "calls"), [({"mode": "eager", "batch": 2}, 2), ({"mode": "endpoint", "batch": 2}, 4)]
+)
+def test_a_call_of_several_questions_has_one_time(settings: dict[str, object], calls: int) -> None:
+    """Questions that were asked in one call share its seconds, which count once; requests at once have their own."""
+    way = asked("AABB", 0.25, serving="batch-2", serving_settings=settings)
+    served = served_by(both(way), "batch-2")
+    assert served.together == 2
+    (cell,) = served.results.at(BASE, "arc")
+    assert cell.rows is not None
+    assert int(cell.rows.timed.sum()) == calls
+    assert served.results.latency(BASE, "arc") == 0.25

@@ -1,8 +1,8 @@
 """Two candidates on one task: the difference, its interval, its p, and how many examples would settle it.
 
 All candidates of a task are resampled together: a resample draws the same examples for each of them, and, where there
-are several seeds, draws each candidate's seeds above that. So every difference is paired, and replicates of many
-candidates can be set against each other.
+are several seeds, adds for each candidate what so few of them leave open. So every difference is paired, and
+replicates of many candidates can be set against each other.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tunescale_core.results import Candidate, Result, Results, Rows
 from tunescale_core.stats.interval import Interval, percentile_interval
 from tunescale_core.stats.paired import at_least_chance, log_ratio_p, paired_p
 from tunescale_core.stats.power import enough
-from tunescale_core.stats.resampling import RESAMPLES, weighted_percentile, weights
+from tunescale_core.stats.resampling import RESAMPLES, members_of, over_seeds, weighted_percentile, weights
 from tunescale_core.tasks import Metric
 from tunescale_core.tasks.task import Figures
 
@@ -83,14 +83,13 @@ class Resampler:
         return self._found[key]
 
     def _over_seeds(self, candidate: Candidate, task: str, each: Sequence[Figures]) -> Figures:
-        """Average a candidate's seeds, drawn with replacement in each resample."""
+        """Average a candidate's seeds, with what so few of them leave open."""
         import numpy as np
 
         if len(each) == 1:
             return each[0]
         rng = np.random.default_rng([self.seed, zlib.crc32(f"{candidate.id} for {task}".encode())])
-        counts = rng.multinomial(len(each), np.full(len(each), 1 / len(each)), size=self.resamples)
-        return (np.stack(each, axis=1) * counts).sum(axis=1) / len(each)
+        return over_seeds(np.stack(each, axis=1), rng)
 
     def _quality_of(self, rows: Rows, task: str, metric: Metric) -> Figures | None:
         figures = rows.figures.get(metric.name)
@@ -169,15 +168,17 @@ class Comparisons:
             return Comparison(values[0], values[1])
         replicates, n = sides[0] - sides[1], int(pair[0][0].timed.sum())
         interval = percentile_interval(values[0] - values[1], replicates)
-        p = self._latency_p(pair, replicates, n)
+        p = self._latency_p(pair, replicates)
         return Comparison(values[0], values[1], interval, p, n, enough(interval.value, replicates, n))
 
-    def _latency_p(self, pair: tuple[list[Rows], list[Rows]], replicates: Figures, n: int) -> float:
+    def _latency_p(self, pair: tuple[list[Rows], list[Rows]], replicates: Figures) -> float:
         """Test the questions' log-ratios; several seeds, or a call of no time, leave it to the bootstrap."""
         new, old = (side[0].seconds[side[0].timed] for side in pair)
+        first = pair[0][0]
+        group = [name for name, timed in zip(first.group, first.timed, strict=True) if timed]
         if len(pair[0]) == len(pair[1]) == 1 and (new > 0).all() and (old > 0).all():
-            return log_ratio_p(new, old)
-        return at_least_chance(paired_p("composite", new, old, replicates), n)
+            return log_ratio_p(new, old, group)
+        return at_least_chance(paired_p("composite", new, old, replicates), max(members_of(group)) + 1)
 
     def _pair(
         self, new: Candidate, old: Candidate, task: str, *, timed: bool = False

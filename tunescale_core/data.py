@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from tunescale_core.decontamination import HeldOut
-from tunescale_core.errors import DataError
+from tunescale_core.errors import DataError, bare
 from tunescale_core.grid import task_kind
 from tunescale_core.sources import Purpose, Source, has_dev, source_of
 from tunescale_core.study import Study
@@ -61,6 +61,44 @@ def load_examples(study: Study, task: str, purpose: Purpose, seed: int = 0) -> E
     if purpose == "dev":
         check_apart(taken, load_examples(study, task, "eval").rows, task)
     return Examples(tuple(taken), left_out, fingerprint(taken), source.origin)
+
+
+class Loader:
+    """Loads a study's examples for a run: evaluation's once, and what cannot be had is not asked for again.
+
+    A hub that cannot be reached would else be waited for at every cell and every variant. Training's rows are not kept:
+    they would count as memory of all that is measured after them.
+    """
+
+    def __init__(self, study: Study) -> None:
+        self._study = study
+        self._evaluation: dict[str, Examples] = {}
+        self._unusable: dict[tuple[str, Purpose, int], Exception] = {}
+
+    def evaluation(self, task: str) -> Examples:
+        """Return what a task is evaluated on.
+
+        Raises:
+            DataError: As `load_examples`.
+        """
+        if task not in self._evaluation:
+            self._evaluation[task] = self.load(task, "eval")
+        return self._evaluation[task]
+
+    def load(self, task: str, purpose: Purpose, seed: int = 0) -> Examples:
+        """Load as `load_examples` does.
+
+        Raises:
+            DataError: As it, now or before.
+        """
+        place = (task, purpose, seed)
+        if place in self._unusable:
+            raise self._unusable[place]
+        try:
+            return load_examples(self._study, task, purpose, seed)
+        except DataError as error:
+            self._unusable[place] = bare(error)
+            raise
 
 
 def examples_of(task: Task, source: Source, style: str) -> Iterator[Numbered]:

@@ -3,6 +3,10 @@
 Every message is one line that says what is wrong, where, and what to do.
 """
 
+from __future__ import annotations
+
+import copy
+
 
 class TuneScaleError(Exception):
     """Base of all errors raised on purpose by TuneScale."""
@@ -74,3 +78,11 @@ class PaceError(TuneScaleError):
 
 class BaselineError(TuneScaleError):
     """A baseline cannot be found, read or saved."""
+
+
+def bare(error: Exception) -> Exception:
+    """Return an error without the frames it came through, which would keep a model and its trainer in memory."""
+    try:
+        return copy.copy(error).with_traceback(None)
+    except TypeError:  # some errors cannot be made again from what they show
+        return RuntimeError(f"{type(error).__name__}: {error}")

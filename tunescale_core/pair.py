@@ -128,7 +128,7 @@ class Pair:
         Returns:
             None where there is no excess.
         """
-        if self.single and self.metric.law == "binary" and excess is None:
+        if self.law == "binary" and excess is None:
             return enough_for_shares(*self._shares, level)
         return enough(self.difference if excess is None else excess, self.replicates, self.n, level)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tunescale_core.checkpoints import Store, key_of
-from tunescale_core.data import Examples, load_examples
+from tunescale_core.data import Examples, Loader
 from tunescale_core.decoding.completion import REMOTE, Call, Completion
 from tunescale_core.decoding.decoder import EagerDecoder
 from tunescale_core.errors import DamageWarning, DataError, RecordError, ResourceError, StoreError
@@ -25,7 +25,7 @@ from tunescale_core.sensors.device import Sensors
 from tunescale_core.sensors.readings import Readings
 from tunescale_core.serving import EAGER
 from tunescale_core.study import Study
-from tunescale_core.subjects import Built, Subject, Subjects, bare
+from tunescale_core.subjects import Built, Subject, Subjects
 from tunescale_core.tasks import TASKS, Answer, Example
 
 Rounds = Callable[[Callable[[Call], None], Iterator[Call], int], None]
@@ -81,12 +81,11 @@ class Bench:
         self.records = self.store.within(store / "records" / study.name)
         """The folder of this study's records."""
         self.progress = progress
-        self.subjects = Subjects(study, self.store, progress)
+        self._data = Loader(study)
+        self.subjects = Subjects(study, self.store, progress, self._data)
         self.notes = Notes(self.store, study.study.name)
         self.taken: list[str] = []
         """Cells taken over from an interrupted run."""
-        self._examples: dict[str, Examples] = {}
-        self._unusable: dict[str, Exception] = {}
 
     def check(self, cell: Cell) -> None:
         """Load what the cell will ask, so that bad data is met before a long training and not after it.
@@ -94,7 +93,7 @@ class Bench:
         Raises:
             DataError: The evaluation data cannot be used.
         """
-        self._evaluation(cell.task)
+        self._data.evaluation(cell.task)
 
     def measure(self, cell: Cell, subject: Subject, rounds: Rounds = untimed) -> Record:
         """Measure one cell: generate, score, and return its record.
@@ -104,7 +103,7 @@ class Bench:
                 another measurement; or in a single call.
         """
         began = time.perf_counter()
-        examples = self._evaluation(cell.task)
+        examples = self._data.evaluation(cell.task)
         try:
             asked = self._asked(cell, subject, examples.rows, rounds)
         except (MemoryError, RuntimeError) as error:
@@ -170,7 +169,7 @@ class Bench:
             warnings.warn(f"{error} (an interrupted run's, measured anew)", DamageWarning, stacklevel=2)
             return None
         wanted = self._key(
-            cell, self.subjects.built(cell.variant), device(), self._evaluation(cell.task), record.batched_by
+            cell, self.subjects.built(cell.variant), device(), self._data.evaluation(cell.task), record.batched_by
         )
         if not record.key == key == wanted or not same_circumstances(record.provenance, self._circumstances()):
             return None
@@ -268,17 +267,6 @@ class Bench:
                 bar.update()
         same = [found[len(rest) + place].text == said[place].text for place in range(again)]
         return [found[place] for place in range(len(rest))], sum(same) / len(same) if same else None
-
-    def _evaluation(self, task: str) -> Examples:
-        if task in self._unusable:  # a hub that cannot be reached is not waited for again for every cell
-            raise self._unusable[task]
-        if task not in self._examples:
-            try:
-                self._examples[task] = load_examples(self.study, task, "eval")
-            except DataError as error:
-                self._unusable[task] = bare(error)
-                raise
-        return self._examples[task]
 
     def _scored(self, cell: Cell, examples: Sequence[Example], completions: Sequence[Completion]) -> tuple[Line, ...]:
         task = TASKS[task_kind(self.study, cell.task)]

@@ -43,17 +43,41 @@ def alike(cell: Result, eager: Result | None) -> Alike:
     return Alike(sum(mine == other for mine, other in pairs), len(pairs))
 
 
-def served_by(results: Results, way: str) -> tuple[Results, Mapping[Candidate, Alike]]:
-    """Return results with a way's latency and memory, and how many answers that way has in common with eager.
+def together(cell: Result) -> int:
+    """Return how many questions were under way at once."""
+    batch = cell.record.serving_settings.get("batch", 1) if cell.record else 1
+    return batch if isinstance(batch, int) else 1
 
-    Quality stays eager's, which rests on all questions where other ways ask the timed ones alone; the counts tell how
-    far it is the way's own. What was not measured that way has no figures.
+
+def calls_of(cell: Result) -> int:
+    """Return how many timed questions share one call and its seconds; requests to an endpoint have their own."""
+    served = cell.record.serving_settings if cell.record else {}
+    return 1 if served.get("mode") == "endpoint" else together(cell)
+
+
+@dataclass(frozen=True)
+class Served:
+    """Results as one way of serving makes them."""
+
+    results: Results
+    """With its latency and memory. Quality stays eager's, which rests on all questions where other ways ask the timed
+    ones alone."""
+    same: Mapping[Candidate, Alike]
+    """How many answers it has in common with eager, whose quality it is; empty where it is eager."""
+    together: int = 1
+    """Questions under way at once."""
+
+
+def served_by(results: Results, way: str) -> Served:
+    """Return results by a way of serving; what was not measured that way has no figures.
+
+    Questions of one call share its seconds, so the first of them stands for the call, and the others have no times.
 
     Raises:
         ResultsError: Nothing was measured that way.
     """
     if way == EAGER:
-        return results, {}
+        return Served(results, {})
     ways = sorted({cell.serving for cell in results.served})
     if way not in ways:
         there = ", ".join([EAGER, *ways])
@@ -64,7 +88,8 @@ def served_by(results: Results, way: str) -> tuple[Results, Mapping[Candidate, A
         if (other := found.get(_place(cell))) is not None:
             same[cell.candidate] = same.get(cell.candidate, Alike()) + alike(other, cell)
     cells = tuple(_timed_as(cell, found.get(_place(cell))) for cell in results.cells)
-    return Results(cells, results.source, results.served), same
+    at_once = max(map(together, found.values()))
+    return Served(Results(cells, results.source, results.served), same, at_once)
 
 
 def _place(cell: Result) -> tuple[Candidate, str, int | None]:
@@ -84,8 +109,9 @@ def _with_clocks(cell: Result, other: Result) -> Any:
     import pyarrow as pa
 
     mine, theirs = cell.table, other.table
-    clocks = {name: dict(zip(theirs["example"].to_pylist(), theirs[name].to_pylist(), strict=True)) for name in CLOCKS}
+    timed = theirs.filter(theirs["seconds"].is_valid()).to_pylist()[:: calls_of(other)]
+    clocks = {row["example"]: row for row in timed}
     for name in CLOCKS:
-        column = [clocks[name].get(example) for example in mine["example"].to_pylist()]
+        column = [clocks.get(example, {}).get(name) for example in mine["example"].to_pylist()]
         mine = mine.set_column(mine.column_names.index(name), name, pa.array(column, pa.float64()))
     return mine

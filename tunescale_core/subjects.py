@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,12 +16,12 @@ from tunescale_core.checkpoints import (
     key_of,
     weights_digest,
 )
-from tunescale_core.data import Examples, load_examples
+from tunescale_core.data import Examples, Loader
 from tunescale_core.decoding.completion import Decoder
 from tunescale_core.decoding.decoder import EagerDecoder
 from tunescale_core.decoding.remote import EndpointDecoder
 from tunescale_core.decoding.static import StaticDecoder
-from tunescale_core.errors import TrainingError
+from tunescale_core.errors import TrainingError, bare
 from tunescale_core.exhausted import check_room, telling
 from tunescale_core.grid import Cell, Variant, task_kind
 from tunescale_core.models import (
@@ -92,8 +91,9 @@ class Subject:
 class Subjects:
     """A study's variants; the one opened last stays open."""
 
-    def __init__(self, study: Study, store: Store, progress: Progress) -> None:
+    def __init__(self, study: Study, store: Store, progress: Progress, data: Loader | None = None) -> None:
         self.study, self.store, self.progress = study, store, progress
+        self._data = data or Loader(study)
         self.trained: list[str] = []
         self.reused: list[str] = []
         self.searched: dict[str, tuple[Trial, ...]] = {}
@@ -197,8 +197,8 @@ class Subjects:
     def _search(self, variant: Variant, base: Base, task: Task) -> Search:
         wanted = self.study.trials
         assert variant.task is not None  # noqa: S101  told by the caller
-        train = load_examples(self.study, variant.task, "train", wanted.seed)
-        dev = load_examples(self.study, variant.task, "dev")
+        train = self._data.load(variant.task, "train", wanted.seed)
+        dev = self._data.load(variant.task, "dev")
         self._dev[variant.stem] = dev.origin
         return Search(
             variant=replace(variant, seed=wanted.seed),
@@ -213,7 +213,7 @@ class Subjects:
     def _checkpoint(self, variant: Variant, base: Base) -> Checkpoint:
         if variant.settings is None or variant.task is None or variant.seed is None:
             raise ValueError(f"{variant.id} is untuned and has no checkpoint of its own")
-        examples = load_examples(self.study, variant.task, "train", variant.seed)
+        examples = self._data.load(variant.task, "train", variant.seed)
         identity = self._identity(variant, base, examples)
         return self.store.obtain(key_of(identity), partial(self._trained, variant, base, examples, identity))
 
@@ -255,11 +255,3 @@ class Subjects:
         if model not in self._bases:
             self._bases[model] = resolve(self.study.models[model], self.study.folder)
         return self._bases[model]
-
-
-def bare(error: Exception) -> Exception:
-    """Return an error without the frames it came through, which would keep a model and its trainer in memory."""
-    try:
-        return copy.copy(error).with_traceback(None)
-    except TypeError:  # some errors cannot be made again from what they show
-        return RuntimeError(f"{type(error).__name__}: {error}")

@@ -58,10 +58,26 @@ def test_ranks_against_the_mean_support_nothing() -> None:
 def test_latency_is_tested_by_ratios() -> None:
     """Twice the time on every question is no accident however the questions differ; equal or mixed times are none."""
     old = np.geomspace(0.01, 10, 20)
-    assert log_ratio_p(2 * old, old) < 0.001
-    assert log_ratio_p(old, old) == 1.0
-    assert log_ratio_p(old * np.where(np.arange(20) < 19, 1.01, 0.2), old) == 1.0
-    assert log_ratio_p(np.array([2.0]), np.array([1.0])) == 1.0
+    alone = [""] * 20
+    assert log_ratio_p(2 * old, old, alone) < 0.001
+    assert log_ratio_p(old, old, alone) == 1.0
+    assert log_ratio_p(old * np.where(np.arange(20) < 19, 1.01, 0.2), old, alone) == 1.0
+    assert log_ratio_p(np.array([2.0]), np.array([1.0]), [""]) == 1.0
+
+
+def test_questions_on_one_passage_are_one_ratio() -> None:
+    """A hundred questions on four passages show no more than four ratios can, however alike they are."""
+    old, passage = np.ones(100), [str(place % 4) for place in range(100)]
+    assert log_ratio_p(2 * old, old, passage) == pytest.approx(2 * 2.0**-4, rel=0.1)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5, 10, 30])
+def test_errors_on_few_questions_prove_no_more_than_their_signs(n: int) -> None:
+    """Where every error shrinks, or every one grows, p is that of all signs alike, both ways; never zero."""
+    old = np.linspace(5, 10, n)
+    new = old - np.linspace(1, 2, n)
+    for sides in ((new, old), (old, new)):
+        assert paired_p("error", *sides, np.zeros(10)) == pytest.approx(min(1.0, 2.0 ** (1 - n)), rel=1e-6)
 
 
 @given(st.integers(0, 40), st.integers(0, 40))

@@ -12,12 +12,12 @@ from tunescale_core.stats.interval import Interval, percentile_interval
 
 @dataclass(frozen=True)
 class BreakEven:
-    """A tuned candidate against a larger untuned one, on one device, one request at a time."""
+    """A tuned candidate against a larger untuned one, on one device, as many requests at a time as are served so."""
 
     tuned: Candidate
     larger: Candidate
     saved: float
-    """Seconds that a request takes less; negative where it takes more."""
+    """Seconds of the device that a request takes less; negative where it takes more."""
     requests: float | None
     """Training seconds over seconds saved; None where nothing is saved, or the cost of training is not known."""
     interval: Interval | None = None
@@ -42,19 +42,19 @@ class BreakEven:
 def break_even(draws: Draws, tuned: Candidate, larger: Candidate) -> BreakEven | None:
     """Return when a tuned candidate's training is paid back; None where a latency is missing.
 
-    Requests = training seconds / (mean latency of the larger - mean latency of the tuned), both on the objective's
-    task; the interval resamples the timed examples.
+    Requests = training seconds · requests at once / (mean latency of the larger - mean latency of the tuned), both on
+    the objective's task; the interval resamples the timed examples.
     """
     task = draws.constraints.objective.task
     mine, theirs = (draws.results.latency(one, task) for one in (tuned, larger))
     if mine is None or theirs is None:
         return None
-    saved, cost = theirs - mine, draws.cost(tuned)
+    saved, cost = (theirs - mine) / draws.together, draws.cost(tuned)
     if cost is None or saved <= 0:
         return BreakEven(tuned, larger, saved, None)
     sides = [draws.resampler.latency(one, task) for one in (tuned, larger)]
     if sides[0] is None or sides[1] is None:
         return BreakEven(tuned, larger, saved, cost / saved)
-    gains = sides[1] - sides[0]
-    interval = percentile_interval(cost / saved, cost / gains[gains > 0]) if (gains > 0).all() else None
+    gained = percentile_interval(saved, (sides[1] - sides[0]) / draws.together)
+    interval = Interval(cost / saved, cost / gained.high, cost / gained.low) if gained.low > 0 else None
     return BreakEven(tuned, larger, saved, cost / saved, interval)

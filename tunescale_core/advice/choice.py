@@ -76,9 +76,10 @@ class Chooser:
     """Candidates measured on every task that is to be served, and what is asked of them."""
 
     def __init__(self, results: Results, constraints: Constraints) -> None:
-        self.results, self.same = served_by(results, constraints.serving)
+        served = served_by(results, constraints.serving)
+        self.results, self.same = served.results, served.same
         self.constraints = constraints
-        self.draws = Draws(self.results, constraints)
+        self.draws = Draws(self.results, constraints, served.together)
         self.candidates = self.draws.candidates
 
     def advice(self) -> Advice:
@@ -142,7 +143,7 @@ class Chooser:
                 candidate=one,
                 quality=self.draws.point(one, asked.objective),
                 bound=float(np.nanquantile(merit[place], ALPHA)) * (1 if merit is quality else -1),
-                latency=self.draws.mean_latency(one),
+                latency=self.draws.middle_latency(one),
                 memory=self.draws.memory(one),
                 cost=self.draws.cost(one),
                 feasible=float(kept[place].mean()),

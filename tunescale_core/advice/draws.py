@@ -21,9 +21,11 @@ class Draws:
         ResultsError: There is no such candidate.
     """
 
-    def __init__(self, results: Results, constraints: Constraints) -> None:
+    def __init__(self, results: Results, constraints: Constraints, together: int = 1) -> None:
         self.results = results
         self.constraints = constraints
+        self.together = together
+        """Requests under way at once."""
         self.resampler = resampler_of(results)
         served = constraints.tasks
         self.candidates = [one for one in results.candidates if all(self._measured(one, task) for task in served)]
@@ -101,10 +103,12 @@ class Draws:
         costs = [cell.record.cost.seconds for cell in cells if cell.record and cell.record.cost]
         return max(costs) if len(costs) == len(cells) else None
 
-    def mean_latency(self, candidate: Candidate) -> float | None:
-        """Return the mean of the latency statistic over the resamples, seconds; None where it is not known."""
+    def middle_latency(self, candidate: Candidate) -> float | None:
+        """Return the median of the latency statistic over the resamples, seconds; None where it is not known."""
+        import numpy as np
+
         found = self.latency(candidate)
-        return None if found is None else float(found.mean())
+        return None if found is None else float(np.median(found))
 
     @property
     def examples(self) -> int:

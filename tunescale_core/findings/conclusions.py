@@ -203,7 +203,7 @@ def _memory(evidence: Evidence, model: str) -> Iterator[Finding]:
 
 def _on_cpu(evidence: Evidence, candidate: Candidate) -> bool:
     records = [cell.record for cell in evidence.results.cells if cell.candidate == candidate and cell.record]
-    return any(record.provenance is not None and record.provenance.device == "cpu" for record in records)
+    return any(record.provenance is not None and record.provenance.device.startswith("cpu") for record in records)
 
 
 def _peak(evidence: Evidence, candidate: Candidate) -> int | None:

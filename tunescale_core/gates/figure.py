@@ -63,7 +63,7 @@ class Figure(Sides):
         """Tell whether it is no worse than before, or shown to be within the margin; of a ± margin, on both sides."""
         most = touching(self.allowed)
         beyond = self.margin.both and self.gain > most
-        not_worse = self.gain >= 0 and not beyond
+        not_worse = self.gain >= -touching(0.0) and not beyond
         worst, best = self.ends if not not_worse else (0.0, 0.0)
         return not_worse or (worst >= -most and not (self.margin.both and best > most))
 

@@ -20,9 +20,11 @@ from tunescale_core.pace.pace import Pace
 from tunescale_core.pair import touching
 from tunescale_core.provenance import Provenance
 from tunescale_core.results import Result
+from tunescale_core.served import calls_of
 from tunescale_core.stats.corrected import adjusted
 from tunescale_core.stats.interval import ALPHA, Interval
 from tunescale_core.stats.power import POWER
+from tunescale_core.stats.resampling import members_of
 from tunescale_core.tasks.task import Figures
 
 LATENCY = "latency"
@@ -52,6 +54,8 @@ class Slowdown:
     """Degrees of freedom of `error`; 0 where nothing is known of it."""
     n: int
     """Calls that both sides share; of rounds without their calls, those of the run."""
+    units: int
+    """How many of them, or of groups of them, are independent of each other."""
     test: str
 
     @property
@@ -88,7 +92,7 @@ class Slowdown:
         excess = self.log_ratio - self.bound if upward > 0 else self.lower - self.log_ratio
         if excess <= touching(0.0) or not self.freedom:
             return 1.0
-        least = 2.0**-self.n  # equal ratios have no error, and flipping their signs shows no more than this
+        least = 2.0**-self.units  # equal ratios have no error, and flipping their signs shows no more than this
         return max(float(t.sf(excess / self.error, self.freedom)), least) if self.error > 0 else least
 
     @property
@@ -106,7 +110,8 @@ class Slowdown:
             return None
         reach = float(ndtri(1 - LEVEL / gates) + ndtri(POWER)) * self.error / excess
         # Flipping the signs of fewer could not show as much, however much longer they took.
-        return max(self.n + 1, math.ceil(self.n * reach**2), math.ceil(math.log2(gates / LEVEL)))
+        fewest = math.ceil(math.log2(gates / LEVEL) * self.n / self.units)
+        return max(self.n + 1, math.ceil(self.n * reach**2), fewest)
 
     def outcome(self, worse: float, better: float) -> Outcome:
         """Return what it comes to, p corrected; better is what is faster by more than the margin, as noise is not."""
@@ -138,7 +143,7 @@ def latency(
     refusal = incomparable(old, new, yardsticks)
     if refusal:
         return _refused(cell, old.latency, new.latency, margin, refusal)
-    return _paired(cell, _calls(old), _calls(new), margin)
+    return _paired(cell, _calls(old), _calls(new), _groups(new), margin)
 
 
 def latency_of_rounds(cell: str, old: Timing, new: Result, gate: Gate) -> Slowdown | Verdict:
@@ -152,7 +157,11 @@ def latency_of_rounds(cell: str, old: Timing, new: Result, gate: Gate) -> Slowdo
     """
     margin = _margin(cell, new.task, gate)
     after = _calls(new)
-    refusal = other_machine(old, new.record.provenance if new.record else None) or _busy(new, "this run")
+    refusal = (
+        served_elsewhere(new)
+        or other_machine(old, new.record.provenance if new.record else None)
+        or _busy(new, "this run")
+    )
     if refusal or not len(after):
         return _refused(cell, old.mean, new.latency, margin, refusal or "no call of this run was timed")
     return _welch(cell, old, after, margin)
@@ -248,18 +257,30 @@ def _calls(side: Result) -> Figures:
 
     if side.rows is None:
         return np.empty(0)
-    batch = side.record.serving_settings.get("batch", 1) if side.record else 1
-    return side.rows.seconds[side.rows.timed][:: batch if isinstance(batch, int) else 1]
+    return side.rows.seconds[side.rows.timed][:: calls_of(side)]
 
 
-def _paired(cell: str, old: Figures, new: Figures, margin: Margin) -> Slowdown:
-    """Return the mean of the calls' log-ratios with its error: that some calls are longer than others cancels."""
+def _groups(side: Result) -> list[str]:
+    """Return of each call what it shares with others; a call of several questions stands for itself."""
+    assert side.rows is not None  # noqa: S101  what has no rows is refused before
+    if calls_of(side) > 1:
+        return [""] * len(_calls(side))
+    return [group for group, timed in zip(side.rows.group, side.rows.timed, strict=True) if timed]
+
+
+def _paired(cell: str, old: Figures, new: Figures, groups: Sequence[str], margin: Margin) -> Slowdown:
+    """Return the mean of the calls' log-ratios with its error: that some calls are longer than others cancels.
+
+    Calls of one group are not independent, so the error is that of the groups' sums (Liang and Zeger, 1986).
+    """
     import numpy as np
 
     ratios, n = np.log(new / old), len(new)
-    error = float(ratios.std(ddof=1)) / math.sqrt(n) if n > 1 else 0.0
+    sums = np.bincount(members_of(groups), ratios - ratios.mean())
+    units = len(sums)
+    error = math.sqrt(float((sums**2).sum()) * units / (units - 1)) / n if units > 1 else 0.0
     values = float(old.mean()), float(new.mean())
-    return Slowdown(cell, *values, margin, float(ratios.mean()), error, n - 1, n, PAIRED)
+    return Slowdown(cell, *values, margin, float(ratios.mean()), error, units - 1, n, units, PAIRED)
 
 
 def _welch(cell: str, old: Timing, new: Figures, margin: Margin) -> Slowdown:
@@ -273,4 +294,4 @@ def _welch(cell: str, old: Timing, new: Figures, margin: Margin) -> Slowdown:
     spread = sum(part**2 / (number - 1) for part, number in zip(parts, (n, old.rounds), strict=True) if number > 1)
     freedom = sum(parts) ** 2 / spread if spread > 0 else min(n, old.rounds) - 1
     known = freedom if min(n, old.rounds) > 1 else 0.0
-    return Slowdown(cell, old.mean, mean, margin, math.log(mean / old.mean), math.sqrt(sum(parts)), known, n, WELCH)
+    return Slowdown(cell, old.mean, mean, margin, math.log(mean / old.mean), math.sqrt(sum(parts)), known, n, n, WELCH)

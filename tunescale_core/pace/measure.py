@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tunescale_core.data import load_examples
 from tunescale_core.decoding.completion import Prompt
-from tunescale_core.errors import PaceError
+from tunescale_core.errors import PaceError, bare
 from tunescale_core.models import device, is_trusted
 from tunescale_core.pace.block import Work
 from tunescale_core.pace.classes import PaceClass, reference_of
@@ -19,7 +19,7 @@ from tunescale_core.progress import Progress
 from tunescale_core.provenance import Provenance, provenance
 from tunescale_core.serving import EAGER, Serving
 from tunescale_core.study import Study
-from tunescale_core.subjects import Subjects, bare
+from tunescale_core.subjects import Subjects
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 
+from tunescale_core.stats.resampling import members_of
 from tunescale_core.tasks.task import Figures, Law
 
 PERMUTATIONS = 10_000
@@ -35,10 +37,10 @@ def paired_p(law: Law, new: Figures, old: Figures, replicates: Figures) -> float
     if law == "error":
         from scipy.stats import wilcoxon
 
-        ranked = wilcoxon(np.log1p(new[counted]), np.log1p(old[counted]), alternative="greater")
-        upward = float(ranked.pvalue)
-        one_sided = upward if gains.mean() > 0 else 1 - upward  # ranks that point the other way support nothing
-        return float(min(1.0, 2 * one_sided))
+        # To the side that the mean points to: ranks that point the other way support nothing.
+        side = "greater" if gains.mean() > 0 else "less"
+        ranked = wilcoxon(np.log1p(new[counted]), np.log1p(old[counted]), alternative=side)
+        return float(min(1.0, 2 * ranked.pvalue))
     defined = replicates[~np.isnan(replicates)]
     above, below = ((defined >= 0).sum() + 1, (defined <= 0).sum() + 1)
     return float(min(1.0, 2 * min(above, below) / (len(defined) + 1)))
@@ -92,22 +94,25 @@ def bootstrap_below_p(replicates: Figures, units: int, margin: float = 0.0) -> f
     return float(max(share, 2.0**-units))
 
 
-def log_ratio_p(new: Figures, old: Figures) -> float:
+def log_ratio_p(new: Figures, old: Figures, group: Sequence[str]) -> float:
     """Return the two-sided p that two sides take as long, by flipping the signs of the questions' log-ratios.
 
-    A ratio of each question cancels that some are longer than others. Where the mean of the ratios points the other
-    way than the difference of the means, they support nothing, and p is 1.
+    A ratio of each question cancels that some are longer than others; those of questions on one passage, which are
+    not independent, are flipped together. Where the mean of the ratios points the other way than the difference of the
+    means, they support nothing, and p is 1.
 
     Args:
         new: Seconds of each question, shape `(n,)`, all above zero.
         old: The same questions, the other side.
+        group: Of each question, what it shares with those that are not independent of it; "" is alone.
     """
     import numpy as np
 
     ratios = np.log(new / old)
     if not np.any(ratios) or ratios.mean() * (new.mean() - old.mean()) <= 0:
         return 1.0
-    return at_least_chance(sign_flip(ratios), len(ratios))
+    sums = np.bincount(members_of(group), ratios)
+    return at_least_chance(sign_flip(sums), len(sums))
 
 
 def at_least_chance(p: float, units: int) -> float:

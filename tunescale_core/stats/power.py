@@ -8,6 +8,8 @@ from tunescale_core.stats.interval import ALPHA
 from tunescale_core.tasks.task import Figures
 
 POWER = 0.8
+DEVIATION = (0.1587, 0.8413)
+"""Shares of a normal figure below one standard deviation under its mean, and over it."""
 
 
 def enough_for_shares(new: Figures, old: Figures, level: float = ALPHA / 2) -> int | None:
@@ -38,6 +40,7 @@ def enough(value: float, replicates: Figures, n: int, level: float = ALPHA / 2) 
     if value == 0:
         return None
     with np.errstate(over="ignore", invalid="ignore"):
-        error = float(np.nanstd(replicates / value))
-    needed = n * (float(ndtri(1 - level) + ndtri(POWER)) * error) ** 2
+        # By quantiles: a few seeds have tails that a standard deviation would be lost in.
+        low, high = np.nanquantile(replicates / value, DEVIATION)
+        needed = float(n * np.square((ndtri(1 - level) + ndtri(POWER)) * (high - low) / 2))
     return max(2, math.ceil(needed)) if math.isfinite(needed) else None

@@ -6,10 +6,15 @@ paired.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from tunescale_core.errors import MetricError
 from tunescale_core.tasks.task import Figures
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
 
 RESAMPLES = 2000
 BLOCK = 500
@@ -32,15 +37,19 @@ def weights(groups: Sequence[str], resamples: int = RESAMPLES, seed: int = 0) ->
     """
     import numpy as np
 
-    members = _members(groups)
+    members = members_of(groups)
     number = max(members) + 1
     rng = np.random.default_rng(seed)
     drawn = rng.multinomial(number, np.full(number, 1 / number), size=resamples)
     return drawn[:, members].astype(float)
 
 
-def _members(groups: Sequence[str]) -> list[int]:
-    """Return each example's group, by number."""
+def members_of(groups: Sequence[str]) -> list[int]:
+    """Return each example's group, by number from 0 on; "" is alone.
+
+    Raises:
+        MetricError: There is no example.
+    """
     if not groups:
         raise MetricError("resampling of no examples is undefined: give at least one")
     named = [group or f"\0{place}" for place, group in enumerate(groups)]
@@ -61,7 +70,7 @@ def counts(groups: Sequence[str], resamples: int, seed: int = 0) -> Figures:
     """
     import numpy as np
 
-    members = _members(groups)
+    members = members_of(groups)
     n, rng = max(members) + 1, np.random.default_rng(seed)
 
     def block(size: int) -> Figures:
@@ -95,3 +104,27 @@ def weighted_percentile(values: Figures, drawn: Figures, rank: float) -> Figures
     order = np.argsort(values)
     reached = np.cumsum(drawn[:, order], axis=1)
     return values[order][np.argmax(reached >= reached[:, -1:] * (rank / 100) * (1 - 1e-9), axis=1)]
+
+
+def over_seeds(each: Figures, rng: Generator) -> Figures:
+    """Return replicates of a figure's mean over all seeds there could be, from those of the few there are.
+
+    To the mean over seeds comes, in each resample, the error of taking k seeds for all: Student's t with k - 1 degrees
+    of freedom, times the standard error of what seeds differ by (Student, 1908). Drawing k seeds with replacement
+    instead would make their spread smaller by (k - 1) / k, and k = 3 surer than it is. What seeds differ by because
+    each answers a few questions otherwise by chance is in the resamples already, and is taken off their variance.
+
+    Args:
+        each: Replicates of each seed, under the same resamples of the examples, shape `(B, k)`, k at least 2.
+        rng: Of the draw.
+
+    Returns:
+        Shape `(B,)`; its tails are long where k is small, so its spread is to be read from quantiles.
+    """
+    import numpy as np
+
+    resamples, k = each.shape
+    mean = each.mean(axis=1)
+    within = float(np.nanvar(each - mean[:, None], axis=0).mean()) * k / (k - 1)
+    between = max(0.0, float(np.nanmean(each, axis=0).var(ddof=1)) - within)
+    return mean + rng.standard_t(k - 1, resamples) * math.sqrt(between / k)

@@ -8,8 +8,16 @@ from functools import lru_cache
 
 _FRACTION = re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
 _SHORT_FRACTION = re.compile(r"\\[dt]?frac\s*(\d)\s*(\d)")
-_UNIT = re.compile(r"\\(?:text|mathrm|mbox)\s*\{[^{}]*\}|\^\s*\{?\\circ\}?|\\(?:%|\$|!|,|;| )|[%$°]|\\(?:left|right)")
-_SEPARATOR = re.compile(r"(?<=\d)(?:,|\{,\})(?=\d{3}(?!\d))")
+_NAMED = re.compile(r"\\(?:text|mathrm|mbox)\s*\{([^{}]*)\}(?:\s*\^\s*\{?\s*[23]\s*\}?)?")
+"""A unit, squared or cubed too."""
+_UNIT = re.compile(r"\^\s*\{?\\circ\}?|\\(?:%|\$|!|,|;| )|[%$°]|\\(?:left|right)")
+_SEPARATOR = re.compile(r"(?<=\d)(?:,(?:\\!)?|\{,\}|\\,)(?=\d{3}(?!\d))")
+_SEVERAL = re.compile(r"[,;]|\b(?:or|and)\b|[!<>~≠≤≥]\s*$|\\(?:ne|neq|le|leq|ge|geq|approx|sim)\s*$")
+"""Before the last `=`: another statement beside it, or a sign that it is part of."""
+_ENCLOSED = re.compile(r"\(([^()]*)\)")
+_WHOLE = re.compile(r"\s*([+-]?)\s*\(((?:[^()]|\([^()]*\))*)\)((?:\s*[A-Za-z]{2,}[A-Za-z .]*)?\s*)")
+_SCALES = {"hundred": 1e2, "thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}
+_FACTORS = frozenset({"dozen", "pi"})
 _TIMES_POWER = re.compile(r"\s*(?:\\times|\\cdot|×|\*)\s*10\s*\^\s*\{?\s*([+-]?\d{1,4})\s*\}?")
 _MIXED = re.compile(r"^([+-]?)(\d+)\s+(\d+)\s*/\s*(\d+)$")
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,4})?")
@@ -23,19 +31,35 @@ LONGEST = 200
 def number_in(answer: str | None) -> float | None:
     r"""Return the finite number that `answer` states, or None where it states none or several.
 
-    Understood: signs, thousands separators, decimals, powers of ten, `a/b`, `\frac{a}{b}`, mixed numbers,
-    a leading `x =`, a trailing unit. A percent sign is dropped, as the MATH benchmark's
-    normalisation does: 50% reads 50.
+    Understood: signs, thousands separators, decimals, powers of ten, `a/b`, `\frac{a}{b}`, mixed numbers, brackets
+    around a whole number, a leading `x =` (`x = 2 + 5 = 7` too), a trailing unit, `5 million`. A percent sign is
+    dropped, as the MATH benchmark's normalisation does: 50% reads 50.
     """
     if answer is None or len(answer) > LONGEST:
         return None
-    text = answer.replace("−", "-").rpartition("=")[2]
-    text = _FRACTION.sub(r" (\1)/(\2)", _SHORT_FRACTION.sub(r"\\frac{\1}{\2}", text))
-    text = _UNIT.sub(" ", text).replace("(", "").replace(")", "")
-    text = re.sub(r"^\s*([+-])\s+", r"\1", _SEPARATOR.sub("", text))
+    before, _, text = _SEPARATOR.sub("", answer.replace("−", "-")).rpartition("=")
+    if _SEVERAL.search(_NAMED.sub(r" \1 ", before)):
+        return None
+    text = _FRACTION.sub(r" \1/\2", _SHORT_FRACTION.sub(r"\\frac{\1}{\2}", text))
+    text = _opened(_UNIT.sub(" ", _NAMED.sub(_named, text)))
+    text = "/".join(map(_opened, text.split("/")))
+    text = re.sub(r"^\s*([+-])\s+", r"\1", text)
     text = _TIMES_POWER.sub(r"e\1", text).strip().rstrip(".")
     value = _mixed(text) if _MIXED.match(text) else _quotient(text)
     return value if value is not None and math.isfinite(value) else None
+
+
+def _named(unit: re.Match[str]) -> str:
+    """Keep of what is set as text a word that changes the number, and leave out a unit."""
+    word = unit[1].strip()
+    return f" {word} " if word in _SCALES or word in _FACTORS else " "
+
+
+def _opened(operand: str) -> str:
+    """Take away brackets around a whole operand, or around words beside it; others stand for a product."""
+    while (whole := _WHOLE.fullmatch(operand)) is not None:
+        operand = f"{whole[1]}{whole[2].strip()}{whole[3]}"
+    return _ENCLOSED.sub(lambda found: found[0] if re.search(r"\d", found[1]) else f" {found[1]} ", operand)
 
 
 def _mixed(text: str) -> float | None:
@@ -61,5 +85,8 @@ def _single(text: str) -> float | None:
     found = _NUMBER.match(text)
     if found is None or not _WORDS.fullmatch(text[found.end() :]):
         return None
-    value = float(found[0])
+    word, *_ = text[found.end() :].split() or [""]
+    if word in _FACTORS:
+        return None
+    value = float(found[0]) * _SCALES.get(word, 1.0)
     return value if math.isfinite(value) else None

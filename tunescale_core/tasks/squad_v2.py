@@ -59,8 +59,11 @@ def answerable(answer: Answer) -> bool:
 
 
 def right_to_speak(answer: Answer) -> float:
-    """Return 1 where an answer was given just when there is one (AvNA); an unreadable answer is never right."""
-    return float(answer.said is not None and bool(answer.said) == answerable(answer))
+    """Return 1 where an answer was given just when there is one (AvNA); an unreadable answer is never right.
+
+    An answer of which the official normalisation leaves nothing abstains, as it does for F1.
+    """
+    return float(answer.said is not None and bool(normalised(answer.said)) == answerable(answer))
 
 
 def _metric(name: str, label: str, score: Callable[[Answer], float]) -> Metric:
