@@ -95,7 +95,7 @@ def time_table(results: Results, shapes: dict[str, Shape], speed: float) -> Tabl
 
 def held_bytes_served(shape: Shape) -> float:
     """Return the bytes of weights that decoding one token reads."""
-    return shape.parameters * width()
+    return shape.read_per_token * width()
 
 
 def _pace(cell: Result) -> float | None:

@@ -130,3 +130,17 @@ def test_equal_infinities_differ_by_nothing() -> None:
     worse = np.where(np.arange(20) == 0, 9.0, endless)
     assert Pair(DISTANCE, 0.0, endless, endless, ("",) * 20, lambda: np.zeros(9)).same
     assert 0.1 < Pair(DISTANCE, 0.4, worse, endless, ("",) * 20, lambda: np.zeros(9)).worse_p("lower") < 1
+
+
+def test_groups_need_as_many_as_their_own_interval_says() -> None:
+    """Right or wrong by passages of ten, the n that would tell is the bootstrap's and not that of single questions."""
+    rng = np.random.default_rng(0)
+    old = np.repeat(rng.random(40) < 0.6, 10).astype(float)
+    new = np.repeat(rng.random(40) < 0.5, 10).astype(float)
+    found = Pair(
+        ACCURACY, float(new.mean() - old.mean()), new, old, tuple(map(str, np.repeat(range(40), 10))), lambda: drawn
+    )
+    drawn = weights(found.group, 2000) @ (new - old) / 400
+    alone = pair(ACCURACY, new, old).enough()
+    assert alone is not None
+    assert (found.enough() or 0) > 4 * alone

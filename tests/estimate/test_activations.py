@@ -17,8 +17,8 @@ from tunescale_core.training.plan import Plan
 from tunescale_core.training.recipe import adapter_config
 
 SHAPES = {
-    "deep": Shape(1024, 128, 5, 4, 2, 32, 320, tied=True, normed_heads=True, biased=False),
-    "wide": Shape(1024, 192, 4, 6, 2, 48, 704, tied=True, normed_heads=True, biased=False),
+    "deep": Shape(1024, 128, 5, 4, 2, 32, 320, tied=True, normed_heads=True),
+    "wide": Shape(1024, 192, 4, 6, 2, 48, 704, tied=True, normed_heads=True),
 }
 METHODS = {
     "full": Method(),

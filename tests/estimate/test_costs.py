@@ -109,3 +109,15 @@ def test_measured_figures_stand_beside() -> None:
     rows = {row[1]: row[-3:] for row in csv.reader(io.StringIO(as_csv(table)))}
     assert [float(value) for value in rows["mini-small-full-on-arc"]] == pytest.approx([1.0, 2.0, 10.0])
     assert rows["mini-large-base"] == ["", "", ""]
+
+
+@pytest.mark.parametrize("dtype", ["auto", "float32"])
+def test_what_answers_are_made_in_changes_no_training(dtype: str) -> None:
+    """A card trains under autocast and keeps a checkpoint in its base's type, whatever type it answers in."""
+    study = load("paper", {"protocol": {"dtype": dtype}})
+    shapes = {name: read_shape(model, study.folder) for name, model in study.models.items()}
+    found = {one.variant: one for one in estimates(study, shapes, H200)}
+    full = found["qwen3-0.6b-full-on-arc"]
+    assert full.training_bytes == paper()["qwen3-0.6b-full-on-arc"].training_bytes  # type: ignore[attr-defined]
+    assert full.store_bytes == 2 * 596_049_920
+    assert full.serving_bytes > (4 if dtype == "float32" else 2) * 596_049_920

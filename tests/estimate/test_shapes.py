@@ -37,18 +37,22 @@ def test_the_papers_models_have_their_published_size(source: str, parameters: in
 
 
 @pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("biases", [{}, {"attention_bias": True}, {"mlp_bias": True}])
 @pytest.mark.parametrize("kind", ["qwen3", "qwen2", "llama"])
-def test_parameters_are_those_of_the_real_model(kind: str, *, tied: bool) -> None:
+def test_parameters_are_those_of_the_real_model(kind: str, biases: dict[str, bool], *, tied: bool) -> None:
     """A model that transformers builds from the same configuration has as many parameters."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    config = {**CONFIG, "model_type": kind, "tie_word_embeddings": tied}
+    config = {**CONFIG, "model_type": kind, "tie_word_embeddings": tied, **biases}
     if kind != "qwen3":
         config["head_dim"] = 8  # these derive it from the width
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**config))
-    assert shape_of(config, "m").parameters == model.num_parameters()
+    shape = shape_of(config, "m")
+    assert shape.parameters == model.num_parameters()
+    looked_up = 0 if tied else model.get_input_embeddings().weight.numel()
+    assert shape.read_per_token == model.num_parameters() - looked_up
 
 
 @pytest.mark.parametrize("modules", ["all-linear", ("q_proj", "v_proj"), ("down_proj",)])

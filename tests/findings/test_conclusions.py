@@ -14,6 +14,7 @@ from tunescale_core.findings.conclusions import CONCLUSIONS
 from tunescale_core.findings.evidence import Evidence
 from tunescale_core.findings.finding import Finding, settled
 from tunescale_core.lines import Line
+from tunescale_core.provenance import provenance
 from tunescale_core.published import reference
 from tunescale_core.records import Record
 from tunescale_core.results import Candidate, Results, from_record
@@ -152,6 +153,15 @@ def test_c5_memory() -> None:
     assert (one.value, one.unit, one.verdict) == (pytest.approx(2e-7), "GB", "supported")
     found = concluded("C5", results(trained("full", 600), trained("lora-r4", 500), trained("lora-r8", 700)))
     assert (found["lora.arc.memory"].value, found["lora.arc.memory"].verdict) == (pytest.approx(-1e-7), "refuted")
+
+
+def test_c5_memory_of_whole_processes_is_not_compared() -> None:
+    """On this machine's CPU, whose peaks hold the libraries too, there is no verdict on memory, and the reason."""
+    here = {"provenance": provenance("cpu")}
+    found = concluded("C5", results(trained("full", 600, **here), trained("lora-r4", 700, **here)))
+    one = found["lora.arc.memory"]
+    assert (one.value, one.verdict) == (None, "not enough evidence")
+    assert "not compared" in one.note
 
 
 def test_c5_memory_is_the_most_that_any_seed_took() -> None:

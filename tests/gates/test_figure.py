@@ -5,8 +5,8 @@ import pytest
 
 from tests.gating import letters, side, spans
 from tunescale_core.gates.figure import Figure, decided
-from tunescale_core.gates.quality import quality
-from tunescale_core.margins import Gate
+from tunescale_core.gates.quality import pair_of, quality
+from tunescale_core.margins import STRICT, Gate
 from tunescale_core.tasks import TASKS
 
 RNG = np.random.default_rng(0)
@@ -50,3 +50,16 @@ def test_answers_that_are_the_same_correct_nothing() -> None:
     alone, among = decided([worse])[0], decided([*same, worse])[-1]
     assert (alone.p, alone.p_adjusted) == (among.p, among.p_adjusted)
     assert {one.outcome for one in decided(same)} == {"holds"}
+
+
+def test_equal_values_that_sum_otherwise_hold() -> None:
+    """The same F1s in another order, whose means differ by rounding alone, are no loss even where undecided fails."""
+    rng = np.random.default_rng(0)
+    metric, ones = TASKS["squad_v2"].primary, np.ones((1, 60))
+    for _ in range(20):
+        old = rng.choice([0, 100 / 3, 200 / 3, 600 / 7], 60)
+        new = rng.permutation(old)
+        means = [float(metric.combine(side, ones)[0]) for side in (old, new)]
+        pair = pair_of(metric, old, new, ("",) * 60, means[1] - means[0])
+        one = Figure("c", "f1", *means, "higher", "%", 2, STRICT, pair=pair)
+        assert [verdict.outcome for verdict in decided([one], strict=True)] == ["holds"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import ttest_1samp
 
-from tests.gating import CELL, HERE, elsewhere, timed
+from tests.gating import CELL, HERE, elsewhere, side, spans, timed
 from tunescale_core.gates.baseline import Timing
 from tunescale_core.gates.latency import Slowdown, judged_latencies, latency, latency_of_rounds
 from tunescale_core.gates.verdict import Verdict
@@ -174,6 +175,29 @@ def test_rounds_of_pytest_benchmark(times: float, outcome: str) -> None:
     assert (found.outcome, found.old, found.test) == (outcome, 1.0, "Welch on logarithms")
     assert found.interval is not None
     assert found.interval.low < times - 1 < found.interval.high
+
+
+def test_rounds_of_a_server_are_refused() -> None:
+    """What a server took is held against no file either: nobody knows its machine."""
+    served = timed([1.0] * 3, serving_settings={"mode": "endpoint", "batch": 2})
+    assert settled(latency_of_rounds(CELL, timing(), served, gate())).note.startswith("a server answered")
+
+
+def test_calls_on_one_passage_are_one() -> None:
+    """Forty calls on four passages, alike within each, prove no more than four calls."""
+    ratios = np.repeat([2.9, 3.0, 3.1, 3.2], 10)
+    lines = spans([True] * 40, groups=4)
+
+    def told(seconds: Sequence[float]) -> Result:
+        timed = [one.model_copy(update={"seconds": taken}) for one, taken in zip(lines, seconds, strict=True)]
+        return side(timed, "squad_v2")
+
+    found = latency(CELL, told(np.ones(40).tolist()), told(ratios.tolist()), gate())
+    few = latency(CELL, timed([1.0] * 4), timed([2.9, 3.0, 3.1, 3.2]), gate())
+    assert isinstance(found, Slowdown)
+    assert isinstance(few, Slowdown)
+    assert (found.n, found.units, few.n) == (40, 4, 4)
+    assert (found.error, found.freedom, found.p()) == pytest.approx((few.error, few.freedom, few.p()))
 
 
 def test_welch_is_scipys_where_logarithms_are_nearly_straight() -> None:

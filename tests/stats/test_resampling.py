@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tunescale_core.errors import MetricError
-from tunescale_core.stats.resampling import counts, replicated, weighted_percentile, weights
+from tunescale_core.stats.resampling import counts, over_seeds, replicated, weighted_percentile, weights
 
 
 @given(st.lists(st.sampled_from(["", "a", "b", "c"]), min_size=1, max_size=20), st.integers(0, 5))
@@ -58,3 +58,28 @@ def test_replicates_come_in_blocks() -> None:
     found = replicated(lambda block: block @ sample / 50, drawn)
     np.testing.assert_allclose(found, drawn @ sample / 50)
     assert found.std() == pytest.approx(sample.std() / 50**0.5, rel=0.05)
+
+
+@pytest.mark.parametrize(("k", "seed_sd"), [(2, 0.05), (3, 0.0), (3, 0.05)])
+def test_few_seeds_are_called_different_no_more_often_than_declared(k: int, seed_sd: float) -> None:
+    """Where two methods differ by their seeds alone, at most about one 95 % interval in twenty leaves zero out."""
+    rng = np.random.default_rng(k)
+    drawn = weights([""] * 300, 1000) / 300
+    false = 0
+    for _ in range(200):
+        hard = rng.random(300)
+        sides = []
+        for _side in range(2):
+            worth = np.clip(0.65 + rng.normal(0, seed_sd, k), 0, 1)
+            met = np.where(rng.random((k, 300)) < 0.7, hard, rng.random((k, 300)))
+            sides.append(over_seeds(drawn @ (met < worth[:, None]).T, rng))
+        low, high = np.quantile(sides[0] - sides[1], [0.025, 0.975])
+        false += low > 0 or high < 0
+    assert false <= 17  # 10 are declared; 17 come by chance once in a hundred
+
+
+def test_seeds_that_agree_leave_nothing_open() -> None:
+    """Seeds that answer alike, question by question, are one: their replicates are its own."""
+    one = weights([""] * 50, 500) @ np.arange(50) / 50
+    found = over_seeds(np.stack([one, one, one], axis=1), np.random.default_rng(0))
+    np.testing.assert_allclose(found, one)

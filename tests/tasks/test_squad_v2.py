@@ -120,6 +120,8 @@ def test_avna_asks_only_whether_an_answer_was_given() -> None:
     """AvNA credits any answer to an answerable question, and silence to the others."""
     answers = [Answer(("mill",), "bank"), Answer((), ""), Answer((), "mill"), Answer(("mill",), "")]
     assert SquadV2().measure(answers)["avna"] == 50.0
+    silent = SquadV2().measure([Answer((), "the"), Answer((), " ")])
+    assert (silent["avna"], silent["f1"]) == (100.0, 100.0)  # an article alone is silence to both
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,8 @@ from tunescale_core.study import Study
 from tunescale_core.training.plan import Plan, plans
 
 GB = 1e9
+AUTOCAST = 2
+"""Bytes a number in the forward pass of training on a card, whatever answers are made in."""
 DEVICES = {"h200": (4800 * GB, 141 * GB), "h100": (3350 * GB, 80 * GB), "a100": (2039 * GB, 80 * GB)}
 DEVICES |= {"l40s": (864 * GB, 48 * GB), "l4": (300 * GB, 24 * GB), "rtx4090": (1008 * GB, 24 * GB)}
 """Bytes a second and bytes of memory, by the makers' data sheets."""
@@ -77,11 +79,11 @@ def _estimate(variant: Variant, study: Study, shape: Shape, device: Device, widt
     adapter = shape.adapter(settings, variant.rank) if settings and variant.rank else 0
     trainable = (adapter or shape.parameters) if settings else 0
     known = settings is not None and settings.adapter in {None, "LORA"}
-    plan = plan_of(shape, settings, variant.rank, device.memory, width) if settings and known else None
-    training = training_bytes(shape, settings, variant.rank, width, plan) if settings and plan else None
+    plan = plan_of(shape, settings, variant.rank, device.memory, AUTOCAST) if settings and known else None
+    training = training_bytes(shape, settings, variant.rank, AUTOCAST, plan) if settings and plan else None
     cache = shape.cache_per_token(width)
     weights, kept = shape.parameters * width, cache * (prompt + study.protocol.max_new_tokens)
-    middle = weights + cache * (prompt + study.protocol.max_new_tokens / 2)
+    middle = shape.read_per_token * width + cache * (prompt + study.protocol.max_new_tokens / 2)
     return Estimate(
         variant=variant.id,
         parameters=shape.parameters + adapter,
@@ -92,7 +94,7 @@ def _estimate(variant: Variant, study: Study, shape: Shape, device: Device, widt
         seconds_per_token=max(device.overhead, middle / device.bandwidth),
         cache_per_token=cache,
         serving_bytes=weights + kept,
-        store_bytes=(shape.parameters * width + 4 * adapter) if settings else 0,
+        store_bytes=(shape.parameters * shape.stored + 4 * adapter) if settings else 0,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from tunescale_core.study import Model
 
 KNOWN = ("qwen3", "qwen2", "llama", "mistral")
 """Model types of this form."""
+HALF = 2
+"""Bytes of a number in half precision."""
 NORMED_HEADS = frozenset({"qwen3"})
 """Model types whose queries and keys are normed a head."""
 
@@ -34,8 +36,10 @@ class Shape:
     tied: bool
     """Whether input and output embeddings are one matrix."""
     normed_heads: bool
-    biased: bool
-    """Whether the attention's projections have biases."""
+    biases: int = 0
+    """Weights of the biases of a block's linear layers."""
+    stored: int = 4
+    """Bytes a weight on disk."""
 
     @property
     def modules(self) -> dict[str, tuple[int, int]]:
@@ -61,10 +65,14 @@ class Shape:
         """All weights."""
         block = sum(inputs * outputs for inputs, outputs in self.modules.values()) + 2 * self.hidden
         block += 2 * self.head if self.normed_heads else 0
-        if self.biased:
-            block += (self.heads + 2 * self.kv_heads) * self.head
+        block += self.biases
         embeddings = self.vocabulary * self.hidden * (1 if self.tied else 2)
         return embeddings + self.layers * block + self.hidden
+
+    @property
+    def read_per_token(self) -> int:
+        """The weights that decoding one token reads: all but an input embedding of its own, of which it reads a row."""
+        return self.parameters - (0 if self.tied else self.vocabulary * self.hidden)
 
     def adapter(self, method: Method, rank: int) -> int:
         """Return the weights of a LoRA: rank · layers · Σ (inputs + outputs) over its modules (Hu et al., 2021).
@@ -104,7 +112,7 @@ def shape_of(config: Mapping[str, Any], name: str) -> Shape:
         raise ModelError(f"model {name} is of type {kind!r}: estimates know the shapes of {', '.join(KNOWN)} alone")
     try:
         hidden, heads = int(config["hidden_size"]), int(config["num_attention_heads"])
-        return Shape(
+        shape = Shape(
             vocabulary=int(config["vocab_size"]),
             hidden=hidden,
             layers=int(config["num_hidden_layers"]),
@@ -114,10 +122,20 @@ def shape_of(config: Mapping[str, Any], name: str) -> Shape:
             feed_forward=int(config["intermediate_size"]),
             tied=bool(config.get("tie_word_embeddings", False)),
             normed_heads=config.get("model_type") in NORMED_HEADS,
-            biased=bool(config.get("attention_bias", config.get("model_type") == "qwen2")),
+            stored=HALF if str(config.get("dtype", config.get("torch_dtype"))) in {"bfloat16", "float16"} else 4,
         )
+        return replace(shape, biases=_biases(config, shape))
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"model {name} has no shape that estimates know: config.json lacks {error}") from error
+
+
+def _biases(config: Mapping[str, Any], shape: Shape) -> int:
+    """Return the weights of a block's biases: qwen2 has them on queries, keys and values, others as they declare."""
+    attention, declared = ("q_proj", "k_proj", "v_proj"), bool(config.get("attention_bias", False))
+    named = attention if config["model_type"] == "qwen2" else (*attention, "o_proj") if declared else ()
+    if config["model_type"] == "llama" and config.get("mlp_bias", False):
+        named = (*named, *shape.feed_forward_modules)
+    return sum(shape.modules[name][1] for name in named)
 
 
 def read_shape(model: Model, folder: Path) -> Shape:
