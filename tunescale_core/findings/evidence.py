@@ -24,6 +24,8 @@ class Pair:
     figure: Figure
     named: bool = False
     """Whether the key names the old one too, where a question asks about several."""
+    best_of: int = 1
+    """Among how many candidates one of the two was chosen, as the best by the answers that are compared."""
 
 
 class Evidence:
@@ -81,6 +83,9 @@ class Evidence:
                 missing = [one.id for one in (pair.new, pair.old) if self._value(one, pair) is None]
                 yield replace(named, note=f"not measured: {' and '.join(missing)} for {pair.task}")
             return
+        if quality and found.p is not None:
+            # The best of several is better than it is by chance too: each could have been the one (Bonferroni).
+            found = replace(found, p=min(1.0, pair.best_of * found.p))
         default: Show = "improvement" if quality else "change"
         yield compared(named, found, metric.better if quality else "lower", show or default)
 

@@ -51,7 +51,8 @@ def lora_with_memory_to_spare(evidence: Evidence) -> Iterator[Finding]:
     """Q3: is the best LoRA better than full tuning, on the task that both were tuned on?"""
     for task, lora, full in _lora_and_full(evidence):
         for figure in FIGURES:
-            yield from evidence.better("Q3", Pair(lora, full, task, figure), note=_best_note(evidence, lora, task))
+            pair = Pair(lora, full, task, figure, best_of=len(evidence.loras(lora.model, task)))
+            yield from evidence.better("Q3", pair, note=_best_note(evidence, lora, task))
 
 
 def rank_matters(evidence: Evidence) -> Iterator[Finding]:
@@ -69,8 +70,8 @@ def partial_or_full(evidence: Evidence) -> Iterator[Finding]:
     """Q5: by how much does full tuning differ from the best LoRA, on the task that both were tuned on?"""
     for task, lora, full in _lora_and_full(evidence):
         for figure in FIGURES:
-            note = _best_note(evidence, lora, task)
-            yield from evidence.better("Q5", Pair(full, lora, task, figure), "difference", note)
+            pair = Pair(full, lora, task, figure, best_of=len(evidence.loras(lora.model, task)))
+            yield from evidence.better("Q5", pair, "difference", _best_note(evidence, lora, task))
 
 
 def transfer(evidence: Evidence) -> Iterator[Finding]:
