@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from tests.making import line
+from tests.making import COST, line
 from tests.making import record as made
 from tunescale_core.errors import ResultsError
 from tunescale_core.records import Record
@@ -101,3 +101,12 @@ def test_a_call_of_several_questions_has_one_time(settings: dict[str, object], c
     assert cell.rows is not None
     assert int(cell.rows.timed.sum()) == calls
     assert served.results.latency(BASE, "arc") == 0.25
+
+
+def test_other_weights_have_no_times() -> None:
+    """A way that served other weights than those that were asked eagerly says nothing of their latency."""
+    trained = {"method": "full", "trained_on": "arc", "seed": 0}
+    other = COST.model_copy(update={"losses": ((1, 2.0),)})
+    records = (asked("AABB", 1.0, **trained), asked("AABB", 0.2, serving="static", cost=other, **trained))
+    found = served_by(gathered(map(from_record, records), "here"), "static").results
+    assert found.latency(Candidate("m", "full", "arc"), "arc") is None

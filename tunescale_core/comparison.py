@@ -35,6 +35,8 @@ class Comparison:
     """Examples (timed ones, for a latency) that both answered."""
     enough: int | None = None
     """Examples at which a difference as large as this would be seen; None where there is none, or no interval."""
+    unlike: bool = False
+    """Whether both sides have examples, and not the same ones: the difference then says nothing."""
 
     @property
     def difference(self) -> float:
@@ -144,7 +146,7 @@ class Comparisons:
         sides = [self.resampler.quality(side, task, metric) for side in (new, old)]
         pair = self._pair(new, old, task)
         if pair is None or sides[0] is None or sides[1] is None:
-            return Comparison(values[0], values[1])
+            return Comparison(values[0], values[1], unlike=sides[0] is not None and sides[1] is not None)
         return _compared(values[0], values[1], metric, sides[0] - sides[1], pair)
 
     def latency(self, new: Candidate, old: Candidate, task: str) -> Comparison | None:
@@ -165,7 +167,7 @@ class Comparisons:
         sides = [self.resampler.latency(side, task) for side in (new, old)]
         pair = self._pair(new, old, task, timed=True)
         if pair is None or sides[0] is None or sides[1] is None:
-            return Comparison(values[0], values[1])
+            return Comparison(values[0], values[1], unlike=sides[0] is not None and sides[1] is not None)
         replicates, n = sides[0] - sides[1], int(pair[0][0].timed.sum())
         interval = percentile_interval(values[0] - values[1], replicates)
         p = self._latency_p(pair, replicates)

@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from tunescale_core.apart import apart
 from tunescale_core.errors import ResultsError
 from tunescale_core.lines import SCORE, read_rows, table_of
 from tunescale_core.records import Record, paths, read_head
@@ -224,16 +225,17 @@ class Results:
     def flags(self) -> dict[Candidate, tuple[str, ...]]:
         """What makes a candidate doubtful, a phrase each, with the seed where it has several; sound ones are not in it.
 
-        What is wrong with its training, whatever it was asked and however it was served, and why a cell of it failed.
+        What is wrong with its training, whatever it was asked and however it was served, why a cell of it failed, and
+        in what it cannot be held against the others.
         """
         found: dict[Candidate, dict[str, None]] = {}
         seeds: dict[Candidate, set[int | None]] = {}
         for cell in (*self.cells, *self.served):
             seeds.setdefault(cell.candidate, set()).add(cell.seed)
-        for cell in (*self.cells, *self.served):
+        own = [(cell, flag) for cell in (*self.cells, *self.served) for flag in _flags(cell)]
+        for cell, flag in (*own, *apart(self.cells, self.served)):
             seed = f"seed {cell.seed}: " if len(seeds[cell.candidate]) > 1 else ""
-            for flag in _flags(cell):
-                found.setdefault(cell.candidate, {})[f"{seed}{flag}"] = None
+            found.setdefault(cell.candidate, {})[f"{seed}{flag}"] = None
         return {one: tuple(flags) for one, flags in found.items()}
 
     def metric(self, task: str) -> Metric:

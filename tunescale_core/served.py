@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tunescale_core.apart import other_weights
 from tunescale_core.errors import ResultsError
 from tunescale_core.results import Candidate, Result, Results
 from tunescale_core.serving import EAGER
@@ -97,8 +98,10 @@ def _place(cell: Result) -> tuple[Candidate, str, int | None]:
 
 
 def _timed_as(cell: Result, other: Result | None) -> Result:
-    """Return a cell with another's clocks and memory; without figures where there is no other, or it failed."""
+    """Return a cell with another's clocks and memory; without figures where that failed or is of other weights."""
     if other is None or other.record is None or other.record.error or cell.record is None or cell.source is None:
+        return replace(cell, quality=None, latency=None, source=None)
+    if other_weights(other, cell):
         return replace(cell, quality=None, latency=None, source=None)
     record = cell.record.model_copy(update={"peak_memory_bytes": other.record.peak_memory_bytes})
     return replace(cell, latency=other.latency, record=record, source=_with_clocks(cell, other))

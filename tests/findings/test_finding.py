@@ -211,3 +211,10 @@ def test_one_test_counts_once() -> None:
     same = replace(one, key="Q5.x", inputs={"new": 2.0, "old": 1.0}, merit=1.0)
     other = replace(one, key="Q1.x", inputs={"new": 5.0, "old": 4.0}, p=0.5)
     assert [found.p_adjusted for found in settled([one, same, other])] == pytest.approx([0.06, 0.06, 0.5])
+
+
+def test_what_was_not_asked_alike_has_no_verdict() -> None:
+    """Two sides with examples that are not the same ones decide nothing, however far apart their values are."""
+    found = compared(NAMED, Comparison(0.9, 0.1, unlike=True), "higher", "change")
+    assert judged(found) == (OPEN, "nothing")
+    assert found.note == "n; not comparable: other questions were asked, or timed"

@@ -75,6 +75,7 @@ def compared(named: Finding, found: Comparison, better: Direction, show: Show) -
     ends = sorted((sign * found.interval.low, sign * found.interval.high)) if found.interval else None
     share = None if found.relative is None else 100 * found.relative
     improved = None if share is None else sign * share
+    told = "not comparable: other questions were asked, or timed" if found.unlike else ""
     shown = {"improvement": improved, "change": share, "difference": found.difference}
     difference = "old - new" if show == "improvement" and sign < 0 else "new - old"
     return replace(
@@ -83,7 +84,8 @@ def compared(named: Finding, found: Comparison, better: Direction, show: Show) -
         inputs={"new": found.new, "old": found.old},
         value=shown[show],
         unit="%" if show != "difference" else "points" if named.unit == "%" else named.unit,
-        merit=gain,
+        merit=math.nan if found.unlike else gain,
+        note="; ".join(filter(None, (named.note, told))),
         interval=Interval(gain, *ends) if ends else None,
         p=found.p,
         n=found.n,
