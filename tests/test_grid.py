@@ -129,6 +129,15 @@ def test_unknown_metrics_are_refused() -> None:
         cells(study_of(tasks={"arc": {}, "squad_v2": {}}, expect=expect))
 
 
+def test_other_ways_of_serving_are_meant_where_they_are_named() -> None:
+    """A `*` that ends a pattern for the sake of seeds holds for eager cells; `-via-` in it for those served so."""
+    patterns = ["m-base-for-arc*", "m-base-for-arc-via-static*"]
+    expect = [{"cell": one, "metric": "macro_f1", "at_least": 0} for one in patterns]
+    study = study_of(expect=expect, serving={"static": {}})
+    held = {cell.serving: [one.cell for one in expected_of(study, cell)] for cell in cells(study) if "base" in cell.id}
+    assert held == {"eager": [patterns[0]], "static": [patterns[1]]}
+
+
 def test_expected_of_selects_by_pattern() -> None:
     """A cell is held to exactly the thresholds whose patterns match its id."""
     patterns = ("*", "m-base-*", "m-full-*", "M-*")
@@ -184,12 +193,12 @@ def test_only_what_can_be_served_so_is() -> None:
     ("serving", "said"),
     [
         ({"eager": {}}, "eager is always measured"),
-        ({"fast": {}}, "serving.fast.mode"),
+        ({"fast": {}}, "serving.fast: its name alone says no way of serving"),
         ({"near": {"mode": "endpoint"}}, "an endpoint needs a url"),
         ({"static": {"url": "http://x"}}, "url belongs to mode endpoint"),
         ({"static": {"body": {"min_tokens": 4}}}, "body belongs to mode endpoint"),
         ({"near": {"mode": "endpoint", "url": "http://x", "body": {"temperature": 1}}}, "must not hold temperature"),
-        ({"batch-0": {}}, "serving.batch-0.mode"),
+        ({"batch-0": {}}, "serving.batch-0: its name alone"),
     ],
 )
 def test_ways_that_cannot_be_meant_are_refused(serving: dict[str, Any], said: str) -> None:

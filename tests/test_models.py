@@ -101,7 +101,9 @@ def test_an_unreachable_hub_is_one_clear_line(tmp_path: Path, monkeypatch: pytes
     command = [sys.executable, "-c", ASK, "Qwen/Qwen3-0.6B"]
     run = subprocess.run(command, env=dict(os.environ), capture_output=True, text=True, check=True, timeout=60)
     assert run.stdout.count("\n") == 1
-    assert run.stdout.startswith("model Qwen/Qwen3-0.6B cannot be opened: it is not in the local cache")
+    assert run.stdout.startswith(
+        "model Qwen/Qwen3-0.6B cannot be opened: there is no such folder, it is not in the local cache"
+    )
     assert "give a local folder as source" in run.stdout
     assert "Traceback" not in run.stderr
 

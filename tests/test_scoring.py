@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.files import MATHS, write_json
 from tunescale_core.errors import DataError
 from tunescale_core.scoring import read_predictions, score_file
 from tunescale_core.tasks import TASKS
@@ -62,3 +63,11 @@ def test_data_without_usable_rows_is_refused(tmp_path: Path) -> None:
     path.write_text("", encoding="utf-8")
     with pytest.raises(DataError, match="no row"):
         score_file(TASKS["squad_v2"], path, _write(tmp_path, {}))
+
+
+def test_answers_to_nothing_are_an_error(tmp_path: Path) -> None:
+    """Predictions of which none is to any example are keyed wrongly, which is said with an id as it should be."""
+    write_json(tmp_path / "d.json", MATHS)
+    (tmp_path / "p.json").write_text('{"m0": "1", "m1": "2"}')
+    with pytest.raises(DataError, match=r"has no answer to any example of .*: its keys must be examples' ids, as "):
+        score_file(TASKS["openmath"], tmp_path / "d.json", tmp_path / "p.json")

@@ -71,9 +71,12 @@ def test_shipped_studies_ask_the_paper_tasks() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (HEAD + "seed = 1\n" + MODEL + FULL + TASK, "study.seed: unknown key"),
-        (HEAD + MODEL + FULL + "learning_rat = 1\n" + TASK, "methods.full.learning_rat: unknown key"),
-        (HEAD + MODEL + FULL + TASK + "[protocl]\n", "protocl: unknown key"),
+        (HEAD + "seed = 1\n" + MODEL + FULL + TASK, "study.seed: unknown key; is it seeds?"),
+        (
+            HEAD + MODEL + FULL + "learning_rat = 1\n" + TASK,
+            "methods.full.learning_rat: unknown key; is it learning_rate?",
+        ),
+        (HEAD + MODEL + FULL + TASK + "[protocl]\n", "protocl: unknown key; is it protocol?"),
         ('folder = "/"\n' + HEAD + MODEL + FULL + TASK, "folder: unknown key"),
     ],
 )
@@ -195,3 +198,11 @@ def test_decontamination_takes_at_least_two_words(tmp_path: Path, n: int, *, all
 def test_development_rows_are_validated(tmp_path: Path, key: str, value: int) -> None:
     """A number or a split that cannot be is refused by its key."""
     assert refusal(tmp_path, HEAD + MODEL + TASK + f"{key} = {value}\n").startswith(f"tasks.arc.{key}: ")
+
+
+@pytest.mark.parametrize("value", ["0.6", "101"])
+def test_a_threshold_in_another_unit_is_refused(tmp_path: Path, value: str) -> None:
+    """F1 is in percent: a bar of 0.6, which any model passes, is an error as it is in advice."""
+    expect = f'[[expect]]\ncell = "m-*"\nmetric = "f1"\nat_least = {value}\n'
+    said = refusal(tmp_path, HEAD + MODEL + FULL + "[tasks.squad_v2]\n" + expect)
+    assert said == "expect.0: f1 is in percent, so 60 for 60 %"

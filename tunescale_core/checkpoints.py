@@ -51,6 +51,8 @@ class TrainingCost(BaseModel):
     parameters: int
     losses: tuple[tuple[int, float], ...]
     """(step, training loss)."""
+    rows: int | None = None
+    """Of the training data; None of a checkpoint made before that was noted."""
     rows_cut: int = 0
     """Rows that were longer than `max_length` and lost their end, the answer in it."""
     rows_masked: int = 0

@@ -72,6 +72,10 @@ class Resampler:
         figure = "latency" if rank is None else f"latency p{rank:g}"
         return self._replicates(candidate, task, figure, lambda rows: self._timed(rows, task, rank))
 
+    def spread(self, candidate: Candidate, task: str) -> Figures | None:
+        """Return the replicates of the standard deviation of a call's seconds, shape `(B,)`; None of fewer than two."""
+        return self._replicates(candidate, task, "spread", lambda rows: self._deviation(rows, task))
+
     def _replicates(
         self, candidate: Candidate, task: str, figure: str, of: Callable[[Rows], Figures | None]
     ) -> Figures | None:
@@ -98,16 +102,31 @@ class Resampler:
         return None if figures is None else metric.combine(figures, self.weights(task, rows.example, rows.group))
 
     def _timed(self, rows: Rows, task: str, rank: float | None) -> Figures | None:
-        import numpy as np
-
         if not rows.timed.any():
             return None
-        places = np.flatnonzero(rows.timed)
-        example, group = ([names[place] for place in places] for names in (rows.example, rows.group))
-        drawn, seconds = self.weights(task, tuple(example), tuple(group)), rows.seconds[rows.timed]
+        drawn, seconds = self._drawn(rows, task), rows.seconds[rows.timed]
         if rank is not None:
             return weighted_percentile(seconds, drawn, rank)
         return drawn @ seconds / drawn.sum(axis=1)
+
+    def _deviation(self, rows: Rows, task: str) -> Figures | None:
+        import numpy as np
+
+        seconds = rows.seconds[rows.timed]
+        if len(seconds) < 2:
+            return None
+        drawn = self._drawn(rows, task)
+        shares = drawn / drawn.sum(axis=1, keepdims=True)
+        variance = np.maximum(shares @ seconds**2 - (shares @ seconds) ** 2, 0.0)
+        return np.sqrt(variance * len(seconds) / (len(seconds) - 1))
+
+    def _drawn(self, rows: Rows, task: str) -> Figures:
+        """Return the resamples of the timed examples, shape `(B, m)`."""
+        import numpy as np
+
+        places = np.flatnonzero(rows.timed)
+        example, group = ([names[place] for place in places] for names in (rows.example, rows.group))
+        return self.weights(task, tuple(example), tuple(group))
 
     def weights(self, task: str, example: tuple[str, ...], group: tuple[str, ...]) -> Figures:
         """Return the resamples of a task's examples, the same for everyone who answered them, shape `(B, n)`."""

@@ -12,6 +12,9 @@ from tunescale_core.serving import EAGER
 from tunescale_core.study import Expectation, Study
 from tunescale_core.tasks import TASKS
 
+VIA = "-via-"
+"""Before the name of a way of serving, in a cell's id."""
+
 
 @dataclass(frozen=True)
 class Variant:
@@ -50,7 +53,7 @@ class Cell:
     @property
     def id(self) -> str:
         """What the case is called: `qwen3-0.6b-lora-r256-on-arc-for-squad_v2`, then `-via-static`, then `-s1`."""
-        via = "" if self.serving == EAGER else f"-via-{self.serving}"
+        via = "" if self.serving == EAGER else f"{VIA}{self.serving}"
         return f"{self.variant.stem}-for-{self.task}{via}{self.variant.suffix}"
 
 
@@ -119,8 +122,16 @@ def _served(study: Study, variant: Variant, name: str) -> bool:
 
 
 def expected_of(study: Study, cell: Cell) -> tuple[Expectation, ...]:
-    """Return the thresholds that hold for a cell."""
-    return tuple(one for one in study.expect if fnmatchcase(cell.id, one.cell))
+    """Return the thresholds that hold for a cell.
+
+    Those for cells served otherwise than eagerly name their way: such a cell asks few questions, and a `*` that ends a
+    pattern for the sake of seeds is not meant for it.
+    """
+    return tuple(one for one in study.expect if _meant(one, cell))
+
+
+def _meant(expectation: Expectation, cell: Cell) -> bool:
+    return fnmatchcase(cell.id, expectation.cell) and (cell.serving == EAGER or VIA in expectation.cell)
 
 
 def task_kind(study: Study, task: str) -> str:
@@ -142,7 +153,7 @@ def _tuned(study: Study, model: str) -> Iterator[Variant]:
 
 
 def _check(study: Study, expectation: Expectation, expanded: tuple[Cell, ...]) -> None:
-    matched = [cell for cell in expanded if fnmatchcase(cell.id, expectation.cell)]
+    matched = [cell for cell in expanded if _meant(expectation, cell)]
     if not matched:
         raise StudyError(f"study {study.name}: expect.cell {expectation.cell!r} matches no cell; see --collect-only")
     for cell in matched:

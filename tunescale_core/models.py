@@ -61,19 +61,31 @@ def resolve(model: Model, folder: Path) -> Base:
     Raises:
         ModelError: One line that names the model and what to do.
     """
+    local = folder_here(model, folder)
+    if local is None:
+        return _from_hub(model)
+    return Base(_trusted(local, model), files_digest(local, code=model.trust_remote_code))
+
+
+def folder_here(model: Model, folder: Path) -> Path | None:
+    """Return the folder of a model that lies on this machine; None where it is to come from the hub.
+
+    Raises:
+        ModelError: There is no such embedded model, or the folder is none of a model.
+    """
     if model.source.startswith(EMBEDDED):
         path = Path(__file__).parent / "embedded" / model.source.removeprefix(EMBEDDED)
         if not (path / "config.json").is_file():
             raise ModelError(
                 f"no embedded model {model.source!r}; there are embedded:mini-small and embedded:mini-large"
             )
-        return Base(path, files_digest(path))
+        return path
     local = folder / Path(model.source).expanduser()
-    if local.is_dir():
-        if not (local / "config.json").is_file():
-            raise ModelError(f"model folder {local} has no config.json: give the folder of a saved checkpoint")
-        return Base(_trusted(local, model), files_digest(local, code=model.trust_remote_code))
-    return _from_hub(model)
+    if not local.is_dir():
+        return None
+    if not (local / "config.json").is_file():
+        raise ModelError(f"model folder {local} has no config.json: give the folder of a saved checkpoint")
+    return local
 
 
 def trust(folder: Path) -> None:
@@ -221,8 +233,8 @@ def config_file(model: Model, folder: Path) -> Path:
     Raises:
         ModelError: One line that names the model and what to do.
     """
-    if model.source.startswith(EMBEDDED) or (folder / Path(model.source).expanduser()).is_dir():
-        return resolve(model, folder).folder / "config.json"
+    if (local := folder_here(model, folder)) is not None:
+        return local / "config.json"
     from huggingface_hub import hf_hub_download
 
     return Path(_hub(model, lambda: hf_hub_download(model.source, "config.json", revision=model.revision)))
@@ -263,7 +275,7 @@ def _hub(model: Model, fetch: Callable[[], str]) -> str:
     }
     unreached = {
         LocalEntryNotFoundError: (
-            "it is not in the local cache and the hub cannot be reached: go online once, "
+            "there is no such folder, it is not in the local cache, and the hub cannot be reached: go online once, "
             "or give a local folder as source"
         ),
     }

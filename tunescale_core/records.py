@@ -280,7 +280,13 @@ def paths(folder: Path) -> tuple[Path, ...]:
     """
     found = tuple(sorted(folder.glob("*.json")))
     if not found:
-        raise RecordError(
-            f"folder {folder} holds no records: run pytest benchmarks first, and give the folder that it prints"
+        below = sorted(path for path in (folder / "records").glob("*") if path.is_dir()) or sorted(
+            path for path in folder.glob("*") if next(path.glob("*.json"), None)
         )
+        wanted = (
+            f"give one of {', '.join(map(str, below))}"
+            if below
+            else ("run pytest benchmarks first, and give the folder that it prints")
+        )
+        raise RecordError(f"folder {folder} holds no records: {wanted}")
     return found

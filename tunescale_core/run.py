@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -86,6 +87,23 @@ class Bench:
         self.notes = Notes(self.store, study.study.name)
         self.taken: list[str] = []
         """Cells taken over from an interrupted run."""
+
+    def check_writable(self) -> None:
+        """Look whether records can be written, before anything is measured for them.
+
+        Raises:
+            StoreError: They cannot.
+        """
+        try:
+            self.records.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.records):
+                pass
+        except OSError as error:
+            if exhausted(error, self.study.name, self.store.root):
+                return  # a disk that is full now may have room when the first cell is done, which says so if not
+            raise StoreError(
+                f"records cannot be written to {self.records} ({error.strerror}): give another --store"
+            ) from error
 
     def check(self, cell: Cell) -> None:
         """Load what the cell will ask, so that bad data is met before a long training and not after it.

@@ -38,7 +38,8 @@ def score_file(task: Task, data: Path, predictions: Path) -> dict[str, object]:
         no example), `left_out` (rows that are not asked) and `left_out_by_reason`.
 
     Raises:
-        DataError: A file cannot be read, a row contradicts itself or another, or no row is usable.
+        DataError: A file cannot be read, a row contradicts itself or another, no row is usable, or no answer is to
+            any of them.
     """
     said = read_predictions(predictions)
     source = file_source(data)
@@ -49,6 +50,11 @@ def score_file(task: Task, data: Path, predictions: Path) -> dict[str, object]:
         raise DataError(f"{source.name} has no row that task {task.name} can ask")
     answers = [Answer(example.gold, _answer(task, said.get(example.id))) for example in asked]
     known = {example.id for example in asked}
+    if said and not known & said.keys():
+        raise DataError(
+            f"predictions file {predictions} has no answer to any example of {data}: its keys must be examples' ids, "
+            f"as {asked[0].id}"
+        )
     return {
         **task.measure(answers),
         "n": len(asked),

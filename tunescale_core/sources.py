@@ -84,10 +84,39 @@ def source_of(data: TaskData, kind: str, purpose: Purpose, folder: Path, seed: i
         return Source("the embedded source", rows, wanted.skip, endless=True, origin=EMBEDDED)
     if Path(wanted.data).suffix in FORMATS:
         return replace(file_source(path, wanted.skip), origin=wanted.data)
+    check_here(data, purpose, folder)  # else the hub would be asked for a file of this machine
     if path.is_dir():
         return replace(file_source(split_file(path, wanted.split), wanted.skip), origin=wanted.data)
     served, commit = _hub_rows(wanted)
     return Source(f"data set {_title(wanted)}", served, wanted.skip, origin=f"{wanted.data}@{commit or 'unknown'}")
+
+
+def check_here(data: TaskData, purpose: Purpose, folder: Path) -> None:
+    """Look whether what lies on this machine is there, so that a run does not find out after hours of training.
+
+    Args:
+        data: As the study declares it.
+        purpose: What the rows are for.
+        folder: Where relative paths start.
+
+    Raises:
+        DataError: A file is missing or of no known format, or a folder lacks the split's file.
+    """
+    wanted = _declared(data, purpose)
+    path = folder / wanted.data
+    if wanted.data == EMBEDDED:
+        _embedded_split(wanted.split)
+    elif Path(wanted.data).suffix in FORMATS:
+        _check_file(path)
+    elif path.is_dir():
+        split_file(path, wanted.split)
+    elif path.is_file():
+        raise DataError(f"data file {path} is of no format that is read: name it {', '.join(FORMATS)}")
+
+
+def _check_file(path: Path) -> None:
+    if not path.is_file():
+        raise DataError(f"data file {path} does not exist")
 
 
 def has_dev(data: TaskData) -> bool:
@@ -133,8 +162,7 @@ def read_file(path: Path) -> Iterator[Fields]:
     Raises:
         DataError: The file is missing or not of its format; a fault of a later row is met when that row is asked for.
     """
-    if not path.is_file():
-        raise DataError(f"data file {path} does not exist")
+    _check_file(path)
     rows = _told(path, _read(path))
     first = list(islice(rows, 1))  # what is not of its format at all is met here
     return chain(first, rows)

@@ -7,6 +7,7 @@ pytest collects.
 from __future__ import annotations
 
 import tomllib
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -100,7 +101,7 @@ class Expectation(Declared):
     """A quality threshold for the cells whose ids match."""
 
     cell: str
-    """A shell pattern over cell ids."""
+    """A shell pattern over cell ids; of cells served otherwise than eagerly those alone whose `-via-` it names."""
     metric: str
     at_least: float | None = None
     at_most: float | None = None
@@ -172,6 +173,12 @@ class Study(Declared):
         if not isinstance(tables, dict):
             return content
         named = {name: serving_of(name) | table if isinstance(table, dict) else table for name, table in tables.items()}
+        for name, table in named.items():
+            if isinstance(table, dict) and "mode" not in table and name != EAGER:
+                raise ValueError(
+                    f"serving.{name}: its name alone says no way of serving, as static, adapter, batch-8 or "
+                    "static-batch-4 would: write it so, or give it a mode"
+                )
         return content | {"serving": named}
 
     @model_validator(mode="after")
@@ -203,12 +210,14 @@ class Study(Declared):
 
     @model_validator(mode="after")
     def _measurable(self) -> Study:
-        known = dict.fromkeys(
-            metric.name for name, data in self.tasks.items() for metric in TASKS[data.task or name].metrics
-        )
+        measured = [metric for name, data in self.tasks.items() for metric in TASKS[data.task or name].metrics]
+        known = {metric.name: metric for metric in measured}
         for place, expected in enumerate(self.expect):
             if expected.metric not in known:
                 raise ValueError(f"expect.{place}: nothing measures {expected.metric!r}; there are {', '.join(known)}")
+            for value in (expected.at_least, expected.at_most):
+                if value is not None and (told := known[expected.metric].misread(value)):
+                    raise ValueError(f"expect.{place}: {told}")
         return self
 
     @model_validator(mode="after")
@@ -310,10 +319,24 @@ def _first(error: ValidationError) -> str:
     """The first of the faults pydantic found, as `key: what is wrong`."""
     fault = error.errors()[0]
     where = ".".join(str(part) for part in fault["loc"] if part not in {"[key]", "function-after"})
-    what = "unknown key" if fault["type"] == "extra_forbidden" else fault["msg"].removeprefix("Value error, ")
+    what = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "extra_forbidden":
+        what = f"unknown key{_meant(tuple(fault['loc']))}"
     given = (
         f" (given: {fault['input']!r:.60})"
         if fault["type"] not in {"extra_forbidden", "missing", "value_error"}
         else ""
     )
     return f"{where}: {what}{given}" if where else what
+
+
+def _meant(place: tuple[int | str, ...]) -> str:
+    """Return which key may have been meant, and which there are where none is near."""
+    tables: dict[int | str, type[Declared]] = {
+        "study": Head, "models": Model, "methods": Method, "tasks": TaskData, "protocol": Protocol, "serving": Serving,
+        "trials": Trials, "expect": Expectation, "findings": ExpectedFinding,
+    }  # fmt: skip
+    of = Study if len(place) == 1 else tables.get(place[0])
+    known = sorted(set(of.model_fields) - {"folder"}) if of else []
+    near = get_close_matches(str(place[-1]), known, 1)
+    return f"; is it {near[0]}?" if near else f"; there are {', '.join(known)}" if known else ""

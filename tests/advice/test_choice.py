@@ -307,3 +307,11 @@ def test_serving_decides_what_is_feasible() -> None:
     }
     assert {way: names(one) for way, one in chosen.items()} == {"eager": ["bad-base"], "static": ["good-base"]}
     assert [one.id for one in chosen["static"].left_out] == ["bad-base"]
+
+
+def test_a_rival_that_may_break_the_bar_is_said_to() -> None:
+    """Where one that cannot be told apart may not keep to the constraints, the fastest is not simply taken."""
+    advice = advised([asked("sure", some(32)), asked("open", some(28, first=20))], "arc:accuracy=0.6")
+    assert (advice.decision, names(advice)) == ("tie", ["sure-base", "open-base"])
+    assert "keeps to the constraints in " in advice.next_step
+    assert advice.next_step.endswith("take the fastest of those that surely keep to the constraints, or ask more")

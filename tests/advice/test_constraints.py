@@ -190,3 +190,9 @@ def test_a_latency_limit_is_a_positive_number(seconds: float) -> None:
     assert "more than 0 seconds" in refused(lambda: checked_latency(seconds))
     assert checked_latency(0.5) == 0.5
     assert checked_latency(None) is None
+
+
+def test_a_size_without_a_unit_is_bytes() -> None:
+    """A few bytes are no memory: 8 is meant to be GiB, and that is to be written."""
+    with pytest.raises(ResultsError, match="8 bytes are too few, so give a unit, as 8GiB"):
+        parse_memory("8")

@@ -86,7 +86,7 @@ def test_candidates_are_drawn_together() -> None:
     assert mine.shape == (RESAMPLES,)
     assert np.array_equal(mine, theirs)
     assert np.std(mine) > 0
-    assert [found.middle_latency(one) for one in found.candidates] == pytest.approx([0.5, 0.1])
+    assert [found.told_latency(one) for one in found.candidates] == pytest.approx([0.5, 0.1])
 
 
 def test_a_published_table_has_point_values_alone() -> None:
@@ -96,7 +96,7 @@ def test_a_published_table_has_point_values_alone() -> None:
     larger = Candidate("Qwen3-1.7B", "base")
     assert (found.resampled, found.number, found.examples) == (False, 1, 0)
     assert found.quality(larger, f1).tolist() == [0.7986]
-    assert found.middle_latency(larger) == 3.4025
+    assert found.told_latency(larger) == 3.4025
     assert found.memory(larger) is None
     assert (found.cost(larger), found.cost(Candidate("Qwen3-0.6B", "full", "arc"))) == (0.0, None)
 
@@ -111,13 +111,13 @@ def test_a_published_mean_is_no_other_statistic(stat: LatencyStat) -> None:
 def test_latency_is_the_slowest_tasks() -> None:
     """A deployment is as slow as on the task where it is slowest."""
     found = draws(BOTH, arc([True] * 3), sums([0] * 3, 2.0))
-    assert found.middle_latency(BASE) == pytest.approx(2.0)
+    assert found.told_latency(BASE) == pytest.approx(2.0)
 
 
 def test_an_untimed_task_leaves_latency_unknown() -> None:
     """Where one task served was not timed, nothing is known of the slowest."""
     found = draws(BOTH, arc([True], [None]), sums([0]))
-    assert found.middle_latency(BASE) is None
+    assert found.told_latency(BASE) is None
 
 
 @pytest.mark.parametrize(("stat", "least"), [("p95", 59), ("p99", 299)])
@@ -126,14 +126,14 @@ def test_percentiles_need_timed_examples(stat: LatencyStat, least: int) -> None:
     for timed, known in ((least - 1, False), (least, True)):
         times = [0.5] * timed + [None] * 10
         found = draws(Constraints(ACCURACY, stat=stat), arc([True] * len(times), times))
-        assert (found.middle_latency(BASE) == 0.5) is known
+        assert (found.told_latency(BASE) == 0.5) is known
 
 
 def test_the_median_does_not_follow_an_outlier() -> None:
     """Over eleven calls of which one is slow, the median stays with the others and the mean does not."""
     times = [0.5] * 10 + [50.0]
     means = [
-        draws(Constraints(ACCURACY, stat=stat), arc([True] * 11, times)).middle_latency(BASE)
+        draws(Constraints(ACCURACY, stat=stat), arc([True] * 11, times)).told_latency(BASE)
         for stat in ("mean", "median")
     ]
     assert means[0] == pytest.approx(5, rel=0.1)

@@ -224,7 +224,7 @@ def test_c7_spread() -> None:
     for new, old, verdict in ((steady, restless, "supported"), (restless, steady, "refuted")):
         found = concluded("C7", results(made("full", "arc", lines=new), made(model="big", lines=old)))
         one = found["full-on-arc.arc.spread"]
-        assert (one.verdict, one.basis, one.unit) == (verdict, "point values", "s")
+        assert (one.verdict, one.basis, one.unit) == (verdict, "interval", "s")
         assert one.value == one.merit == pytest.approx(one.inputs["old"] - one.inputs["new"])
         assert {round(size, 3) for size in one.inputs.values()} == {0.105, 1.054}
         assert found["full-on-arc.arc.latency"].n == 10

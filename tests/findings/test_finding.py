@@ -218,3 +218,17 @@ def test_what_was_not_asked_alike_has_no_verdict() -> None:
     found = compared(NAMED, Comparison(0.9, 0.1, unlike=True), "higher", "change")
     assert judged(found) == (OPEN, "nothing")
     assert found.note == "n; not comparable: other questions were asked, or timed"
+
+
+def test_enough_is_more_than_was_not_enough() -> None:
+    """What six examples did not settle, six or fewer are never said to."""
+    (found,) = settled([replace(finding(-0.1, 0.3, p=0.06), n=6, enough=2)])
+    assert (found.verdict, found.enough) == (OPEN, 7)
+
+
+def test_single_measurements_settle_nothing_beside_intervals() -> None:
+    """A part without an interval outvotes none that has one; where no part has one, their values decide."""
+    tested, single = settled([finding(0.1, 0.3), Finding("Q1.y", "", value=-1.0, merit=-1.0)])
+    assert (tested.verdict, single.verdict) == ("supported", "refuted")
+    assert summary("Q1", "", [tested, single]).verdict == OPEN
+    assert summary("Q1", "", [single]).verdict == "refuted"

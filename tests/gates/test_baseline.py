@@ -9,7 +9,7 @@ import pytest
 
 from tests.making import line, record
 from tunescale_core.errors import BaselineError
-from tunescale_core.gates.baseline import HEAD, ROWS, find, known, read, save
+from tunescale_core.gates.baseline import FOLDER, HEAD, ROWS, find, folder_of, known, read, save
 from tunescale_core.pace.pace import Block, Pace
 from tunescale_core.provenance import Provenance
 from tunescale_core.records import Record, write
@@ -149,3 +149,13 @@ def test_a_damaged_baseline_is_refused(saved: Path, how: str) -> None:
     with pytest.raises(BaselineError, match="save it anew") as caught:
         read(saved)
     assert "\n" not in str(caught.value)
+
+
+def test_baselines_lie_where_the_run_starts_or_beside_the_study(tmp_path: Path) -> None:
+    """The first folder that has any is taken, so that a job that starts elsewhere finds them; else where it starts."""
+    start, study = tmp_path / "elsewhere", tmp_path / "study"
+    assert folder_of(start, study) == start / FOLDER
+    for place in (study, start):
+        (place / FOLDER / "main").mkdir(parents=True)
+        (place / FOLDER / "main" / HEAD).write_text("{}")
+        assert folder_of(start, study) == place / FOLDER

@@ -93,7 +93,7 @@ def test_ways_of_serving_can_be_asked_for(run: Run) -> None:
     assert sum("-via-adapter-batch-4" in one for one in ids) == sum("lora" in one for one in eager)
     refused = run("--collect-only", "-q", "--serving", "fast")
     assert refused.returncode == pytest.ExitCode.USAGE_ERROR
-    assert "serving.fast.mode: Field required" in refused.stderr
+    assert "serving.fast: its name alone says no way of serving" in refused.stderr
 
 
 def test_an_adapter_peft_does_not_know_starts_nothing(run: Run, tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_a_study_file_is_collected(run: Run, tmp_path: Path) -> None:
     [
         (STUDY.replace("ranks = [2]", "ranks = [2, 2]"), "methods.lora.ranks: names the same one twice"),
         (STUDY.replace("[methods.full]", "[methods.full]\nlearning_rat = 1"), "learning_rat: unknown key"),
-        (STUDY + '[[expect]]\ncell = "x"\nmetric = "f1"\nat_least = 1\n', "expect.cell 'x' matches no cell"),
+        (STUDY + '[[expect]]\ncell = "x"\nmetric = "f1"\nat_least = 100\n', "expect.cell 'x' matches no cell"),
         ("[study", "cannot be read as TOML"),
     ],
 )
@@ -159,19 +159,50 @@ def test_bad_options_start_nothing(run: Run, tmp_path: Path, words: tuple[str, .
 
 def test_failed_cells_are_records(run: Run, tmp_path: Path) -> None:
     """A cell that cannot be measured fails with one clean line, its record carries the error, the next is tried."""
-    path = study_file(tmp_path, STUDY.replace("embedded:mini-small", "embedded:none"))
+    (tmp_path / "bare").mkdir()
+    (tmp_path / "bare" / "config.json").write_text("{}")
+    path = study_file(tmp_path, STUDY.replace("embedded:mini-small", "bare"))
     store = tmp_path / "kept"
     done = run("--study", path, "--store", str(store), "-k", "base")
     assert done.returncode == pytest.ExitCode.TESTS_FAILED
-    assert "no embedded model 'embedded:none'" in done.stdout
+    assert "bare cannot be opened: " in done.stdout
     assert "Traceback" not in done.stdout
     assert "INTERNALERROR" not in done.stdout + done.stderr
     records = read_all(store / "records" / "small")
     assert [record.cell for record in records] == ["m-base-for-arc", "m-base-for-squad_v2"]
     for record in records:
         assert record.error is not None
-        assert record.error.startswith("ModelError: no embedded model")
+        assert record.error.startswith("ModelError: model folder ")
         assert (record.lines, record.metrics, record.key) == ((), {}, None)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("embedded:mini-small", "embedded:none", "no embedded model 'embedded:none'"),
+        ("[tasks.squad_v2]", '[tasks.squad_v2]\ndata = "gone.jsonl"', "gone.jsonl does not exist"),
+        ("[tasks.squad_v2]", '[tasks.squad_v2]\ndata = "rows.ndjson"', "rows.ndjson is of no format that is read"),
+        ("[tasks.squad_v2]", '[tasks.squad_v2]\neval_split = "tset"', "the embedded source has no split 'tset'"),
+    ],
+)
+def test_what_is_not_on_this_machine_starts_nothing(run: Run, tmp_path: Path, old: str, new: str, said: str) -> None:
+    """A file, format or model that is not here is one line and exit code 4 before the first case, not after hours."""
+    (tmp_path / "rows.ndjson").write_text("")
+    path = study_file(tmp_path, STUDY.replace(old, new))
+    done = run("--study", path, "--store", str(tmp_path / "kept"), "-k", "base or on-squad_v2")
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    (line,) = (one for one in (done.stdout + done.stderr).splitlines() if one.startswith("ERROR"))
+    assert said in line
+    assert not (tmp_path / "kept").exists()
+
+
+def test_a_store_that_cannot_be_written_is_told_before_anything_is_measured(run: Run, tmp_path: Path) -> None:
+    """Where records cannot be written every case fails at once, in one line that says so."""
+    (tmp_path / "kept").write_text("no folder")
+    done = run("--study", study_file(tmp_path, STUDY), "--store", str(tmp_path / "kept"), "-k", "base")
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED
+    assert f"records cannot be written to {tmp_path / 'kept' / 'records' / 'small'}" in done.stdout
+    assert "Traceback" not in done.stdout
 
 
 def test_findings_are_cases_where_a_study_declares_them(run: Run, tmp_path: Path) -> None:
@@ -191,11 +222,12 @@ def test_findings_are_cases_where_a_study_declares_them(run: Run, tmp_path: Path
 
 def test_bad_questions_are_met_before_training(run: Run, tmp_path: Path) -> None:
     """A cell whose evaluation data cannot be used fails before its checkpoint is trained."""
-    path = study_file(tmp_path, STUDY.replace("[tasks.arc]", '[tasks.arc]\neval_split = "nowhere"'))
+    (tmp_path / "bad.jsonl").write_text('{"asked": 1}\n')
+    path = study_file(tmp_path, STUDY.replace("[tasks.arc]", '[tasks.arc]\neval_data = "bad.jsonl"'))
     store = tmp_path / "kept"
     done = run("--study", path, "--store", str(store), "-k", "full-on-arc-for-arc")
     assert done.returncode == pytest.ExitCode.TESTS_FAILED
-    assert "no split 'nowhere'" in done.stdout
+    assert "bad.jsonl, row 1: " in done.stdout
     assert len(read_all(store / "records" / "small")) == 1
     assert not (store / "checkpoints").exists()
 
@@ -217,3 +249,15 @@ def test_what_was_passed_over_is_printed() -> None:
         "arc: 5 training rows were longer than max_length and lost their end",
     ]
     assert list(_left_out_lines([made(lines=[line()])])) == []
+
+
+def test_short_data_are_told() -> None:
+    """Where data have fewer usable rows than a study asks for, the run says so, a line a task and purpose."""
+    from tests.making import COST, line
+    from tunescale_core.plugin.terminal import _short_lines
+
+    study = load("mini", {"study": {"eval_examples": 2, "train_examples": 50}})
+    cost = COST.model_copy(update={"rows": 40})
+    records = [made(lines=[line()]), made("full", "arc", lines=[line(), line(place=1)], cost=cost)]
+    assert list(_short_lines(study, records[1:])) == ["arc: train_examples is 50, and its data have 40 usable rows"]
+    assert list(_short_lines(study, records[:1])) == ["arc: eval_examples is 2, and its data have 1 usable rows"]

@@ -241,7 +241,7 @@ def test_a_failing_test_keeps_a_run_from_being_saved(run: Run) -> None:
     Path("test_small.py").write_text("def test_small(measure):\n    assert measure().metrics is None\n")
     done = run("--save-baseline", "main")
     assert done.returncode == 1
-    assert "baseline is not saved: 6 tests of this run failed" in done.stdout
+    assert "baseline is not saved: tests of this run that failed: 6" in done.stdout
     Path("test_small.py").write_text("import pytest\n\ndef test_small(cell, measure):\n    pytest.skip('not today')\n")
     done = run("--save-baseline", "main")
     assert done.returncode == 1

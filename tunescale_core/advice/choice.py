@@ -143,7 +143,7 @@ class Chooser:
                 candidate=one,
                 quality=self.draws.point(one, asked.objective),
                 bound=float(np.nanquantile(merit[place], ALPHA)) * (1 if merit is quality else -1),
-                latency=self.draws.middle_latency(one),
+                latency=self.draws.told_latency(one),
                 memory=self.draws.memory(one),
                 cost=self.draws.cost(one),
                 feasible=float(kept[place].mean()),
@@ -215,8 +215,11 @@ class Chooser:
         for rival in rivals:
             gains = self.draws.quality(first.candidate, objective) - self.draws.quality(rival.candidate, objective)
             needed = enough(first.quality - rival.quality, gains, n) if n else None
-            needs.append(f"{rival.candidate.id}" + (f" (n = {needed:,} would tell)" if needed else ""))
-        return f"{first.candidate.id} cannot be told from {', '.join(needs)} at n = {n}; take the fastest, or ask more"
+            doubt = "" if rival.feasible >= SURE else f", and keeps to the constraints in {rival.feasible:.0%} alone"
+            needs.append(rival.candidate.id + (f" (n = {needed:,} would tell{doubt})" if needed else doubt))
+        kept = " of those that surely keep to the constraints" if any(one.feasible < SURE for one in rivals) else ""
+        told = f"{first.candidate.id} cannot be told from {', '.join(needs)} at n = {n}"
+        return f"{told}; take the fastest{kept}, or ask more"
 
 
 def _reached(bar: Bar, value: float) -> bool:

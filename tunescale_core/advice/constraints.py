@@ -84,18 +84,9 @@ def parse_bar(results: Results, text: str) -> Bar:
         value = math.nan
     if value is not None and not math.isfinite(value):
         raise ResultsError(f"cannot read {text!r}: {found['bar']!r} is no number")
-    _check_range(text, metric, value)
+    if value is not None and (told := metric.misread(value)):
+        raise ResultsError(f"{text!r}: {told}")
     return Bar(found["task"], metric, value)
-
-
-def _check_range(text: str, metric: Metric, value: float | None) -> None:
-    """Refuse a bar in another unit than the metric's."""
-    if value is None:
-        return
-    if metric.unit == "fraction" and not 0 <= value <= 1:
-        raise ResultsError(f"{text!r}: {metric.name} is a share from 0 to 1")
-    if metric.unit == "%" and (not 0 <= value <= 100 or 0 < value <= 1):
-        raise ResultsError(f"{text!r}: {metric.name} is in percent, so 60 for 60 %")
 
 
 def parse_minimum(results: Results, text: str) -> Bar:
@@ -127,6 +118,8 @@ def parse_memory(text: str) -> int:
     Raises:
         ResultsError: It is no size.
     """
+    if re.fullmatch(r"[1-9]\d{0,2}", text.strip()):
+        raise ResultsError(f"cannot read {text!r} as a size: {text.strip()} bytes are too few, so give a unit, as 8GiB")
     if not _SIZE.fullmatch(text.strip()):
         raise ResultsError(f"cannot read {text!r} as a size: give a number of bytes, or as 8GiB")
     try:

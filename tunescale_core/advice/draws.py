@@ -103,12 +103,18 @@ class Draws:
         costs = [cell.record.cost.seconds for cell in cells if cell.record and cell.record.cost]
         return max(costs) if len(costs) == len(cells) else None
 
-    def middle_latency(self, candidate: Candidate) -> float | None:
-        """Return the median of the latency statistic over the resamples, seconds; None where it is not known."""
+    def told_latency(self, candidate: Candidate) -> float | None:
+        """Return the latency statistic as it was measured, seconds, on the slowest task; None where it is not known.
+
+        Of a median or a percentile it is the middle of the resamples.
+        """
         import numpy as np
 
         found = self.latency(candidate)
-        return None if found is None else float(np.median(found))
+        if found is None or self.constraints.stat != "mean":
+            return None if found is None else float(np.median(found))
+        means = [self.results.latency(candidate, task) for task in self.constraints.tasks]
+        return max(mean for mean in means if mean is not None)
 
     @property
     def examples(self) -> int:

@@ -10,9 +10,11 @@ import typer
 
 from tunescale_core.cli.self_test import self_test as run_self_test
 from tunescale_core.cli.sources import RecordsFolder, fail, one_line_errors, only_study
+from tunescale_core.errors import StudyError
 
 if TYPE_CHECKING:
     from tunescale_core.gates.gating import Gating
+    from tunescale_core.study import Study
 
 EXIT = {"regression": 1, "nothing compared": 5}
 """Exit codes, as a run of pytest with the same gate has them; 0 elsewhere."""
@@ -21,7 +23,9 @@ EXIT = {"regression": 1, "nothing compared": 5}
 def gate(  # noqa: PLR0913, PLR0917  an option a wish
     records: RecordsFolder = None,
     baseline: Annotated[str | None, typer.Option(help="A name, or a folder or file.")] = None,
-    study: Annotated[str | None, typer.Option(help="Whose [gate] counts (default: the records' own study).")] = None,
+    study: Annotated[
+        str | None, typer.Option(help="Whose gate table counts: a name, or a file (default: the records' own).")
+    ] = None,
     save_baseline: Annotated[str | None, typer.Option(help="Save the records under this name.")] = None,
     texts: Annotated[bool, typer.Option("--baseline-texts", help="Save texts too.")] = False,  # noqa: FBT002
     summary: Annotated[Path | None, typer.Option("--gate-summary", help="Write the verdicts as Markdown.")] = None,
@@ -47,21 +51,31 @@ def gate(  # noqa: PLR0913, PLR0917  an option a wish
 
 
 def _gated(folder: Path, study: str | None, baseline: str | None, saved: str | None) -> Gating:
-    from tunescale_core.gates.baseline import FOLDER
+    from tunescale_core.gates.baseline import folder_of
     from tunescale_core.gates.gating import Gating
     from tunescale_core.grid import cells
     from tunescale_core.pace.pace import paces_beside, read
     from tunescale_core.records import read_all
-    from tunescale_core.study import load
 
     records = read_all(folder)
-    declared = load(study or records[0].study)
-    gating = Gating.opened(declared, baseline, saved, FOLDER)
+    declared = _declared(study, records[0].study)
+    gating = Gating.opened(declared, baseline, saved, folder_of(Path(), declared.folder))
     gating.select(cells(declared))
     gating.take(records, None, read(paces_beside(folder)))
     for cell, metric in gating.expected():
         gating.verdict(cell, metric)
     return gating
+
+
+def _declared(wanted: str | None, recorded: str) -> Study:
+    """Read the study that is asked for, or that of the records where it ships."""
+    from tunescale_core.study import load
+
+    try:
+        return load(wanted or recorded)
+    except StudyError as error:
+        told = "" if wanted else f" (the records are of study {recorded!r}: give its file by --study FILE)"
+        raise StudyError(f"{error}{told}") from None
 
 
 def _told(gating: Gating, *, as_json: bool) -> str:

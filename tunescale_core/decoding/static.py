@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,8 @@ class StaticDecoder(EagerDecoder):
         torch._dynamo.reset()  # noqa: SLF001
         torch._dynamo.config.fail_on_recompile_limit_hit = True  # noqa: SLF001
 
+        # It is for torch's own tools, and pytest would show hundreds of its lines where a case fails.
+        logging.getLogger("torch.__trace").propagate = False
         graphs = "reduce-overhead" if opened.device == "cuda" else "default"
         self.config.compile_config = CompileConfig(mode=graphs, dynamic=False)
         # Transformers compiles on accelerators alone unless told otherwise.

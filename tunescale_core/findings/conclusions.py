@@ -149,6 +149,7 @@ def tuned_small_is_cheaper(evidence: Evidence) -> Iterator[Finding]:
                     spreads[1] - spreads[0],
                     "s",
                     merit=spreads[1] - spreads[0],
+                    interval=_spread_interval(evidence, task, spreads[1] - spreads[0], full, Candidate(large, "base")),
                     aligned=True,
                     note="standard deviation of a call's seconds",
                 )
@@ -228,6 +229,12 @@ def _on_cpu(evidence: Evidence, candidate: Candidate) -> bool:
 def _peak(evidence: Evidence, candidate: Candidate) -> int | None:
     costs = [cell.record.cost for cell in evidence.results.cells if cell.candidate == candidate and cell.record]
     return max((cost.peak_memory_bytes for cost in costs if cost and cost.peak_memory_bytes is not None), default=None)
+
+
+def _spread_interval(evidence: Evidence, task: str, value: float, new: Candidate, old: Candidate) -> Interval | None:
+    """Return the percentile interval of how much less one varies than the other; None where calls are not known."""
+    mine, theirs = (evidence.comparisons.resampler.spread(one, task) for one in (new, old))
+    return None if mine is None or theirs is None else percentile_interval(value, theirs - mine)
 
 
 def _spread(evidence: Evidence, candidate: Candidate, task: str) -> float | None:

@@ -123,20 +123,30 @@ def _judged(one: Finding) -> Finding:
     elif sure and high < 0:
         verdict = "refuted"
     basis: Basis = "interval" if one.interval else "test" if one.p is not None else "point values"
-    return replace(one, verdict=verdict, basis=basis)
+    more = one.enough
+    if more is not None and one.n is not None and verdict == "not enough evidence":
+        more = max(more, one.n + 1)  # so many were not enough, for a test of few or one of many tests
+    return replace(one, verdict=verdict, basis=basis, enough=more)
 
 
 def summary(key: str, claim: str, parts: Sequence[Finding], note: str = "") -> Finding:
-    """Return a question's answer as a whole: supported where all parts are, refuted where one is refuted."""
-    verdicts = [part.verdict for part in parts]
+    """Return a question's answer as a whole: supported where all parts are, refuted where one is refuted.
+
+    Beside parts with an interval, those without one settle nothing: extremes and single measurements are no evidence.
+    """
+    tested = any(part.basis in {"interval", "test"} for part in parts)
+    verdicts: list[Verdict] = [
+        "not enough evidence" if tested and part.basis == "point values" else part.verdict for part in parts
+    ]
     verdict: Verdict = "not enough evidence"
     if "refuted" in verdicts:
         verdict = "refuted"
     elif verdicts and set(verdicts) == {"supported"}:
         verdict = "supported"
     counts = {name: float(verdicts.count(name)) for name in ("supported", "refuted", "not enough evidence")}
-    against = ", ".join(part.key for part in parts if part.verdict == "refuted")
-    open_ = ", ".join(part.key for part in parts if part.verdict == "not enough evidence")
+    decided = list(zip(parts, verdicts, strict=True))
+    against = ", ".join(part.key for part, verdict in decided if verdict == "refuted")
+    open_ = ", ".join(part.key for part, verdict in decided if verdict == "not enough evidence")
     texts = (note, f"against it: {against}" if against else "", f"open: {open_}" if open_ else "")
     told = "; ".join(text for text in texts if text)
     return Finding(

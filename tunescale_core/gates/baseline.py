@@ -65,6 +65,15 @@ def known(folder: Path) -> tuple[str, ...]:
     return tuple(sorted(head.parent.name for head in folder.glob(f"*/{HEAD}")))
 
 
+def folder_of(start: Path, study: Path) -> Path:
+    """Return where baselines are found and saved by name: below the folder that a run starts in, or the study's own.
+
+    The first that has any: a job that starts elsewhere must not take a missing folder for a first run.
+    """
+    places = [start / FOLDER, study / FOLDER]
+    return next((place for place in places if known(place)), places[0])
+
+
 def find(wanted: str, folder: Path) -> Path | None:
     """Return where a baseline is, given by name or as a path; None where a folder has none at all yet.
 

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tunescale_core.errors import ResourceError, StoreError, StudyError, ThresholdError, TuneScaleError
-from tunescale_core.plugin.session import SESSION, Uncaptured, one_line
+from tunescale_core.harmless import harmless
+from tunescale_core.plugin.session import SESSION, Uncaptured, cell_of, one_line
 
 if TYPE_CHECKING:
     from tunescale_core.decoding.completion import Call
     from tunescale_core.grid import Cell
     from tunescale_core.records import Record
     from tunescale_core.run import Bench
-    from tunescale_core.study import ExpectedFinding
+    from tunescale_core.sources import Purpose
+    from tunescale_core.study import ExpectedFinding, Study
     from tunescale_core.subjects import Subject
 
 
@@ -47,10 +49,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Ask PEFT about a study's adapters before the first case runs, where that could go wrong."""
+    """Look whether what the selected cases need is here, and ask PEFT about a study's adapters, before the first."""
     study = session.config.stash[SESSION].study
     if study is None or session.config.option.collectonly or not session.items:
         return
+    _check_here(study, [cell for item in session.items if (cell := cell_of(item)) is not None])
     if any(method.peft or method.quantize for method in study.methods.values()):
         from tunescale_core.training.recipe import check_methods
 
@@ -58,6 +61,25 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             check_methods(study)
         except StudyError as error:
             raise pytest.UsageError(f"study {study.name}: {error}") from None
+
+
+def _check_here(study: Study, selected: list[Cell]) -> None:
+    from tunescale_core.models import folder_here
+    from tunescale_core.sources import check_here
+
+    wanted: set[tuple[str, Purpose]] = {(cell.task, "eval") for cell in selected}
+    for variant in {cell.variant for cell in selected}:
+        if variant.task is not None and variant.settings is not None:
+            wanted.add((variant.task, "train"))
+            if variant.settings.learning_rates:
+                wanted.add((variant.task, "dev"))
+    try:
+        for name in dict.fromkeys(cell.variant.model for cell in selected):
+            folder_here(study.models[name], study.folder)
+        for task, purpose in sorted(wanted):
+            check_here(study.tasks[task], purpose, study.folder)
+    except TuneScaleError as error:
+        raise pytest.UsageError(harmless(f"study {study.name}: {error}")) from None
 
 
 @pytest.fixture(scope="session")
@@ -70,6 +92,7 @@ def bench(request: pytest.FixtureRequest) -> Bench:
     if session.bench is None:
         try:
             session.bench = Bench(session.load(), session.store, Progress(Uncaptured(request.config)))
+            session.bench.check_writable()
             session.bench.notes.begin(forget=request.config.getoption("--no-resume"))
         except StoreError as error:
             raise one_line(error) from None
@@ -90,10 +113,12 @@ def measure(bench: Bench, cell: Cell, benchmark: Any, request: pytest.FixtureReq
 
     What an interrupted run had measured is taken over, its times with it, and no model is opened.
     """
+    benchmark.skipped = True  # until there is something to time: a case that fails before is none that forgot to
     with _recording_failure(request.config, bench, cell):
         bench.check(cell)
         taken = bench.take(cell)
     subject: Any = None if taken else request.getfixturevalue("subject")
+    benchmark.skipped = False
 
     def measured() -> Record:
         if taken is not None:
@@ -213,7 +238,7 @@ class _recording_failure:  # noqa: N801  reads as a statement where it is used
         self._config.stash[SESSION].records.append(record)
         try:
             self._bench.keep(record)
-        except ResourceError as full:  # what went wrong first is told first
+        except (ResourceError, StoreError) as full:  # what went wrong first is told first
             if not isinstance(error, TuneScaleError):
                 raise
             raise one_line(TuneScaleError(f"{error}; and of this no record is kept: {full}")) from None

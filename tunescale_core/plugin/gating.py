@@ -48,12 +48,13 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     if config.getoption("numprocesses", None) or hasattr(config, "workerinput"):
         raise pytest.UsageError("gates need the whole run in one process: leave out -n (and times want the machine)")
-    from tunescale_core.gates.baseline import FOLDER
+    from tunescale_core.gates.baseline import folder_of
     from tunescale_core.gates.gating import Gating
 
-    folder = Path(config.invocation_params.dir) / FOLDER
+    study = config.stash[SESSION].load()
+    folder = folder_of(Path(config.invocation_params.dir), study.folder)
     try:
-        config.stash[GATING] = Gating.opened(config.stash[SESSION].load(), wanted, saved, folder)
+        config.stash[GATING] = Gating.opened(study, wanted, saved, folder)
     except TuneScaleError as error:
         raise pytest.UsageError(str(error)) from None
 
@@ -140,7 +141,7 @@ class SaveItem(GateItem):
         gating = self.taken()
         try:
             if gating.outcome in {"first run", "holds"} and self.session.testsfailed:
-                raise BaselineError(f"baseline is not saved: {self.session.testsfailed} tests of this run failed")
+                raise BaselineError(f"baseline is not saved: tests of this run that failed: {self.session.testsfailed}")
             gating.save(texts=self.config.getoption("--baseline-texts"))
         except TuneScaleError as error:
             raise one_line(error) from None

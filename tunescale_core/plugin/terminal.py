@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tunescale_core.plugin.session import SESSION
+from tunescale_core.serving import EAGER
 
 if TYPE_CHECKING:
     from tunescale_core.records import Record
     from tunescale_core.run import Bench
+    from tunescale_core.study import Study
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -38,7 +40,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     terminalreporter.write_line(_training_line(bench))
     for line in _left_out_lines(session.records):
         terminalreporter.write_line(line)
-    for line in session.untold:
+    for line in (*_short_lines(bench.study, session.records), *session.untold):
         terminalreporter.write_line(line)
     terminalreporter.write_line(f"records: {bench.records}")
 
@@ -49,6 +51,17 @@ def _training_line(bench: Bench) -> str:
     if not made.trained:
         return f"trained nothing, took {reused} from the store {bench.store.root}"
     return f"trained {trained}, took {reused} from the store {bench.store.root}"
+
+
+def _short_lines(study: Study, records: list[Record]) -> Iterator[str]:
+    """Say where data had fewer usable rows than the study asks for, a line a task and purpose."""
+    asked = {one.task: one.examples for one in records if one.serving == EAGER and one.summary}
+    learnt = {one.trained_on: one.cost.rows for one in records if one.trained_on and one.cost and one.cost.rows}
+    for purpose, had in (("eval_examples", asked), ("train_examples", learnt)):
+        for task, rows in had.items():
+            wanted = getattr(study.tasks[str(task)], purpose) or getattr(study.study, purpose)
+            if rows < wanted:
+                yield f"{task}: {purpose} is {wanted}, and its data have {rows} usable rows"
 
 
 def _left_out_lines(records: list[Record]) -> Iterator[str]:

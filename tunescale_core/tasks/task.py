@@ -93,6 +93,14 @@ class Metric:
         """The direction, for a table's head."""
         return "↑" if self.better == "higher" else "↓"
 
+    def misread(self, value: float) -> str | None:
+        """Return why a value seems to be in another unit than the metric's; None where it can be one of its own."""
+        if self.unit == "fraction" and not 0 <= value <= 1:
+            return f"{self.name} is a share from 0 to 1"
+        if self.unit == "%" and (not 0 <= value <= 100 or 0 < value <= 1):
+            return f"{self.name} is in percent, so 60 for 60 %"
+        return None
+
     def improves(self, new: float, old: float) -> bool:
         """Tell whether `new` is strictly better than `old`."""
         return new > old if self.better == "higher" else new < old

@@ -234,6 +234,7 @@ def run(trainer: Trainer, rows: Rows, lesson: Lesson, attempt: Attempt, progress
         parameters=sum(p.numel() for p in parameters),
         losses=tuple((entry["step"], float(entry["loss"])) for entry in history if "loss" in entry),
         plan=attempt.plan.model_dump(mode="json"),
+        rows=len(lesson.examples),
         rows_cut=rows_cut(lesson),
         rows_masked=sum(masked_rows(lesson)),
         flags=curve.flags(),
