@@ -83,11 +83,13 @@ def test_memory_at_hand_is_what_the_host_can_give() -> None:
 
 
 def test_a_control_group_bounds_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a container what is left of its limit counts; a group without a limit does not."""
-    limit, used = tmp_path / "max", tmp_path / "current"
-    monkeypatch.setattr(planning, "CGROUP", (limit, used))
+    """In a container what is left of its limit counts, files that may be dropped as free; no limit bounds nothing."""
+    limit = tmp_path / "memory.max"
+    monkeypatch.setattr(planning, "CGROUP", tmp_path)
     limit.write_text("1000000\n")
-    used.write_text("400000\n")
+    (tmp_path / "memory.current").write_text("400000\n")
     assert memory_at_hand("cpu") == 600_000
+    (tmp_path / "memory.stat").write_text("anon 300000\ninactive_file 100000\nactive_file 5\n")
+    assert memory_at_hand("cpu") == 700_000
     limit.write_text("max\n")
     assert memory_at_hand("cpu") > 600_000

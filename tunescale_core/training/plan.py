@@ -19,7 +19,8 @@ MARGIN = 1.2
 """What is predicted is held against the memory at hand with this much to spare."""
 TILE_TOKENS = 4096
 """Rows of the tile of logits that TRL makes at a time."""
-CGROUP = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current"))
+CGROUP = Path("/sys/fs/cgroup")
+"""Where Linux tells a control group (version 2) of its memory."""
 
 
 class Plan(BaseModel):
@@ -160,8 +161,17 @@ def memory_at_hand(device: str) -> int:
 
 
 def _group_limit() -> Sequence[int]:
+    """Return what a control group leaves: files that were read and may be dropped count as used, and are not."""
     try:
-        limit, used = (path.read_text(encoding="ascii").strip() for path in CGROUP)
-        return [max(0, int(limit) - int(used))]
+        limit, used = (int((CGROUP / f"memory.{name}").read_text(encoding="ascii")) for name in ("max", "current"))
     except (OSError, ValueError):  # no control group, or no limit ("max")
         return []
+    return [max(0, limit - used + _droppable())]
+
+
+def _droppable() -> int:
+    try:
+        lines = (CGROUP / "memory.stat").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("inactive_file "))
+    except (OSError, ValueError, IndexError, StopIteration):
+        return 0
