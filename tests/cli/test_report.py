@@ -99,3 +99,10 @@ def test_bad_input_ends_in_one_line(words: Sequence[str], said: str) -> None:
     assert ran.stderr.startswith("tunescale: ")
     assert said in ran.stderr
     assert ran.stderr.count("\n") == 1
+
+
+def test_lines_without_a_page_are_refused() -> None:
+    """Bars are drawn on the page alone, so without one they would do nothing, which is said."""
+    ran = report("--table", PAPER, "--max-latency", "1")
+    assert ran.exit_code == USAGE
+    assert "give --html too" in ran.stderr

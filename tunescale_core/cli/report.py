@@ -37,6 +37,8 @@ def report(  # noqa: PLR0913, PLR0917  an option a wish
 
     if form not in FORMATS:
         fail(f"no format {form!r}; known are {', '.join(FORMATS)}")
+    if html is None and (max_latency is not None or minimum):
+        fail("--max-latency and --min are lines in the page's Figure 1: give --html too, or see tunescale advise")
     with one_line_errors():
         results = read(records, table)
         other = named(reference) if reference else None
