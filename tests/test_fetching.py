@@ -196,7 +196,9 @@ def test_offline_is_said_at_once(tmp_path: Path) -> None:
         [sys.executable, "-c", OFFLINE], env=environment, capture_output=True, text=True, check=True, timeout=120
     )
     model, data, soon = run.stdout.splitlines()
-    assert model.startswith("model a/b cannot be opened: it is not in the local cache and the hub cannot be reached")
+    assert model.startswith(
+        "model a/b cannot be opened: there is no such folder, it is not in the local cache, and the hub"
+    )
     assert data.startswith("data set a/b (default, split train) cannot be loaded: ")
     assert "give a local file as data" in data
     assert soon == "True"

@@ -56,7 +56,7 @@ def measured(bench: Bench, **changed: Any) -> Record:
     """Keep the record of the study's cell as its run would, and stop as a killed one."""
     (cell,) = cells(bench.study)
     built = bench.subjects.built(cell.variant)
-    key = bench._key(cell, built, device(), bench._evaluation(cell.task), None)
+    key = bench._key(cell, built, device(), bench._data.evaluation(cell.task), None)
     lines = [line(Answer(("A",), "A"), place=place) for place in range(3)]
     fields = {"key": key, "provenance": bench._circumstances(), "lines": lines} | changed
     record = made("base", "arc", **fields).model_copy(update={"cell": cell.id, "study": "stopped"})
