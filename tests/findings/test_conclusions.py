@@ -263,3 +263,19 @@ def test_conclusions_without_candidates_have_no_parts(left_out: str, silent: set
 
     table = Results(tuple(cell for cell in PAPER.cells if kept(cell.candidate)))
     assert {name for name in CONCLUSIONS if not concluded(name, table)} == silent
+
+
+def test_the_best_of_several_is_tested_as_one_of_several() -> None:
+    """Against the best of two LoRAs p is twice that of the pair alone; a latency, which chose nobody, keeps its own."""
+
+    def asked(method: str, right: int) -> Record:
+        answers = [Answer(("A",), "A" if place < right else "B") for place in range(40)]
+        lines = [line(one, place=place, seconds=0.1 + place / 100 + right / 1000) for place, one in enumerate(answers)]
+        return made(method, "arc", lines=lines)
+
+    alone = concluded("C1", results(asked("full", 36), asked("lora-r4", 28)))
+    several = concluded("C1", results(asked("full", 36), asked("lora-r4", 28), asked("lora-r8", 20)))
+    quality, latency = (f"full-on-arc.arc.{figure}" for figure in ("quality", "latency"))
+    assert alone[quality].p is not None
+    assert several[quality].p == pytest.approx(2 * alone[quality].p)
+    assert several[latency].p == alone[latency].p

@@ -166,6 +166,7 @@ def test_failed_cells_are_records(run: Run, tmp_path: Path) -> None:
     done = run("--study", path, "--store", str(store), "-k", "base")
     assert done.returncode == pytest.ExitCode.TESTS_FAILED
     assert "bare cannot be opened: " in done.stdout
+    assert "fixture was not used" not in done.stdout
     assert "Traceback" not in done.stdout
     assert "INTERNALERROR" not in done.stdout + done.stderr
     records = read_all(store / "records" / "small")
