@@ -91,3 +91,12 @@ def test_the_papers_training_cost_is_unknown() -> None:
     assert found is not None
     assert found.saved == pytest.approx(3.4025 - 0.0803)
     assert (found.requests, found.interval) == (None, None)
+
+
+def test_requests_served_together_share_what_is_saved() -> None:
+    """Of eight requests a call, each has an eighth of the seconds that the call takes less."""
+    lines = [[line(place=place, seconds=seconds) for place in range(4)] for seconds in (0.5, 1.5)]
+    records = [made("full", "arc", lines=lines[0]), made(model="large", lines=lines[1])]
+    found = break_even(Draws(Results(tuple(map(from_record, records))), ASKED, together=8), TUNED, LARGER)
+    assert found is not None
+    assert (found.saved, found.requests) == pytest.approx((1 / 8, 8 * COST.seconds))
