@@ -54,3 +54,22 @@ def test_errors_pass_through() -> None:
     """What goes wrong under a bar is not swallowed by it."""
     with pytest.raises(RuntimeError, match="inside"), Progress(io.StringIO()).bar("asking", 2):
         raise RuntimeError("inside")
+
+
+def test_a_line_is_said_beside_a_bar() -> None:
+    """A line said while a bar is shown stands alone; without a stream nobody is told."""
+    stream = io.StringIO()
+    with Progress(stream).bar("asking", 2):
+        Progress(stream).say("asked to end")
+    Progress().say("nobody")
+    assert "\nasked to end\n" in stream.getvalue()
+
+
+def test_a_line_said_in_the_middle_of_a_write_is_lost_and_no_error() -> None:
+    """Streams refuse a second write that begins within a first, as a signal's may."""
+
+    class Writing(io.StringIO):
+        def write(self, _: str) -> int:
+            raise RuntimeError("reentrant call")
+
+    Progress(Writing()).say("asked to end")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import TextIOBase
 from typing import Protocol, TextIO
 
@@ -20,6 +20,12 @@ class Progress:
 
     def __init__(self, stream: TextIOBase | TextIO | None = None) -> None:
         self._stream = stream
+
+    def say(self, text: str) -> None:
+        """Write a line, in the middle of whatever is being written."""
+        if self._stream is not None:
+            with suppress(RuntimeError):  # a signal that comes in a write cannot have another begin
+                self._stream.write(f"\n{text}\n")
 
     @contextmanager
     def bar(self, what: str, total: int) -> Iterator[Bar]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,6 +23,7 @@ from tunescale_core.study import Model, load
 from tunescale_core.training import tune as tuning
 from tunescale_core.training.lesson import Lesson
 from tunescale_core.training.saves import INDEX, Saved, Saves
+from tunescale_core.training.stopping import ASKED
 from tunescale_core.training.tune import tune
 
 pytestmark = pytest.mark.slow
@@ -40,6 +44,16 @@ class Killed(BaseException):
     """Ends a training as a signal would: nothing catches it."""
 
 
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Take SIGTERM for Ctrl-C, as a run of a study does."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def lesson(settings: Method) -> Lesson:
     rank = settings.ranks[0] if settings.ranks else None
     return Lesson(Variant("m", "method", "squad_v2", 0, rank, settings, "m-method-on-squad_v2"), BASE, ROWS)
@@ -47,6 +61,15 @@ def lesson(settings: Method) -> Lesson:
 
 def killed_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the next training end when it begins that step."""
+
+    def die() -> None:
+        raise Killed
+
+    at_step(step, die, monkeypatch)
+
+
+def at_step(step: int, act: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have something done when the next training begins a step."""
     stepper = tuning._stepper
 
     def dying(*args: object) -> object:
@@ -55,7 +78,7 @@ def killed_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
         def on_step_begin(args: object, state: object, *rest: object, **named: object) -> None:
             if state.global_step == step:  # type: ignore[attr-defined]
-                raise Killed
+                act()
             begin(args, state, *rest, **named)
 
         made.on_step_begin = on_step_begin
@@ -124,6 +147,42 @@ def test_an_interval_is_kept(tmp_path: Path) -> None:
         killed_at(4, patch)
         with pytest.raises(Killed):
             tune(lesson(METHODS["full"]), tmp_path / "killed", Progress(), "planned", saves)
+    assert saves.last() is None
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("step", [3, STEPS])
+def test_a_training_asked_to_end_saves_first(step: int, sign: signal.Signals, tmp_path: Path) -> None:
+    """However long the interval, the step under way is finished and saved, the last one too, and gone on from."""
+    saves = Saves(tmp_path / "store" / "unfinished" / "key", tmp_path / "store", 3600)
+    told = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        at_step(step - 1, lambda: signal.raise_signal(sign), patch)
+        with interruptible(), pytest.raises(KeyboardInterrupt):
+            tune(lesson(METHODS["lora"]), tmp_path / "asked", Progress(told), "planned", saves)
+    assert ASKED in told.getvalue()
+    found = saves.last()
+    assert found is not None
+    assert found.step == step
+    cost, files = trained(METHODS["lora"], tmp_path / "again", saves)
+    assert cost.resumed_at == (step,)
+    whole, wanted = trained(METHODS["lora"], tmp_path / "whole")
+    assert files == wanted
+    assert (cost.steps, cost.tokens, cost.losses) == (whole.steps, whole.tokens, whole.losses)
+
+
+def test_a_training_asked_twice_ends_at_once(tmp_path: Path) -> None:
+    """A second request in the same step waits for no save."""
+    saves = Saves(tmp_path / "store" / "unfinished" / "key", tmp_path / "store", 3600)
+
+    def ask() -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    with pytest.MonkeyPatch.context() as patch:
+        at_step(3, ask, patch)
+        with interruptible(), pytest.raises(KeyboardInterrupt):
+            tune(lesson(METHODS["lora"]), tmp_path / "asked", Progress(), "planned", saves)
     assert saves.last() is None
 
 

@@ -154,9 +154,9 @@ class Saving:
         self._began = self._last = time.perf_counter()
         self._saving = 0.0
 
-    def due(self) -> bool:
-        """Whether so long has passed that a step's end should be saved; its saving begins then."""
-        if time.perf_counter() - self._last < self._saves.seconds:
+    def due(self, *, now: bool) -> bool:
+        """Whether so long has passed that a step's end should be saved, or it should be now; its saving begins then."""
+        if not now and time.perf_counter() - self._last < self._saves.seconds:
             return False
         self._last = time.perf_counter()
         return True
@@ -177,21 +177,28 @@ class Saving:
         return self._saving
 
 
-def saver(saving: Saving, peak: Callable[[], int | None]) -> TrainerCallback:
-    """Return what has a trainer save when that is due."""
+def saver(saving: Saving, peak: Callable[[], int | None], asked_to_end: Callable[[], bool]) -> TrainerCallback:
+    """Return what has a trainer save when that is due, and end once it has saved where it is asked to end."""
     from transformers import TrainerCallback
 
     class Saver(TrainerCallback):  # type: ignore[misc]
         """Asks for a save, and for the loss since the last point of the curve, which a save would lose."""
 
         def on_step_end(self, _: object, state: Any, control: Any, **__: object) -> Any:
-            """Ask, if it is due and not the end."""
-            if state.global_step < state.max_steps and saving.due():
+            """Ask, if it is due and not the end, or the last chance."""
+            last_chance = asked_to_end()
+            if (last_chance or state.global_step < state.max_steps) and saving.due(now=last_chance):
                 control.should_save = control.should_log = True
             return control
 
         def on_save(self, _: object, state: Any, *__: object, **___: object) -> None:
-            """Make the save the one to go on from."""
+            """Make the save the one to go on from.
+
+            Raises:
+                KeyboardInterrupt: It is asked to end.
+            """
             saving.saved(state.global_step, peak())
+            if asked_to_end():
+                raise KeyboardInterrupt
 
     return Saver()

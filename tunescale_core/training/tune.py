@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,21 +18,21 @@ from tunescale_core.models import device, load_weights
 from tunescale_core.progress import Progress
 from tunescale_core.sensors.card import warn_if_shared
 from tunescale_core.sensors.device import Sensors
-from tunescale_core.training.dropout import by_row
 from tunescale_core.training.footprint import measured_footprint
 from tunescale_core.training.health import IDLE_ADAPTER, SAME_WEIGHTS, Curve, idle, same_weights, snapshot
 from tunescale_core.training.lesson import Lesson, check_learnable, masked_rows, rows_cut
-from tunescale_core.training.order import Trainer
 from tunescale_core.training.plan import Footprint, Plan, memory_at_hand, plans
 from tunescale_core.training.recipe import adapter_config, conversations, quantisation_config, sft_config, steps_of
 from tunescale_core.training.release import release
 from tunescale_core.training.saves import Saved, Saves, Saving, Spent, saver
+from tunescale_core.training.stopping import Stopping
 from tunescale_core.training.tuned import save_tuned
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback
 
     from tunescale_core.training.dropout import Rows
+    from tunescale_core.training.order import Trainer
 
 
 def tune(
@@ -91,6 +91,9 @@ def trainer_for(lesson: Lesson, plan: Plan, scratch: Path) -> tuple[Trainer, Row
     import datasets
     import torch
     from transformers import set_seed
+
+    from tunescale_core.training.dropout import by_row
+    from tunescale_core.training.order import Trainer
 
     settings, variant = lesson.settings, lesson.variant
     set_seed(variant.seed or 0)
@@ -205,6 +208,7 @@ def run(trainer: Trainer, rows: Rows, lesson: Lesson, attempt: Attempt, progress
 
     Raises:
         DivergedError: Loss, gradient or weights are not finite, or the loss has exploded.
+        KeyboardInterrupt: It was asked to end, and has saved its state where it has a place for it.
     """
     from transformers.trainer_callback import PrinterCallback
 
@@ -217,9 +221,11 @@ def run(trainer: Trainer, rows: Rows, lesson: Lesson, attempt: Attempt, progress
     with progress.bar(f"training {lesson.variant.id}", steps) as bar, Sensors(device()) as sensors:
         bar.update(attempt.saved.step if attempt.saved else 0)
         trainer.add_callback(_stepper(bar, rows, curve))
-        saving = _saving(trainer, attempt, spent, sensors)
+        stopping = Stopping(progress.say)
+        saving = _saving(trainer, attempt, spent, sensors, lambda: stopping.asked)
         began = time.perf_counter()
-        trainer.train(resume_from_checkpoint=_resumed(attempt))
+        with stopping if saving else nullcontext():
+            trainer.train(resume_from_checkpoint=_resumed(attempt))
         seconds = time.perf_counter() - began - (saving.took if saving else 0)
     history = trainer.state.log_history
     parameters = list(trainer.model.parameters())
@@ -242,8 +248,10 @@ def run(trainer: Trainer, rows: Rows, lesson: Lesson, attempt: Attempt, progress
     )
 
 
-def _saving(trainer: Trainer, attempt: Attempt, spent: Spent, sensors: Sensors) -> Saving | None:
-    """Have a trainer save its state at the interval, where it has a place for it."""
+def _saving(
+    trainer: Trainer, attempt: Attempt, spent: Spent, sensors: Sensors, asked_to_end: Callable[[], bool]
+) -> Saving | None:
+    """Have a trainer save its state at the interval and when it is asked to end, where it has a place for it."""
     if attempt.saves is None:
         return None
 
@@ -251,7 +259,7 @@ def _saving(trainer: Trainer, attempt: Attempt, spent: Spent, sensors: Sensors) 
         return max(filter(None, (spent.peak_memory_bytes, sensors.peak())), default=None)
 
     saving = Saving(attempt.saves, attempt.plan, spent, lambda: trainer._total_train_tokens)  # noqa: SLF001
-    trainer.add_callback(saver(saving, peak))
+    trainer.add_callback(saver(saving, peak, asked_to_end))
     return saving
 
 
