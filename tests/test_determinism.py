@@ -50,18 +50,23 @@ def together(folder: Path, store: str, number: int) -> list[str]:
     return sorted(name for one in said for name in one.split()[1:])
 
 
-def test_it_comes_to_the_same_again(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    """What one process comes to."""
+    folder = tmp_path_factory.mktemp("alone")
+    together(folder, "store", 1)
+    return content(folder / "store")
+
+
+def test_it_comes_to_the_same_again(tmp_path: Path, alone: dict[str, object]) -> None:
     """Two runs, each from an empty store, have the same weights by hash, the same completions and the same scores."""
-    for store in ("once", "again"):
-        together(tmp_path, store, 1)
-    once = content(tmp_path / "once")
-    assert len(once) == 5
-    assert content(tmp_path / "again") == once
+    together(tmp_path, "again", 1)
+    assert len(alone) == 5
+    assert content(tmp_path / "again") == alone
 
 
-def test_four_at_one_store_build_each_once(tmp_path: Path) -> None:
+def test_four_at_one_store_build_each_once(tmp_path: Path, alone: dict[str, object]) -> None:
     """Of four processes that start together on one store one builds a checkpoint, and all do what one alone does."""
-    together(tmp_path, "alone", 1)
     trained = together(tmp_path, "shared", 4)
     assert trained == ["m-full-on-squad_v2", "m-lora-r4-on-squad_v2"]
-    assert content(tmp_path / "shared") == content(tmp_path / "alone")
+    assert content(tmp_path / "shared") == alone

@@ -199,13 +199,15 @@ def test_records_hold_a_line_an_example(first: Finished) -> None:
 
 
 def test_records_time_their_stages(first: Finished) -> None:
-    """Stages are within the total, and a timed call's first token is within the call."""
+    """Stages are within the total and, where nobody cuts in, all of it; a call's first token is within the call."""
+    stages_of = [record.stages for record in first.records.values() if record.stages is not None]
+    beside = [one.total - (one.prepare + one.warm_up + one.generate + one.batch + one.score) for one in stages_of]
+    assert min(beside) < 0.01
     for record in first.records.values():
         assert record.stages is not None
         stages = record.stages
         parts = (stages.prepare, stages.warm_up, stages.generate, stages.batch, stages.score)
         assert min(parts) >= 0
-        assert sum(parts) == pytest.approx(stages.total, abs=0.01)
         assert sum(parts) <= stages.total
         assert sum(line.seconds or 0 for line in record.lines) <= record.stages.generate
         for line in record.lines[:2]:

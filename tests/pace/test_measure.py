@@ -105,7 +105,7 @@ def test_classes_are_measured_as_they_are_served(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_slowed_decoder_raises_an_alarm() -> None:
-    """Decoding that sleeps for a quarter of its time fails the gate, and is told by about that share.
+    """Decoding that sleeps for as long as it works fails the gate, and is told to take about twice the time.
 
     Real processes on a machine that does other work, so with room: the benchmark of the gates has the exact shares.
     """
@@ -113,9 +113,9 @@ def test_a_slowed_decoder_raises_an_alarm() -> None:
     small = pairs[1]
     side = small.sides[0]
     assert isinstance(side, Served)
-    slow = replace(small, sides=(Slowed(side.model, side.asking, share=0.25), small.sides[1]))
+    slow = replace(small, sides=(Slowed(side.model, side.asking, share=1.0), small.sides[1]))
     old, now = (run_blocks([pair], questions(study), 4, Progress()).paces[0] for pair in (small, slow))
     verdict = judge(now, old, DEFAULTS["pace"])
     assert verdict.outcome == "regression"
     assert verdict.interval is not None
-    assert 0.15 < verdict.interval.value < 0.4
+    assert 0.6 < verdict.interval.value < 1.6

@@ -96,6 +96,7 @@ def test_ways_of_serving_can_be_asked_for(run: Run) -> None:
     assert "serving.fast: its name alone says no way of serving" in refused.stderr
 
 
+@pytest.mark.slow
 def test_an_adapter_peft_does_not_know_starts_nothing(run: Run, tmp_path: Path) -> None:
     """A setting that PEFT does not have is a usage error before the first case, and no error when only collecting."""
     path = study_file(tmp_path, STUDY.replace("ranks = [2]", "ranks = [2]\npeft = { use_dorra = true }"))

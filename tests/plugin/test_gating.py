@@ -155,6 +155,7 @@ def test_one_changed_prompt_fails_and_the_rest_is_compared(run: Run) -> None:
     assert run("--baseline", "main").returncode == 1
 
 
+@pytest.mark.slow
 def test_a_first_run_says_so_and_passes(run: Run) -> None:
     """Without any baseline the run passes and says that there is none; asked to, it saves one, which then holds."""
     for file in (FOLDER / "main").iterdir():
@@ -169,6 +170,7 @@ def test_a_first_run_says_so_and_passes(run: Run) -> None:
     assert run("--baseline", "main").returncode == 0
 
 
+@pytest.mark.slow
 def test_a_run_worse_than_its_baseline_is_not_saved(run: Run) -> None:
     """With both options a regression leaves the baseline as it is; without the gate the run is saved as it is."""
     place(measured(0.6))
@@ -257,6 +259,7 @@ def test_a_gate_over_no_case_does_not_pass(run: Run, option: str) -> None:
     assert "1 passed" in done.stdout
 
 
+@pytest.mark.slow
 def test_gates_come_after_their_cases_whatever_is_put_first(run: Run) -> None:
     """`--ff` after a failed verdict runs the cases before their verdicts all the same."""
     place(measured(0.6))

@@ -150,8 +150,7 @@ def test_an_interval_is_kept(tmp_path: Path) -> None:
     assert saves.last() is None
 
 
-@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("step", [3, STEPS])
+@pytest.mark.parametrize(("step", "sign"), [(3, signal.SIGTERM), (STEPS, signal.SIGINT)])
 def test_a_training_asked_to_end_saves_first(step: int, sign: signal.Signals, tmp_path: Path) -> None:
     """However long the interval, the step under way is finished and saved, the last one too, and gone on from."""
     saves = Saves(tmp_path / "store" / "unfinished" / "key", tmp_path / "store", 3600)
