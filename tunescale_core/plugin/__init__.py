@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tunescale_core.plugin.session import SESSION, Session
+from tunescale_core.plugin.session import ALONE, SESSION, Session, is_shared_out
 
 pytest_plugins = (
     "tunescale_core.plugin.cases",
@@ -60,4 +60,6 @@ def pytest_configure(config: pytest.Config) -> None:
     session = Session(config.getoption("--study") or "mini", Path(config.getoption("--store")), overrides)
     config.stash[SESSION] = session
     if config.getoption("--study") or overrides:
+        if is_shared_out(config):
+            raise pytest.UsageError(ALONE)
         session.load()

@@ -12,7 +12,7 @@ import pytest
 
 from tunescale_core.errors import ResourceError, StoreError, StudyError, ThresholdError, TuneScaleError
 from tunescale_core.harmless import harmless
-from tunescale_core.plugin.session import SESSION, Uncaptured, cell_of, one_line
+from tunescale_core.plugin.session import ALONE, SESSION, Uncaptured, cell_of, is_shared_out, one_line
 
 if TYPE_CHECKING:
     from tunescale_core.decoding.completion import Call
@@ -85,6 +85,8 @@ def _check_here(study: Study, selected: list[Cell]) -> None:
 @pytest.fixture(scope="session")
 def bench(request: pytest.FixtureRequest) -> Bench:
     """The study at work: its store, its data, and the one variant that is open."""
+    if is_shared_out(request.config):
+        raise one_line(StudyError(ALONE))
     from tunescale_core.progress import Progress
     from tunescale_core.run import Bench
 
@@ -173,7 +175,7 @@ def finding_holds(bench: Bench) -> Callable[[ExpectedFinding], None]:
 
 def _rounds(benchmark: Any, function: Callable[[Call], None], calls: Iterator[Call], number: int) -> None:
     """Give pytest-benchmark one round a call; where it is switched off, just make the calls."""
-    from tunescale_core.run import untimed
+    from tunescale_core.asking import untimed
 
     if benchmark.disabled:
         benchmark.pedantic(lambda: untimed(function, calls, number))

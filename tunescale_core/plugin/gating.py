@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tunescale_core.errors import BaselineError, ResourceError, StoreError, TuneScaleError
-from tunescale_core.plugin.session import SESSION, cell_of, one_line
+from tunescale_core.plugin.session import ALONE, SESSION, cell_of, is_shared_out, one_line
 
 if TYPE_CHECKING:
     from tunescale_core.gates.gating import Gating
@@ -46,8 +46,8 @@ def pytest_configure(config: pytest.Config) -> None:
     _check_files(config)
     if wanted is None and saved is None:
         return
-    if config.getoption("numprocesses", None) or hasattr(config, "workerinput"):
-        raise pytest.UsageError("gates need the whole run in one process: leave out -n (and times want the machine)")
+    if is_shared_out(config):
+        raise pytest.UsageError(ALONE)
     from tunescale_core.gates.baseline import folder_of
     from tunescale_core.gates.gating import Gating
 
