@@ -5,68 +5,26 @@ from __future__ import annotations
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
+from tunescale_core.asking import Asker, Rounds, untimed
 from tunescale_core.checkpoints import Store, key_of
 from tunescale_core.data import Examples, Loader
-from tunescale_core.decoding.completion import REMOTE, Call, Completion
-from tunescale_core.decoding.decoder import EagerDecoder
-from tunescale_core.errors import DamageWarning, DataError, RecordError, ResourceError, StoreError
+from tunescale_core.decoding.completion import REMOTE, Completion
+from tunescale_core.errors import DamageWarning, RecordError, ResourceError, StoreError
 from tunescale_core.exhausted import exhausted, out_of_memory
 from tunescale_core.grid import Cell, task_kind
 from tunescale_core.interrupted import Notes, same_circumstances
 from tunescale_core.lines import Line
 from tunescale_core.models import device, dtype_of
-from tunescale_core.progress import Bar, Progress
+from tunescale_core.progress import Progress
 from tunescale_core.provenance import ANSWER_PACKAGES, Provenance, provenance, versions
 from tunescale_core.records import Record, Stages, read, write
-from tunescale_core.sensors.device import Sensors
-from tunescale_core.sensors.readings import Readings
 from tunescale_core.serving import EAGER
 from tunescale_core.study import Study
 from tunescale_core.subjects import Built, Subject, Subjects
 from tunescale_core.tasks import TASKS, Answer, Example
-
-Rounds = Callable[[Callable[[Call], None], Iterator[Call], int], None]
-"""Runs a function once on each of so many prepared calls, timing as it likes (pytest-benchmark's rounds)."""
-REPEATED = 8
-"""Timed questions, at most, that the batched pass is asked again, to tell how far it says the same."""
-
-
-def _counted(calls: Sequence[Call], bar: Bar) -> Iterator[Call]:
-    for call in calls:
-        yield call
-        bar.update()
-
-
-def untimed(function: Callable[[Call], None], calls: Iterator[Call], _: int) -> None:
-    """Run the calls one after another, with no clock but the record's own."""
-    for call in calls:
-        function(call)
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What a cell's model said, and when."""
-
-    examples: tuple[Example, ...]
-    completions: tuple[Completion, ...]
-    stages: dict[str, float]
-    """Seconds by stage."""
-    throughput: float | None
-    agreement: float | None
-    batched_by: int | None
-    """Questions of a batch, where memory ran out at the protocol's."""
-    readings: Readings
-    """Of the device during the timed calls."""
-
-    @property
-    def energy_per_answer(self) -> float | None:
-        """Joules an answer of the timed calls took; None where the device has no counter."""
-        timed = sum(one.seconds is not None for one in self.completions)
-        return self.readings.energy_j / timed if self.readings.energy_j is not None and timed else None
 
 
 class Bench:
@@ -123,7 +81,7 @@ class Bench:
         began = time.perf_counter()
         examples = self._data.evaluation(cell.task)
         try:
-            asked = self._asked(cell, subject, examples.rows, rounds)
+            asked = Asker(self.study.protocol, self.progress, rounds).ask(cell, subject, examples.rows)
         except (MemoryError, RuntimeError) as error:
             if not out_of_memory(error):
                 raise
@@ -215,76 +173,6 @@ class Bench:
     def failed(self, cell: Cell, error: BaseException) -> Record:
         """Return the record of a cell that could not be measured."""
         return self._record(cell, key=None, error=f"{type(error).__name__}: {error}")
-
-    def _asked(self, cell: Cell, subject: Subject, rows: Sequence[Example], rounds: Rounds) -> Asked:
-        """Time calls of the first examples, and put the others through in batches where the model is served eagerly.
-
-        Served otherwise only the timed ones are asked, for their answers are to be held against eager's; what fills
-        no call is left out, since a compiled call has one shape.
-        """
-        began = time.perf_counter()
-        single = rows[: self.study.protocol.timed_examples]
-        if len(single) < subject.batch:
-            raise DataError(f"{cell.id} asks {subject.batch} questions at once but times {len(single)}: time more")
-        whole = len(single) - len(single) % subject.batch
-        calls = [
-            subject.decoder.prepare([example.messages for example in single[start : start + subject.batch]])
-            for start in range(0, whole, subject.batch)
-        ]
-        prepared = time.perf_counter()
-        self._warm_up(cell, subject, rows[whole:], calls)
-        warm = time.perf_counter()
-        with self.progress.bar(f"timing {cell.id}", len(calls)) as bar, Sensors(subject.decoder.device) as sensors:
-            rounds(subject.decoder.run, _counted(calls, bar), len(calls))
-        timed = time.perf_counter()
-        said = [one for call in calls for one in subject.decoder.completions(call)]
-        rest, agreement = self._batched(cell, subject, rows, said)
-        ended = time.perf_counter()
-        seconds = sum(call.seconds for call in calls)
-        return Asked(
-            examples=tuple(rows[: len(said) + len(rest)]),
-            completions=(*said, *rest),
-            stages={
-                "prepare": prepared - began,
-                "warm_up": warm - prepared,
-                "generate": timed - warm,
-                "batch": ended - timed,
-            },
-            throughput=sum(one.tokens for one in said) / seconds if seconds > 0 else None,
-            agreement=agreement,
-            batched_by=subject.decoder.batched_by if isinstance(subject.decoder, EagerDecoder) else None,
-            # What this machine does while another one answers says nothing of the model.
-            readings=sensors.readings if subject.decoder.device != REMOTE else Readings(),
-        )
-
-    def _warm_up(self, cell: Cell, subject: Subject, others: Sequence[Example], calls: Sequence[Call]) -> None:
-        """Make untimed calls; served otherwise than eagerly at least one, for it may compile.
-
-        Of questions that are not timed, where there are any: a server may remember what it was asked.
-        """
-        number = self.study.protocol.warmup_calls if cell.serving == EAGER else max(1, self.study.protocol.warmup_calls)
-        batches = [others[start : start + subject.batch] for start in range(0, number * subject.batch, subject.batch)]
-        whole = [batch for batch in batches if len(batch) == subject.batch]
-        fresh = [subject.decoder.prepare([example.messages for example in batch]) for batch in whole]
-        for call in (*fresh, *(call.again() for call in calls))[:number]:
-            subject.decoder.run(call)
-
-    def _batched(
-        self, cell: Cell, subject: Subject, rows: Sequence[Example], said: Sequence[Completion]
-    ) -> tuple[list[Completion], float | None]:
-        """Ask what was not timed, in batches, and some that was timed once more: (answers, share of equal ones)."""
-        rest = rows[len(said) :]
-        if cell.serving != EAGER or not rest or not isinstance(subject.decoder, EagerDecoder):
-            return [], None
-        again = min(REPEATED, len(said))
-        prompts = [example.messages for example in (*rest, *rows[:again])]
-        found: dict[int, Completion] = {}
-        with self.progress.bar(f"asking {cell.id}", len(prompts)) as bar:
-            for place, completion in subject.decoder.batched(prompts, self.study.protocol.batch):
-                found[place] = completion
-                bar.update()
-        same = [found[len(rest) + place].text == said[place].text for place in range(again)]
-        return [found[place] for place in range(len(rest))], sum(same) / len(same) if same else None
 
     def _scored(self, cell: Cell, examples: Sequence[Example], completions: Sequence[Completion]) -> tuple[Line, ...]:
         task = TASKS[task_kind(self.study, cell.task)]
