@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from tests.files import MATHS, WRITERS
-from tunescale_core import sources
+from tunescale_core import data_files
 from tunescale_core.data import load_examples
+from tunescale_core.data_files import read_file
 from tunescale_core.errors import DataError
-from tunescale_core.sources import read_file
 from tunescale_core.study import load
 
 MEGABYTE = 1 << 20
@@ -128,7 +128,7 @@ def test_lines_are_read_as_a_whole_file_would_be(
 @pytest.mark.parametrize("chunk", [1, 2, 5, 100])
 def test_chunks_change_nothing(suffix: str, chunk: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many rows are read at a time, they are the same."""
-    monkeypatch.setattr(sources, "CHUNK", chunk)
+    monkeypatch.setattr(data_files, "CHUNK", chunk)
     path = tmp_path / f"rows.{suffix}"
     WRITERS[suffix](path, MATHS)
     assert list(read_file(path)) == MATHS
