@@ -9,17 +9,14 @@ import pytest
 
 from tests.making import line
 from tests.making import record as made
-from tunescale_core.advice.break_even import break_even
-from tunescale_core.advice.choice import Chooser
 from tunescale_core.advice.constraints import Constraints, objective_of, parse_bar
+from tunescale_core.advice.counsel import counsel
 from tunescale_core.advice.shown import as_object, as_text
 from tunescale_core.published import reference
 from tunescale_core.records import Record
-from tunescale_core.results import Candidate, Results, from_record
+from tunescale_core.results import Results, from_record, gathered
 from tunescale_core.tables.table import MISSING
 from tunescale_core.tasks import Answer
-
-FULL, LARGER = Candidate("m", "full", "arc"), Candidate("large", "base")
 
 
 def asked(right: int, **fields: object) -> Record:
@@ -29,15 +26,10 @@ def asked(right: int, **fields: object) -> Record:
 
 
 def shown(results: Results, bar: str) -> tuple[str, dict[str, Any]]:
-    """Return the advice for a bar as text and as a JSON object, with break-even where there are both sides."""
+    """Return what is said under a bar as text and as a JSON object."""
     bars = (parse_bar(results, bar),)
-    constraints = Constraints(objective_of(results, None, bars), bars)
-    chooser = Chooser(results, constraints)
-    advice, rule = chooser.advice(), chooser.by_rule()
-    both = {FULL, LARGER} <= set(chooser.candidates)
-    found = break_even(chooser.draws, FULL, LARGER) if both else None
-    arguments = (advice, constraints, rule, [found] if found else [])
-    return as_text(*arguments), json.loads(json.dumps(as_object(*arguments)))
+    found = counsel(results, Constraints(objective_of(results, None, bars), bars))
+    return as_text(found), json.loads(json.dumps(as_object(found)))
 
 
 def measured(right: int, larger: int = 38) -> Results:
@@ -117,3 +109,14 @@ def test_json_has_every_standing() -> None:
     first = found["standings"][0]
     assert (first["candidate"], first["quality"], first["latency"]) == ("Qwen3-1.7B-base", 0.7986, 3.4025)
     assert (first["memory"], first["cost"], first["broken"]) == (None, 0.0, [])
+
+
+def test_other_ways_of_serving_are_a_line_each() -> None:
+    """What the other ways come to stands last, with the time of the first that they would ship."""
+    eager = [asked(38, model="large"), asked(4, method="full", trained_on="arc", seed=0)]
+    fast = asked(38, model="large", serving="static")
+    text, found = shown(gathered(map(from_record, (*eager, fast)), "here"), "arc:accuracy=0.5")
+    assert text.splitlines()[-1] == (
+        "Served by static (--serving static): Ship large-base. Its mean latency is 0.5000 s."
+    )
+    assert found["otherwise"] == {"static": {"decision": "choose", "chosen": ["large-base"]}}

@@ -8,9 +8,9 @@ from typing import Any
 
 from tabulate import tabulate
 
-from tunescale_core.advice.break_even import BreakEven
 from tunescale_core.advice.choice import Advice, Standing
 from tunescale_core.advice.constraints import Constraints
+from tunescale_core.advice.counsel import Counsel, Otherwise
 from tunescale_core.results import Candidate
 from tunescale_core.serving import EAGER
 from tunescale_core.tables.flags import MARK
@@ -25,11 +25,10 @@ HEADS = {
 }
 
 
-def as_text(advice: Advice, constraints: Constraints, rule: Candidate | None, paid: list[BreakEven]) -> str:
+def as_text(counsel: Counsel) -> str:
     """Return advice for a terminal: the choice, what it rests on, the paper's rule, and what tuning pays back."""
-    names = ", ".join(one.id for one in advice.chosen)
-    decided = HEADS[advice.decision].format(names + _way(constraints))
-    head = [decided, *advice.warnings, *([advice.next_step] if advice.next_step else [])]
+    advice, constraints, rule = counsel.advice, counsel.constraints, counsel.rule
+    head = [_decided(advice, constraints.serving), *advice.warnings, *([advice.next_step] if advice.next_step else [])]
     metric = constraints.objective.metric
     heads = ["candidate", f"{metric.name} {metric.arrow}", "bound", f"{constraints.stat} s", "GiB", "training s"]
     heads += ["feasible", "on front", "best", "breaks"]
@@ -51,14 +50,14 @@ def as_text(advice: Advice, constraints: Constraints, rule: Candidate | None, pa
     notes += [f"The paper's rule (start small and tune, then scale) ships: {followed}."]
     return "\n".join(
         [*(textwrap.fill(text, 110) for text in head), "", table, *(textwrap.fill(n, 110) for n in notes)]
-        + [one.text + "." for one in paid]
+        + [one.text + "." for one in counsel.paid]
+        + [textwrap.fill(_told_otherwise(one, constraints), 110) for one in counsel.others]
     )
 
 
-def as_object(
-    advice: Advice, constraints: Constraints, rule: Candidate | None, paid: list[BreakEven]
-) -> dict[str, Any]:
+def as_object(counsel: Counsel) -> dict[str, Any]:
     """Return advice as a JSON object."""
+    advice, constraints, rule = counsel.advice, counsel.constraints, counsel.rule
     objective = constraints.objective
     return {
         "decision": advice.decision,
@@ -73,12 +72,32 @@ def as_object(
         "maximise": {"task": objective.task, "metric": objective.metric.name},
         "standings": [asdict(one) | {"candidate": one.candidate.id} for one in advice.standings],
         "paper_rule": rule.id if rule else None,
-        "break_even": [asdict(one) | {"tuned": one.tuned.id, "larger": one.larger.id} for one in paid],
+        "break_even": [asdict(one) | {"tuned": one.tuned.id, "larger": one.larger.id} for one in counsel.paid],
+        "otherwise": {one.way: _object_otherwise(one) for one in counsel.others},
     }
 
 
-def _way(constraints: Constraints) -> str:
-    return "" if constraints.serving == EAGER else f" (served by {constraints.serving})"
+def _decided(advice: Advice, way: str) -> str:
+    names = ", ".join(one.id for one in advice.chosen)
+    return HEADS[advice.decision].format(names + ("" if way == EAGER else f" (served by {way})"))
+
+
+def _told_otherwise(other: Otherwise, constraints: Constraints) -> str:
+    """Return what another way of serving comes to, with the latency of the first of those chosen."""
+    if other.advice is None:
+        return f"Served by {other.way}: nothing was measured on every task served."
+    told = f"Served by {other.way} (--serving {other.way}): {_decided(other.advice, EAGER)}"
+    first = next((one for one in other.advice.standings if one.candidate in other.advice.chosen[:1]), None)
+    if first is None or first.latency is None:
+        return told
+    whose = "Its" if len(other.advice.chosen) == 1 else f"{first.candidate.id}'s"
+    return f"{told} {whose} {constraints.stat} latency is {first.latency:.4f} s."
+
+
+def _object_otherwise(other: Otherwise) -> dict[str, Any] | None:
+    if other.advice is None:
+        return None
+    return {"decision": other.advice.decision, "chosen": [one.id for one in other.advice.chosen]}
 
 
 def _rule_standing(advice: Advice, rule: Candidate) -> str:

@@ -28,8 +28,6 @@ def advise(  # noqa: PLR0913, PLR0917  an option a constraint
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,  # noqa: FBT002
 ) -> None:
     """Say which candidate to ship under constraints, how sure that is, and what to run where it is not."""
-    from tunescale_core.advice.break_even import break_even
-    from tunescale_core.advice.choice import Chooser
     from tunescale_core.advice.constraints import (
         Constraints,
         checked_latency,
@@ -39,6 +37,7 @@ def advise(  # noqa: PLR0913, PLR0917  an option a constraint
         parse_minimum,
         parse_stat,
     )
+    from tunescale_core.advice.counsel import counsel
     from tunescale_core.advice.shown import as_object, as_text
 
     with one_line_errors():
@@ -53,16 +52,5 @@ def advise(  # noqa: PLR0913, PLR0917  an option a constraint
             None if max_cost is None else parse_duration(max_cost),
             serving,
         )
-        chooser = Chooser(results, constraints)
-        advice, rule = chooser.advice(), chooser.by_rule()
-        pairs = [
-            (one, other)
-            for one in chooser.candidates
-            for other in chooser.candidates
-            if one.trained_on in constraints.tasks and other.model in chooser.results.larger
-        ]
-        paid = [found for pair in pairs if (found := break_even(chooser.draws, *pair)) is not None]
-    if as_json:
-        typer.echo(json.dumps(as_object(advice, constraints, rule, paid), indent=1))
-    else:
-        typer.echo(as_text(advice, constraints, rule, paid))
+        found = counsel(results, constraints)
+    typer.echo(json.dumps(as_object(found), indent=1) if as_json else as_text(found))

@@ -1,0 +1,61 @@
+"""All that is said of what to ship: the advice, the paper's rule, what tuning pays back, and other ways of serving."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from tunescale_core.advice.break_even import BreakEven, break_even
+from tunescale_core.advice.choice import Advice, Chooser
+from tunescale_core.advice.constraints import Constraints
+from tunescale_core.errors import ResultsError
+from tunescale_core.results import Candidate, Results
+from tunescale_core.serving import EAGER
+
+
+@dataclass(frozen=True)
+class Otherwise:
+    """What the same constraints come to by another way of serving."""
+
+    way: str
+    advice: Advice | None
+    """None where nothing was measured so on every task served."""
+
+
+@dataclass(frozen=True)
+class Counsel:
+    """What to ship under constraints, and what to hold beside that."""
+
+    constraints: Constraints
+    advice: Advice
+    rule: Candidate | None
+    """What the paper's rule ships."""
+    paid: tuple[BreakEven, ...]
+    """Every tuned candidate against every larger one."""
+    others: tuple[Otherwise, ...]
+    """By the other ways of serving that were measured."""
+
+
+def counsel(results: Results, constraints: Constraints) -> Counsel:
+    """Say what to ship, and what the other ways of serving would have.
+
+    Raises:
+        ResultsError: No candidate was measured on every task served; or nothing was served in the way asked for.
+    """
+    chooser = Chooser(results, constraints)
+    pairs = [
+        (one, other)
+        for one in chooser.candidates
+        for other in chooser.candidates
+        if one.trained_on in constraints.tasks and other.model in chooser.results.larger
+    ]
+    paid = tuple(found for pair in pairs if (found := break_even(chooser.draws, *pair)) is not None)
+    ways = dict.fromkeys([EAGER, *sorted(cell.serving for cell in results.served)])
+    others = tuple(_otherwise(results, constraints, way) for way in ways if way != constraints.serving)
+    return Counsel(constraints, chooser.advice(), chooser.by_rule(), paid, others)
+
+
+def _otherwise(results: Results, constraints: Constraints, way: str) -> Otherwise:
+    try:
+        return Otherwise(way, Chooser(results, replace(constraints, serving=way)).advice())
+    except ResultsError:
+        return Otherwise(way, None)
