@@ -121,8 +121,11 @@ def test_where_nothing_is_counted_time_is_the_clocks(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not QUEUED.is_file(), reason="the system does not count it")
 def test_sleep_counts_and_other_processes_do_not() -> None:
-    """Beside processes on the same processor a sleep counts whole, and a computation takes what it takes alone."""
+    """Beside two processes on the same processor a sleep counts whole, and a computation far from three times.
+
+    What it takes alone varies with what the rest of the machine does, so with room.
+    """
     done = subprocess.run([sys.executable, "-c", BESIDE], capture_output=True, text=True, check=True, timeout=60)
     alone, shared, slept = map(float, done.stdout.split())
-    assert shared < 1.5 * alone
+    assert shared < 2.2 * alone
     assert 0.05 <= slept < 0.08
