@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from datasets import Dataset
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,17 +20,17 @@ from tunescale_core.errors import DataError
 from tunescale_core.scoring import score_file
 from tunescale_core.sources import Purpose
 from tunescale_core.study import Study
-from tunescale_core.tasks import TASKS, Example, LeftOut
+from tunescale_core.tasks import PAPERS, TASKS, Example, LeftOut
 
 EXAMPLE = Example("q", TASKS["arc"].prompt("Which?"), ("A",), "\\boxed{A}")
 
 
-def study_of(folder: Path, task: str = "openmath", **data: Any) -> Study:
+def study_of(folder: Path, name: str = "openmath", **data: Any) -> Study:
     return Study.model_validate(
         {
             "study": {"name": "s", "train_examples": 3, "eval_examples": 2},
             "models": {"m": {"source": "embedded:mini-small"}},
-            "tasks": {task: data},
+            "tasks": {name: data},
             "folder": folder,
         }
     )
@@ -171,11 +172,13 @@ def test_a_row_of_a_hub_data_set_is_named_by_set_and_split(monkeypatch: pytest.M
     """A bad row of the hub's is named by data set, configuration, split and row, those skipped counted."""
     import datasets
 
-    rows = [*arc_rows(5), {"id": "x"}]
+    rows = Dataset.from_list([*arc_rows(5), {"id": "x"}])
     builder = SimpleNamespace(download_and_prepare=lambda: None, as_dataset=lambda **_: rows, hash="c" * 40)
     monkeypatch.setattr(datasets, "load_dataset_builder", lambda *_, **__: builder)
     study = study_of(tmp_path, "arc", data="a/b", config="c", skip=5)
-    with pytest.raises(DataError, match=r"^data set a/b \(c, split test\), row 6: no column 'choices' \(it has: id\)$"):
+    with pytest.raises(
+        DataError, match=r"^data set a/b \(c, split test\), row 6: column 'choices' is NoneType, not dict$"
+    ):
         load_examples(study, "arc", "eval")
 
 
@@ -235,7 +238,7 @@ def test_gsm8k_can_be_asked_of_what_openmath_taught(tmp_path: Path) -> None:
     assert (asked.gold, asked.target) == (("1,072",), "It is 72.\n\\boxed{1,072}")
 
 
-@pytest.mark.parametrize("kind", TASKS)
+@pytest.mark.parametrize("kind", [task.name for task in PAPERS])
 def test_the_embedded_source_has_development_rows(tmp_path: Path, kind: str) -> None:
     """By default sixty rows of the split dev are there to choose a recipe by, none of them asked or learnt."""
     study = study_of(tmp_path, kind, eval_examples=200, train_examples=200)
@@ -393,3 +396,56 @@ def test_a_loader_asks_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         with pytest.raises(DataError, match=f"no hub for seed {seed}"):
             loader.load("arc", "train", seed)
     assert asked == [("arc", "eval", 0), ("arc", "train", 0), ("arc", "train", 1)]
+
+
+TICKETS = [{"ticket": n, "subject": "parcel", "body": f"where is {n}", "team": "shipping"} for n in range(4)]
+TICKET = {
+    "task": "classification",
+    "data": "rows.jsonl",
+    "system": "shipping or billing? Box it: \\boxed{}",
+    "columns": {"text": "{subject}: {body}", "label": "team", "id": "ticket"},
+}
+
+
+def test_a_study_asks_rows_in_columns_of_their_own(tmp_path: Path) -> None:
+    """The text is made of the columns that the study names, under the study's instruction."""
+    write_jsonl(tmp_path / "rows.jsonl", TICKETS)
+    first = load_examples(study_of(tmp_path, "route", **TICKET), "route", "eval").rows[0]
+    assert (first.id, first.gold, first.target) == ("0", ("shipping",), "\\boxed{shipping}")
+    assert first.messages == (
+        {"role": "system", "content": TICKET["system"]},
+        {"role": "user", "content": "parcel: where is 0"},
+    )
+
+
+def test_an_instruction_of_ones_own_takes_the_place_of_the_tasks(tmp_path: Path) -> None:
+    """It changes what every example says, and so what identifies them."""
+    own, other = (
+        load_examples(study_of(tmp_path, "arc", data="embedded", **given), "arc", "eval")
+        for given in ({}, {"system": "Which letter?"})
+    )
+    assert [one.messages[0]["content"] for one in other.rows] == ["Which letter?"] * 2
+    assert [one.messages[1:] for one in own.rows] == [one.messages[1:] for one in other.rows]
+    assert own.fingerprint != other.fingerprint
+
+
+def test_a_column_that_a_row_lacks_is_named_with_its_row(tmp_path: Path) -> None:
+    """The error says in which row of which file, and which key of the study names the column."""
+    write_jsonl(tmp_path / "rows.jsonl", [TICKETS[0], {"ticket": 2, "subject": "x", "team": "y"}])
+    with pytest.raises(
+        DataError, match=r"rows\.jsonl, row 2: no column 'body', which columns\.text names \(it has: ticket, subject, "
+    ):
+        load_examples(study_of(tmp_path, "route", **TICKET), "route", "eval")
+
+
+def test_a_fault_in_a_packages_task_says_in_which_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a task's own code raises keeps its traceback, and says which row it was met in."""
+
+    def broken(row: Any, style: str) -> Example:
+        raise KeyError(f"{style} of {row['ticket']}")
+
+    write_jsonl(tmp_path / "rows.jsonl", TICKETS)
+    monkeypatch.setattr(TASKS["classification"], "example", broken)
+    with pytest.raises(KeyError) as caught:
+        load_examples(study_of(tmp_path, "route", **TICKET), "route", "eval")
+    assert caught.value.__notes__ == [f"met in data file {tmp_path / 'rows.jsonl'}, row 1"]

@@ -172,7 +172,8 @@ from pathlib import Path
 from tunescale_core.errors import DataError, ModelError
 from tunescale_core.models import resolve
 from tunescale_core.sources import source_of
-from tunescale_core.study import Model, TaskData
+from tunescale_core.study import Model
+from tunescale_core.task_data import TaskData
 
 began = time.perf_counter()
 for fetch in (

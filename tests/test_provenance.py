@@ -14,6 +14,7 @@ import pytest
 from tests.cards import GIGA, Answer, installed, refuse, torch_with_card
 from tunescale_core import provenance as provenance_module
 from tunescale_core.provenance import PACKAGES, WEIGHT_PACKAGES, Provenance, now, provenance, versions
+from tunescale_core.tasks import TASKS
 
 ASK = "from tunescale_core.provenance import provenance; print(provenance('cpu').model_dump_json())"
 
@@ -42,6 +43,12 @@ def test_versions_are_the_installed_ones() -> None:
 def test_weight_packages_are_recorded_too() -> None:
     """Whatever can change weights is among the versions that a record shows."""
     assert set(WEIGHT_PACKAGES) <= set(PACKAGES)
+
+
+def test_packages_that_provide_tasks_are_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package of a task that was asked for stands among the versions, for its code scores the answers."""
+    monkeypatch.setattr(TASKS, "packages", lambda name=None: {"own-task": "1.2"})  # noqa: ARG005
+    assert provenance("cpu").versions == versions() | {"own-task": "1.2"}
 
 
 def test_machine() -> None:

@@ -28,7 +28,7 @@ CANDIDATES = st.builds(
     ),
     st.from_regex(r"[A-Za-z0-9][A-Za-z0-9.-]{0,10}", fullmatch=True),
     st.sampled_from(["base", "full", "lora"]),
-    st.sampled_from(list(TASKS)),
+    st.sampled_from(list(TASK_COLUMNS)),
     st.integers(1, 2048),
 )
 TABLES = st.dictionaries(

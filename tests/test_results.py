@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.making import line
 from tests.making import record as made
-from tunescale_core.errors import RecordError, ResultsError
+from tunescale_core.errors import RecordError, ResultsError, TaskError
 from tunescale_core.records import Record, write
 from tunescale_core.results import (
     Candidate,
@@ -267,3 +267,10 @@ def test_records_of_two_forms_of_a_study_are_refused(tmp_path: Path) -> None:
         write(made("full", "arc", metrics={"macro_f1": 0.5}, seed=0, cell=cell), tmp_path)
     with pytest.raises(ResultsError, match="comes twice"):
         from_folder(tmp_path)
+
+
+def test_a_record_of_a_task_that_is_not_installed_is_refused() -> None:
+    """It says in one line which task is missing, and how tasks are provided."""
+    record = made(lines=[line()]).model_copy(update={"kind": "chess"})
+    with pytest.raises(TaskError, match=r"^no task 'chess'; known are arc, [^\n]+; a package can provide others"):
+        from_record(record)

@@ -50,9 +50,38 @@ def test_a_missing_prediction_is_wrong_and_counted(data: Path, tmp_path: Path) -
     assert found["parse_rate"] == pytest.approx(2 / 3)
 
 
-@pytest.mark.parametrize("content", [["a"], {"1": 2}, "text"])
+def test_answers_may_stand_in_the_rows_order(data: Path, tmp_path: Path) -> None:
+    """An array holds an answer a row: the same figures as by id, for data whose rows have none of their own."""
+    by_id = score_file(TASKS["squad_v2"], data, _write(tmp_path, {"1": "goat", "2": "", "3": "cat"}))
+    assert score_file(TASKS["squad_v2"], data, _write(tmp_path, ["goat", "", "cat"])) == by_id
+
+
+def test_rows_that_are_not_asked_have_a_place_too(tmp_path: Path) -> None:
+    """A row that is left out takes its place in the order."""
+    write_json(tmp_path / "d.json", MATHS)
+    said = [str(row["expected_answer"]) for row in MATHS]
+    found = score_file(TASKS["openmath"], tmp_path / "d.json", _write(tmp_path, said))
+    assert found["accuracy"] == 1
+    assert found["left_out"] == 1
+
+
+def test_too_few_answers_are_refused(data: Path, tmp_path: Path) -> None:
+    """An array of another length than the rows would score answers to other questions."""
+    with pytest.raises(DataError, match=r"said\.json has 2 answers for 3 rows: give one a row$"):
+        score_file(TASKS["squad_v2"], data, _write(tmp_path, ["goat", ""]))
+
+
+def test_columns_of_ones_own_are_read(tmp_path: Path) -> None:
+    """What a study's columns say, scoring reads too."""
+    write_json(tmp_path / "d.json", [{"q": "Where?", "a": "here"}, {"q": "Who?", "a": "Mara"}])
+    columns = {"question": "q", "answer": "a"}
+    found = score_file(TASKS["short_answer"], tmp_path / "d.json", _write(tmp_path, ["here", "Odo"]), columns)
+    assert found["exact"] == 50
+
+
+@pytest.mark.parametrize("content", [["a", 1], {"1": 2}, "text", 3])
 def test_other_layouts_are_refused(tmp_path: Path, content: object) -> None:
-    """A predictions file that is not id to text is named in the error."""
+    """A predictions file that is neither id to text nor texts is named in the error."""
     with pytest.raises(DataError, match=r"said\.json"):
         read_predictions(_write(tmp_path, content))
 

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from datasets import ClassLabel, Dataset, Features, Value
 
 from tests.files import MATHS, write_json, write_jsonl
 from tunescale_core.embedded.splits import Split
 from tunescale_core.errors import DataError
 from tunescale_core.sources import Purpose, embedded_rows, has_dev, source_of
-from tunescale_core.study import TaskData
-from tunescale_core.tasks import TASKS, Example
+from tunescale_core.task_data import TaskData
+from tunescale_core.tasks import PAPERS, TASKS, Example
 
 
 def firsts(rows: Iterable[dict[str, Any]], count: int) -> list[dict[str, Any]]:
@@ -47,7 +48,7 @@ def test_evaluation_can_have_a_source_of_its_own(tmp_path: Path) -> None:
     assert rows(data, "openmath", "eval", tmp_path) == MATHS[2:]
 
 
-@pytest.mark.parametrize("kind", TASKS)
+@pytest.mark.parametrize("kind", [task.name for task in PAPERS])
 def test_embedded_rows_ask_no_question_twice(kind: str) -> None:
     """Among many embedded rows no two make the same prompt, and each can be asked and is taught rightly."""
     rows = firsts(embedded_rows(kind, "train", 0), 400)
@@ -56,7 +57,7 @@ def test_embedded_rows_ask_no_question_twice(kind: str) -> None:
     assert all(TASKS[kind].parse(one.target) is not None for one in examples if isinstance(one, Example))
 
 
-@pytest.mark.parametrize("kind", TASKS)
+@pytest.mark.parametrize("kind", [task.name for task in PAPERS])
 def test_embedded_splits_are_disjoint(kind: str) -> None:
     """No prompt of one split is met in another, whatever the seeds."""
     splits: tuple[Split, ...] = ("train", "dev", "test")
@@ -64,7 +65,7 @@ def test_embedded_splits_are_disjoint(kind: str) -> None:
     assert len(set.union(*asked)) == sum(map(len, asked)) == 900
 
 
-@pytest.mark.parametrize("kind", TASKS)
+@pytest.mark.parametrize("kind", [task.name for task in PAPERS])
 def test_embedded_rows_depend_on_the_seed_alone(kind: str) -> None:
     """The same seed gives the same rows in the same order, another seed other ones."""
     first, again, other = (firsts(embedded_rows(kind, "train", seed), 20) for seed in (1, 1, 2))
@@ -100,6 +101,7 @@ class Hub:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str | None, str, str | None]] = []
+        self.rows = Dataset.from_list([])
 
     def load(self, name: str, config: str | None, *, revision: str | None) -> Hub:
         """Stand in for `datasets.load_dataset_builder`."""
@@ -109,11 +111,11 @@ class Hub:
     def download_and_prepare(self) -> None:
         """Stand in for the builder's."""
 
-    def as_dataset(self, *, split: str) -> list[dict[str, Any]]:
+    def as_dataset(self, *, split: str) -> Dataset:
         """Stand in for the builder's."""
         name, config, revision = self.wanted
         self.asked.append((name, config, split, revision))
-        return []
+        return self.rows
 
 
 @pytest.fixture
@@ -164,6 +166,19 @@ def test_each_purpose_asks_the_hub_for_its_own(
     assert hub.asked == [asked]
     assert source.name == f"data set {asked[0]} ({asked[1] or 'default'}, split {asked[2]})"
     assert source.origin == f"{asked[0]}@{hub.hash}"
+
+
+def test_the_hubs_labels_are_their_names(hub: Hub, tmp_path: Path) -> None:
+    """A data set that keeps labels as numbers gives their names, and nothing where it keeps the label to itself."""
+    kinds = Features({"text": Value("string"), "label": ClassLabel(names=["world", "sports"])})
+    hub.rows = Dataset.from_dict({"text": ["a", "b", "c", "d"], "label": [1, 0, -1, None]}, features=kinds)
+    source = source_of(TaskData(data="some/news"), "classification", "train", tmp_path)
+    assert [(number, row["text"], row["label"]) for number, row in source.numbered()] == [
+        (1, "a", "sports"),
+        (2, "b", "world"),
+        (3, "c", None),
+        (4, "d", None),
+    ]
 
 
 @pytest.mark.parametrize(

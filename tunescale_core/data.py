@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
+from types import MappingProxyType
 
 from tunescale_core.decontamination import HeldOut
 from tunescale_core.errors import DataError, bare
@@ -15,6 +16,7 @@ from tunescale_core.grid import task_kind
 from tunescale_core.sources import Purpose, Source, has_dev, source_of
 from tunescale_core.study import Study
 from tunescale_core.tasks import TASKS, Example, LeftOut, Task
+from tunescale_core.tasks.renamed import renamed
 
 Numbered = tuple[int, Example | LeftOut]
 """What a row became, with the row's place in its source, from 1."""
@@ -49,7 +51,7 @@ def load_examples(study: Study, task: str, purpose: Purpose, seed: int = 0) -> E
     """
     data, kind = study.tasks[task], task_kind(study, task)
     source = source_of(data, kind, purpose, study.folder, seed)
-    found = examples_of(TASKS[kind], source, data.target)
+    found = instructed(examples_of(TASKS[kind], source, data.target, data.columns), data.system)
     number = getattr(data, f"{purpose}_examples") or getattr(study.study, f"{purpose}_examples")
     found = _decontaminated(study, task, found) if purpose == "train" else once(found, source.name)
     taken, left_out = _taken(islice(found, PATIENCE * number) if source.endless else found, number)
@@ -101,18 +103,39 @@ class Loader:
             raise
 
 
-def examples_of(task: Task, source: Source, style: str) -> Iterator[Numbered]:
+def examples_of(
+    task: Task, source: Source, style: str, columns: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Numbered]:
     """Yield what each row of a source becomes.
+
+    Args:
+        task: What makes an example of a row.
+        source: Of the rows.
+        style: What the target is, as `Task.example` takes it.
+        columns: Of the task's columns, what they are read from, as a study's `columns`.
 
     Raises:
         DataError: A row cannot be read; the message names source, row and column.
     """
     for number, row in source.numbered():
         try:
-            example = task.example(row, style)
+            example = task.example(renamed(row, columns), style)
         except DataError as error:
             raise DataError(f"{source.name}, row {number}: {error}") from error
+        except Exception as error:  # of a package's own task: its traceback helps whoever writes it, and so does this
+            error.add_note(f"met in {source.name}, row {number}")
+            raise
         yield number, example
+
+
+def instructed(found: Iterable[Numbered], system: str | None) -> Iterator[Numbered]:
+    """Put an instruction in the place of the task's own, where one is given."""
+    for number, example in found:
+        if system is None or isinstance(example, LeftOut):
+            yield number, example
+        else:
+            others = (message for message in example.messages if message["role"] != "system")
+            yield number, replace(example, messages=({"role": "system", "content": system}, *others))
 
 
 def once(found: Iterable[Numbered], source: str) -> Iterator[Numbered]:

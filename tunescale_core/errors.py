@@ -16,6 +16,16 @@ class StudyError(TuneScaleError):
     """A study file, or an option that changes it, cannot be used as it stands."""
 
 
+class TaskError(TuneScaleError):
+    """A task that an installed package provides cannot be used."""
+
+
+class UnknownTaskError(TaskError, KeyError):
+    """No task has this name: of a mapping's missing key, with a line of its own."""
+
+    __str__ = Exception.__str__  # a KeyError shows its text in quotes
+
+
 class DataError(TuneScaleError):
     """A data source cannot be read, or a row lacks what its task needs."""
 

@@ -15,6 +15,7 @@ import psutil
 from pydantic import BaseModel, ConfigDict
 
 from tunescale_core.sensors.nvml import driver_version
+from tunescale_core.tasks import TASKS
 
 PACKAGES = ("tunescale", "torch", "transformers", "trl", "peft", "accelerate", "datasets", "tokenizers")
 WEIGHT_PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate")
@@ -31,6 +32,7 @@ class Provenance(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     versions: dict[str, str]
+    """Of the packages that it depends on, those that provide tasks included."""
     python: str
     platform: str
     cpu_count: int
@@ -69,7 +71,7 @@ def provenance(device: str) -> Provenance:
     commit, dirty = _git()
     card = _card(device)
     return Provenance(
-        versions=versions(),
+        versions=versions() | TASKS.packages(),
         python=platform.python_version(),
         platform=platform.platform(),
         cpu_count=psutil.cpu_count() or 1,

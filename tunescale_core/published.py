@@ -112,8 +112,8 @@ def _candidate(where: str, row: dict[str, str]) -> Candidate:
         raise ResultsError(f"{where}: method must be base, full or lora, got {method!r}")
     if (trained in UNTUNED) != (method == "base"):
         raise ResultsError(f"{where}: trained_on {trained!r} does not go with method {method}")
-    if method != "base" and trained not in TASKS:
-        raise ResultsError(f"{where}: trained_on must be one of {', '.join(TASKS)}, got {trained!r}")
+    if method != "base" and trained not in TASK_COLUMNS:
+        raise ResultsError(f"{where}: trained_on must be one of {', '.join(TASK_COLUMNS)}, got {trained!r}")
     if (method == "lora") != bool(_RANK.fullmatch(rank)) or (method != "lora" and rank):
         raise ResultsError(f"{where}: rank must be a whole number for lora and empty otherwise, got {rank!r}")
     if method == "base":

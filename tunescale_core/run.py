@@ -212,7 +212,7 @@ class Bench:
                 "data": examples.fingerprint,
                 "protocol": self._protocol(),
                 "serving": self._serving(cell),
-                "versions": versions(ANSWER_PACKAGES),
+                "versions": versions(ANSWER_PACKAGES) | TASKS.packages(task_kind(self.study, cell.task)),
             }
         )
 

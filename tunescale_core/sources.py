@@ -15,9 +15,8 @@ from tunescale_core.embedded.splits import SHARES, Split, drawn
 from tunescale_core.embedded.sums import Sum, draw_sum, openmath_row
 from tunescale_core.errors import DataError
 from tunescale_core.fetching import advice, again
-from tunescale_core.study import TaskData
+from tunescale_core.task_data import EMBEDDED, TaskData
 
-EMBEDDED = "embedded"
 Purpose = Literal["train", "eval", "dev"]
 
 
@@ -173,6 +172,20 @@ def _said(error: Exception) -> str:
     return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason given'}"
 
 
+def _labelled(rows: Any) -> Iterable[Fields]:
+    """Yield rows with the names of labels that the hub keeps as numbers, and None for those that it keeps from us."""
+    from datasets import ClassLabel
+
+    named = {column: kind for column, kind in rows.features.items() if isinstance(kind, ClassLabel)}
+    if not named:
+        return rows  # type: ignore[no-any-return]
+    return ({**row, **{one: _label(kind, row[one]) for one, kind in named.items()}} for row in rows)
+
+
+def _label(kind: Any, number: int | None) -> str | None:
+    return None if number is None or number < 0 else str(kind.int2str(number))
+
+
 def _hub_rows(wanted: _Declared) -> tuple[Iterable[Fields], str | None]:
     """Return rows of the hub's, and the commit they are of; None where the hub's client does not tell."""
     import datasets
@@ -180,7 +193,7 @@ def _hub_rows(wanted: _Declared) -> tuple[Iterable[Fields], str | None]:
     def load() -> tuple[Iterable[Fields], str | None]:
         builder = datasets.load_dataset_builder(wanted.data, wanted.config, revision=wanted.revision)
         builder.download_and_prepare()
-        return builder.as_dataset(split=wanted.split), builder.hash
+        return _labelled(builder.as_dataset(split=wanted.split)), builder.hash
 
     try:
         return again(load)

@@ -18,6 +18,7 @@ from tunescale_core.errors import StudyError
 from tunescale_core.margins import EVERYWHERE, Gate, direction, parse_margin
 from tunescale_core.method import Method, Trials, check_named
 from tunescale_core.serving import EAGER, Serving, Thinking, serving_of
+from tunescale_core.task_data import TaskData, check_task
 from tunescale_core.tasks import TASKS
 
 SHIPPED = (Path(__file__).parent / "studies", Path(__file__).parent.parent / "benchmarks" / "studies")
@@ -35,43 +36,6 @@ class Model(Declared):
     """Whether Python that comes with the model is run, as transformers calls it. Read it first; records say so."""
     methods: tuple[Name, ...] | None = None
     """Which methods adapt it; all of the study's unless given. `base` is always a row."""
-
-
-class TaskData(Declared):
-    """A task as the study asks it: where its rows come from, and how many are used."""
-
-    task: str | None = None
-    """Which task; the table's own name unless given."""
-    data: str = "embedded"
-    """A hub data set, `embedded`, or a path relative to the study file: a JSON, JSONL, CSV or Parquet file, or a
-    folder of such files named after their splits."""
-    config: str | None = None
-    """The hub data set's configuration."""
-    revision: str | None = None
-    train_split: str = "train"
-    eval_split: str = "test"
-    eval_data: str | None = None
-    """Other data for evaluation, where the first has no such split."""
-    eval_config: str | None = None
-    """The configuration of `eval_data`; `config` belongs to `data`."""
-    eval_revision: str | None = None
-    """Of `eval_data`; `revision` belongs to `data`."""
-    skip: Annotated[int, Field(ge=0)] = 0
-    """Rows of `eval_split` passed over first: how a data set without a test split keeps rows apart."""
-    dev_split: str | None = None
-    """Rows by which a recipe is chosen; none are unless given, but the embedded source has a split `dev`."""
-    dev_data: str | None = None
-    """Other data for that, where the first has no such split."""
-    dev_config: str | None = None
-    """The configuration of `dev_data`."""
-    dev_revision: str | None = None
-    dev_skip: Annotated[int, Field(ge=0)] = 0
-    """Rows of `dev_split` passed over first."""
-    target: Literal["answer", "solution"] = "answer"
-    """What tuning teaches: the boxed answer, or the row's worked solution."""
-    train_examples: Count | None = None
-    eval_examples: Count | None = None
-    dev_examples: Count | None = None
 
 
 class Protocol(Declared):
@@ -193,10 +157,7 @@ class Study(Declared):
                 if wanted != "base" and wanted not in self.methods:
                     raise ValueError(f"models.{name}.methods: method {wanted!r} is not declared under [methods]")
         for name, data in self.tasks.items():
-            if (data.task or name) not in TASKS:
-                raise ValueError(
-                    f"tasks.{name}: no task {data.task or name!r}; known are {', '.join(TASKS)} (key: task)"
-                )
+            check_task(name, data)
         return self
 
     def _check_sources(self) -> None:

@@ -44,6 +44,33 @@ def test_score_says_why_rows_were_left_out(tmp_path: Path) -> None:
     assert found["left_out_by_reason"] == {"asked already": 1, "gold answer is not a number": 1}
 
 
+STUDY = """
+[study]
+name = "s"
+[models.m]
+source = "embedded:mini-small"
+[tasks.route]
+task = "classification"
+data = "d.json"
+eval_data = "d.json"
+system = "billing or access?"
+columns = { text = "{subject}!", label = "team" }
+"""
+
+
+def test_a_studys_task_is_scored_as_the_study_reads_it(tmp_path: Path) -> None:
+    """With --study a task of its is scored by its columns; one that it lacks is told in one line."""
+    rows = [{"subject": "a", "team": "billing"}, {"subject": "b", "team": "access"}]
+    for name, content in (("d.json", json.dumps(rows)), ("p.json", '["billing", "billing"]'), ("s.toml", STUDY)):
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    files = ["--study", f"{tmp_path}/s.toml", "--data", f"{tmp_path}/d.json", "--predictions", f"{tmp_path}/p.json"]
+    ran = CliRunner().invoke(app, ["score", "route", *files, "--json"])
+    assert (ran.exit_code, json.loads(ran.stdout)["accuracy"]) == (0, 0.5)
+    refused = CliRunner().invoke(app, ["score", "arc", *files])
+    assert refused.exit_code == USAGE
+    assert refused.stderr.endswith("s.toml has no task 'arc'; it has route\n")
+
+
 @pytest.mark.parametrize(("task", "said"), [("chess", "no task 'chess'"), ("arc", "no.json")])
 def test_unknown_tasks_and_missing_files_end_in_one_line(task: str, said: str, tmp_path: Path) -> None:
     """An unknown task and a missing file are told in one line each, exit code 4."""

@@ -10,7 +10,7 @@ from tunescale_core.decoding.decoder import EagerDecoder as Decoder
 from tunescale_core.embedded.tokenizer import TURN_END
 from tunescale_core.models import Opened, open_model, resolve
 from tunescale_core.study import Model, Protocol, load
-from tunescale_core.tasks import TASKS
+from tunescale_core.tasks import PAPERS, TASKS
 from tunescale_core.tasks.task import Message
 
 LIMIT = 12
@@ -54,7 +54,7 @@ def test_batches_say_what_single_calls_say(decoder: Decoder) -> None:
             assert batched.reasoning_tokens == one.reasoning_tokens
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", [task.name for task in PAPERS])
 def test_a_studys_questions_are_answered_alike_in_batches(opened: Opened, task: str) -> None:
     """In fp32, every whole answer of the embedded study's first questions is the same in a batch as alone."""
     decoder = Decoder(opened, Protocol(max_new_tokens=160))

@@ -1,9 +1,11 @@
 """A device is read while a block runs: from a thread that ends with it and takes little of it."""
 
+import mmap
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-import numpy as np
 import psutil
 import pytest
 
@@ -19,6 +21,14 @@ def read(device: str, seconds: float = 0.0) -> Readings:
     return sensors.readings
 
 
+@contextmanager
+def held() -> Iterator[None]:
+    """Hold 100 MiB of memory that the system has back at once; an allocator may keep what it is given back."""
+    with mmap.mmap(-1, 100 * MEBI) as memory:
+        memory.write(b"\1" * (100 * MEBI))
+        yield
+
+
 def test_an_empty_block_has_the_resident_size() -> None:
     """Even a block too short to be sampled twice reports what the process holds."""
     assert read("cpu").memory_bytes == pytest.approx(psutil.Process().memory_info().rss, rel=0.5)
@@ -27,11 +37,10 @@ def test_an_empty_block_has_the_resident_size() -> None:
 def test_memory_freed_inside_is_counted() -> None:
     """The peak holds what was allocated in the block even if it was freed before the end."""
     with Sensors("cpu") as sensors:
-        held = np.ones(100 * MEBI, dtype=np.uint8)
-        time.sleep(4 * QUICK)
-        # Read here and not before the block: what else this process holds may be given back at any moment.
-        high = psutil.Process().memory_info().rss
-        del held
+        with held():
+            time.sleep(4 * QUICK)
+            # Read here and not before the block: what else this process holds may be given back at any moment.
+            high = psutil.Process().memory_info().rss
         low = psutil.Process().memory_info().rss
     assert sensors.readings.memory_bytes is not None
     assert high - low > 90 * MEBI
@@ -54,9 +63,8 @@ def test_sampling_ends_with_the_block() -> None:
 def test_nested_blocks_each_have_their_own() -> None:
     """A block inside another starts from its own beginning, and the outer one sees what it did."""
     with Sensors("cpu") as outer:
-        held = np.ones(100 * MEBI, dtype=np.uint8)
-        time.sleep(4 * QUICK)
-        del held
+        with held():
+            time.sleep(4 * QUICK)
         with Sensors("cpu") as inner:
             time.sleep(QUICK)
     assert outer.readings.memory_bytes is not None

@@ -7,20 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tunescale_core.errors import MetricError, TuneScaleError
-from tunescale_core.tasks import TASKS, Answer, Metric, Task
+from tunescale_core.errors import DataError, MetricError, TuneScaleError
+from tunescale_core.tasks import PAPERS, TASKS, Answer, Metric, Task
 from tunescale_core.tasks.task import PARSE_RATE, Direction, weighted_mean
 
 EVERY_TASK = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 
 
-def test_the_tasks_are_the_papers() -> None:
-    """There are three tasks, each under its own name."""
-    assert {name: task.name for name, task in TASKS.items()} == {
-        "arc": "arc",
-        "openmath": "openmath",
-        "squad_v2": "squad_v2",
-    }
+def test_the_tasks_are_the_papers_and_two_for_rows_of_ones_own() -> None:
+    """Each task stands under its own name, the paper's three first."""
+    assert [task.name for task in PAPERS] == ["arc", "openmath", "squad_v2"]
+    assert [(name, task.name) for name, task in TASKS.items()] == [
+        (name, name) for name in ("arc", "openmath", "squad_v2", "classification", "short_answer")
+    ]
 
 
 @EVERY_TASK
@@ -44,8 +43,15 @@ def test_measuring_nothing_is_an_error(task: Task) -> None:
 
 @EVERY_TASK
 def test_the_example_in_the_system_prompt_parses(task: Task) -> None:
-    """The box that a task's system prompt shows is one that its parser reads."""
-    assert task.parse(task.system) is not None
+    """The box that a task's system prompt shows is one that its parser reads; without one a study gives it."""
+    assert task.parse(task.system) is not None or task.system == ""
+
+
+@EVERY_TASK
+def test_a_task_says_which_columns_it_reads(task: Task) -> None:
+    """What a row lacks is one of the columns that the task says it reads."""
+    with pytest.raises(DataError, match=rf"column '({'|'.join(task.columns)})'"):
+        task.example({}, "answer")
 
 
 @EVERY_TASK

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tunescale_core.cli.sources import fail
-from tunescale_core.tasks import TASKS
+from tunescale_core.tasks import PAPERS
 
 
 def pretrain(
@@ -28,7 +28,7 @@ def pretrain(
     from tunescale_core.embedded.recipe import save
 
     torch.set_num_threads(threads)
-    systems = tuple(task.system for task in TASKS.values())
+    systems = tuple(task.system for task in PAPERS)
     model, tokenizer, history = run(
         RECIPES[name], systems, lambda step, total, loss: typer.echo(f"step {step}/{total} loss {loss:.4f}")
     )

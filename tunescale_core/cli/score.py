@@ -14,19 +14,29 @@ from tunescale_core.tasks import TASKS
 
 
 def score(
-    task: Annotated[str, typer.Argument(help=f"One of {', '.join(TASKS)}.")],
+    task: Annotated[str, typer.Argument(help="A task by name, or with --study one of the study's.")],
     data: Annotated[Path, typer.Option(help="JSON, JSONL, CSV or Parquet in the data set's own columns.")],
-    predictions: Annotated[Path, typer.Option(help="JSON: example id to text, as SQuAD lays it out.")],
+    predictions: Annotated[Path, typer.Option(help="JSON: example id to text, or an array of texts, one a row.")],
+    study: Annotated[str | None, typer.Option(help="A study whose task it is: its columns are read.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,  # noqa: FBT002
 ) -> None:
     """Score a file of answers with the code that scores completions."""
     from tunescale_core.scoring import score_file
 
-    if task not in TASKS:
-        fail(f"no task {task!r}; known are {', '.join(TASKS)}")
     with one_line_errors():
-        figures = score_file(TASKS[task], data, predictions)
+        kind, columns = (task, {}) if study is None else _of_study(study, task)
+        figures = score_file(TASKS[kind], data, predictions, columns)
     typer.echo(json.dumps(figures, indent=1) if as_json else tabulate(_lines(figures), disable_numparse=True))
+
+
+def _of_study(study: str, task: str) -> tuple[str, dict[str, str]]:
+    """Return which task a study's is, and what its columns are read from."""
+    from tunescale_core.study import load
+
+    tasks = load(study).tasks
+    if task not in tasks:
+        fail(f"study {study} has no task {task!r}; it has {', '.join(tasks)}")
+    return tasks[task].task or task, tasks[task].columns
 
 
 def _lines(figures: dict[str, object]) -> list[tuple[str, str]]:

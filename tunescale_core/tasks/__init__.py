@@ -1,10 +1,15 @@
 """The tasks by name."""
 
 from tunescale_core.tasks.arc import Arc
+from tunescale_core.tasks.classification import Classification
+from tunescale_core.tasks.installed import Tasks
 from tunescale_core.tasks.openmath import OpenMath
+from tunescale_core.tasks.short_answer import ShortAnswer
 from tunescale_core.tasks.squad_v2 import SquadV2
-from tunescale_core.tasks.task import Answer, Example, LeftOut, Metric, Task
+from tunescale_core.tasks.task import PARSE_RATE, Answer, Example, LeftOut, Metric, Task
 
-TASKS: dict[str, Task] = {task.name: task for task in (Arc(), OpenMath(), SquadV2())}
+PAPERS: tuple[Task, ...] = (Arc(), OpenMath(), SquadV2())
+"""What "When to Tune, When to Scale" asks; the embedded family knows these, and has rows of them."""
+TASKS = Tasks((*PAPERS, Classification(), ShortAnswer()))
 
-__all__ = ["TASKS", "Answer", "Example", "LeftOut", "Metric", "Task"]
+__all__ = ["PAPERS", "PARSE_RATE", "TASKS", "Answer", "Example", "LeftOut", "Metric", "Task"]

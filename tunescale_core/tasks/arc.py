@@ -57,6 +57,7 @@ class Arc(Task):
     system: ClassVar[str] = (
         "Answer the multiple-choice question. Put the letter of the right choice in \\boxed{}, for example \\boxed{C}."
     )
+    columns: ClassVar[tuple[str, ...]] = ("id", "question", "choices", "answerKey")
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("macro_f1", "F1", "fraction", "higher", outcome, macro_f1, law="composite"),
         Metric("accuracy", "accuracy", "fraction", "higher", is_right, law="binary"),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from typing import TypeVar
 
 from tunescale_core.errors import DataError
 from tunescale_core.harmless import harmless
+from tunescale_core.tasks.boxed import boxed, last_boxed
 from tunescale_core.tasks.task import Row
 
 Kind = TypeVar("Kind")
@@ -45,6 +47,35 @@ def strings(values: object, name: str) -> list[str]:
     for one in listed:
         _check_unicode(one, name)
     return listed
+
+
+def text_of(row: Row, name: str) -> str:
+    """Return a column as text; a number is one as it is written.
+
+    Raises:
+        DataError: It is missing, or neither.
+    """
+    value = row.get(name)
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return str(value)
+    return column(row, name, str)
+
+
+def group_of(row: Row) -> str:
+    """Return what a row's column `group` says it shares with others that are not independent of it; "" without one."""
+    return "" if row.get("group") is None else digest(text_of(row, "group"))[:16]
+
+
+def taught(row: Row, style: str, answer: str) -> str:
+    """Return what tuning teaches: the box alone, or with style "solution" the row's column of that name before it.
+
+    Raises:
+        DataError: The column is wanted and missing, or no text.
+    """
+    if style != "solution":
+        return boxed(answer)
+    worked = text_of(row, "solution").rstrip()
+    return worked if last_boxed(worked) is not None else "\n".join(filter(None, (worked, boxed(answer))))
 
 
 def _check_unicode(text: str, name: str) -> None:

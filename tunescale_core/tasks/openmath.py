@@ -52,6 +52,7 @@ class OpenMath(Task):
     system: ClassVar[str] = (
         "Solve the problem. Put the final answer, as a number, in \\boxed{}, for example \\boxed{42}."
     )
+    columns: ClassVar[tuple[str, ...]] = ("problem", "expected_answer", "generated_solution", "question", "answer")
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("abs_diff", "AbsDiff", "", "lower", difference, digits=2, law="error"),
         Metric("accuracy", "accuracy", "fraction", "higher", lambda answer: float(is_right(answer)), law="binary"),

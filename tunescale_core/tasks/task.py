@@ -111,6 +111,9 @@ class Task(ABC):
 
     name: ClassVar[str]
     system: ClassVar[str]
+    """The instruction before every question; "" where only a study can know it, and must give one."""
+    columns: ClassVar[tuple[str, ...]] = ()
+    """Columns of a row that it may read: what a study's `columns` can be for."""
     metrics: ClassVar[tuple[Metric, ...]]
     """The primary metric first; every task ends with the parse rate."""
     trivial_rule: ClassVar[str]

@@ -1,0 +1,3 @@
+def test_tickets(measure, thresholds):
+    """A variant answers as well as the study expects."""
+    thresholds(measure())

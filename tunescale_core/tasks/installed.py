@@ -1,0 +1,104 @@
+"""The tasks by name: those that come with TuneScale, and those of packages that are installed beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from importlib.metadata import EntryPoint, entry_points
+
+from tunescale_core.errors import TaskError, UnknownTaskError
+from tunescale_core.tasks.task import PARSE_RATE, Task
+
+GROUP = "tunescale.tasks"
+"""The group of entry points by which a package provides tasks."""
+
+
+class Tasks(Mapping[str, Task]):
+    """Tasks by name. A package's task is loaded when it is first asked for, so one that is broken breaks no other.
+
+    Args:
+        own: Those that come with TuneScale.
+    """
+
+    def __init__(self, own: Iterable[Task]) -> None:
+        self._own = {task.name: task for task in own}
+        self._loaded: dict[str, Task] = {}
+
+    def __getitem__(self, name: str) -> Task:
+        """Return the task of a name.
+
+        Raises:
+            UnknownTaskError: There is none; it is a KeyError too.
+            TaskError: A package's task cannot be loaded, or is not as `Task` says.
+        """
+        if name in self._own:
+            return self._own[name]
+        if name not in self._loaded:
+            self._loaded[name] = self._load(name)
+        return self._loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter((*self._own, *self._provided))
+
+    def __len__(self) -> int:
+        return len(self._own) + len(self._provided)
+
+    def packages(self, name: str | None = None) -> dict[str, str]:
+        """Return the packages whose tasks were asked for, or that of one task, with their versions."""
+        asked = self._loaded if name is None else {name} & self._loaded.keys()
+        found = [point.dist for one in asked for point in self._provided[one] if point.dist is not None]
+        return {dist.name: dist.version for dist in found}
+
+    @cached_property
+    def _provided(self) -> dict[str, list[EntryPoint]]:
+        """What packages say they provide, by the task's name; of what TuneScale has itself its own is taken."""
+        found: dict[str, list[EntryPoint]] = {}
+        for point in entry_points(group=GROUP):
+            if point.name not in self._own:
+                found.setdefault(point.name, []).append(point)
+        return found
+
+    def _load(self, name: str) -> Task:
+        points = self._provided.get(name)
+        if not points:
+            raise UnknownTaskError(
+                f"no task {name!r}; known are {', '.join(self)}; a package can provide others (entry points {GROUP})"
+            )
+        if len(points) > 1:
+            raise TaskError(f"task {name!r} is provided by several packages ({_by(points)}): uninstall all but one")
+        try:
+            found = points[0].load()
+            task = found() if isinstance(found, type) else found
+        except Exception as error:  # whatever the package's own code raises
+            raise TaskError(
+                f"task {name!r} of {_by(points)} cannot be loaded: {type(error).__name__}: {_line(error)}"
+            ) from error
+        if (told := _fault(task, name)) is not None:
+            raise TaskError(f"task {name!r} of {_by(points)} {told}; see docs/tasks.md")
+        checked: Task = task
+        return checked
+
+
+def _by(points: Iterable[EntryPoint]) -> str:
+    return ", ".join(f"{point.dist.name if point.dist else 'a package'} ({point.value})" for point in points)
+
+
+def _line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "")
+
+
+def _fault(task: object, name: str) -> str | None:
+    """Return what a package's task lacks of what `Task` asks for; None where it is whole."""
+    if not isinstance(task, Task):
+        return f"is {type(task).__name__}, no subclass of tunescale_core.tasks.Task"
+    missing = [one for one in ("name", "system", "metrics", "trivial_rule", "judged") if not hasattr(task, one)]
+    if missing:
+        return f"lacks {', '.join(missing)}"
+    names = [metric.name for metric in task.metrics]
+    if task.name != name:
+        return f"calls itself {task.name!r}"
+    if len(set(names)) < len(names) or names[-1:] != [PARSE_RATE.name] or len(names) < 2:
+        return f"needs metrics of different names, the parse rate last; it has {', '.join(names) or 'none'}"
+    if task.judged not in names:
+        return f"is judged by {task.judged!r}, which is none of its metrics"
+    return None
