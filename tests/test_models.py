@@ -189,7 +189,21 @@ def test_a_tokenizer_without_template_is_given_one(small: Path) -> None:
     assert tokenizer.pad_token == tokenizer.eos_token
     messages = [{"role": "user", "content": "Hi"}]
     said = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-    assert said == "user: Hi\nassistant: "
+    assert said == "user:\nHi\nassistant:\n"
+
+
+@pytest.mark.parametrize("answer", ["\\boxed{A}", "It is 4.\n\\boxed{4}", " x", "é"])
+def test_under_the_minimal_template_an_answer_ends(small: Path, answer: str) -> None:
+    """The tokens of a prompt and answer begin with the prompt's, and an answer ends in EOS: it is taught."""
+    tokenizer = tokenizer_of(small)
+    tokenizer.chat_template = MINIMAL_TEMPLATE
+    asked = [{"role": "system", "content": "Answer."}, {"role": "user", "content": "Hi"}]
+    whole = [*asked, {"role": "assistant", "content": answer}]
+    prompt = tokenizer.apply_chat_template(asked, add_generation_prompt=True, return_dict=False)
+    tokens = tokenizer.apply_chat_template(whole, return_dict=False)
+    assert tokens[: len(prompt)] == prompt
+    assert tokenizer.decode(tokens[len(prompt) :]) == f"{answer}{tokenizer.eos_token}\n"
+    assert tokenizer.eos_token_id in tokens[len(prompt) :]
 
 
 @pytest.mark.parametrize("damage", [lambda path: path.write_bytes(b"garbage"), Path.unlink])

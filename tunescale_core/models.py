@@ -27,10 +27,12 @@ _TRUSTED: set[Path] = set()
 ADAPTER = "adapter_model.safetensors"
 WANTED = ["*.json", "*.safetensors", "*.jinja", "*.txt", "tokenizer.model"]
 MINIMAL_TEMPLATE = (
-    "{% for message in messages %}{{ message.role }}: {{ message.content }}\n{% endfor %}"
-    "{% if add_generation_prompt %}assistant: {% endif %}"
+    "{% for message in messages %}{{ message.role }}:\n{{ message.content }}"
+    "{% if message.role == 'assistant' %}{{ eos_token }}{% endif %}{{ '\\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ 'assistant:\\n' }}{% endif %}"
 )
-"""For a tokenizer without a chat template of its own (the paper, sec. 2, uses one as small)."""
+"""For a tokenizer without a chat template of its own (the paper, sec. 2, uses one as small). An answer ends in EOS, or
+tuning would teach no end; and in a line of its own, so that a prompt's tokens are those that the whole begins with."""
 
 
 @dataclass(frozen=True)

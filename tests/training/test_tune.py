@@ -1,5 +1,6 @@
 """Fine-tuning for real on the embedded small model: plans that agree, memory that runs out, adapters of every kind."""
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,12 +10,13 @@ import pytest
 import torch
 
 from tunescale_core.data import load_examples
+from tunescale_core.decoding.decoder import EagerDecoder as Decoder
 from tunescale_core.errors import StudyError, TrainingError
 from tunescale_core.grid import Variant
 from tunescale_core.method import Method
-from tunescale_core.models import resolve
+from tunescale_core.models import MINIMAL_TEMPLATE, open_model, resolve, tokenizer_of
 from tunescale_core.progress import Progress
-from tunescale_core.study import Model, load
+from tunescale_core.study import Model, Protocol, load
 from tunescale_core.training import tune as tuning
 from tunescale_core.training import tuned
 from tunescale_core.training.footprint import kept_bytes, tokens_of
@@ -85,6 +87,18 @@ def test_other_recipes_learn_the_same_curve(settings: Method, tmp_path: Path) ->
     literal = curve(settings, Plan.literal(settings), tmp_path)
     for plan in (Plan.smallest(settings), next(plans(settings, ROOMY, 1 << 60)), next(plans(settings, ROOMY, 17))):
         assert curve(settings, plan, tmp_path) == pytest.approx(literal, abs=1e-4), plan
+
+
+def test_a_model_without_a_chat_template_learns_to_stop(tmp_path: Path) -> None:
+    """Under the minimal template a tuned model ends its answers itself, as one with a template of its own does."""
+    plain = shutil.copytree(BASE, tmp_path / "plain", ignore=shutil.ignore_patterns("*.jinja"))
+    assert tokenizer_of(plain).chat_template == MINIMAL_TEMPLATE
+    taught = load_examples(load("mini", {"study": {"train_examples": 60}}), "squad_v2", "train").rows
+    settings = FULL.model_copy(update={"learning_rate": 2e-3, "epochs": 4.0})
+    tune(replace(lesson(settings), base=plain, examples=taught), tmp_path / "tuned", Progress(), "planned")
+    decoder = Decoder(open_model(tmp_path / "tuned" / "model", Protocol()), Protocol(max_new_tokens=60))
+    found = [completion.finish for _, completion in decoder.batched([one.messages for one in taught[:8]], 8)]
+    assert found == ["stop"] * 8
 
 
 def test_a_qlora_adapter_is_trained_in_fp32(tmp_path: Path) -> None:
