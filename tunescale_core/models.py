@@ -73,7 +73,7 @@ def folder_here(model: Model, folder: Path) -> Path | None:
     """Return the folder of a model that lies on this machine; None where it is to come from the hub.
 
     Raises:
-        ModelError: There is no such embedded model, or the folder is none of a model.
+        ModelError: There is no such embedded model or folder, or it is none of a model.
     """
     if model.source.startswith(EMBEDDED):
         path = Path(__file__).parent / "embedded" / model.source.removeprefix(EMBEDDED)
@@ -84,6 +84,8 @@ def folder_here(model: Model, folder: Path) -> Path | None:
         return path
     local = folder / Path(model.source).expanduser()
     if not local.is_dir():
+        if model.source.startswith((".", "/", "~")):  # which no hub id does
+            raise ModelError(f"model folder {local} does not exist")
         return None
     if not (local / "config.json").is_file():
         raise ModelError(f"model folder {local} has no config.json: give the folder of a saved checkpoint")

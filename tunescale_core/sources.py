@@ -108,6 +108,11 @@ def check_here(data: TaskData, purpose: Purpose, folder: Path) -> None:
         raise DataError(f"data file {path} is of no format that is read: name it {', '.join(FORMATS)}")
 
 
+def is_embedded(data: TaskData, purpose: Purpose) -> bool:
+    """Tell whether the rows for a purpose come with TuneScale."""
+    return _declared(data, purpose).data == EMBEDDED
+
+
 def has_dev(data: TaskData) -> bool:
     """Tell whether there are rows for the choice of a recipe: the embedded source has its own split."""
     return data.dev_split is not None or (data.dev_data or data.data) == EMBEDDED or is_data_file(data.dev_data or "")

@@ -1,31 +1,16 @@
 """The plugin as a user meets it: real pytest runs in other processes."""
 
-import os
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.making import record as made
+from tests.starting import STUDY, Run, study_file
 from tunescale_core.grid import cells
 from tunescale_core.plugin.session import ALONE
 from tunescale_core.records import read_all, write
 from tunescale_core.study import load
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-STUDY = """
-[study]
-name = "small"
-[models.m]
-source = "embedded:mini-small"
-[methods.full]
-[methods.lora]
-ranks = [2]
-[tasks.arc]
-[tasks.squad_v2]
-"""
 COLLECT = """
 import sys
 import pytest
@@ -35,32 +20,10 @@ heavy = {"torch", "transformers", "trl", "peft", "datasets"} & set(sys.modules)
 print("HEAVY", sorted(heavy))
 sys.exit(code)
 """
-Run = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Run:
-    """Runs pytest on the benchmarks in a folder of the test's own."""
-
-    def ran(*words: str, start: tuple[str, ...] = ("-m", "pytest")) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, *start, str(BENCHMARKS), "-p", "no:cacheprovider", *words]
-        environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
-        environment.pop("PYTEST_ADDOPTS", None)
-        return subprocess.run(
-            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=120
-        )
-
-    return ran
 
 
 def collected(output: str) -> list[str]:
     return [line.partition("[")[2].removesuffix("]") for line in output.splitlines() if "::test_generate[" in line]
-
-
-def study_file(folder: Path, text: str = STUDY) -> str:
-    path = folder / "small.toml"
-    path.write_text(text)
-    return str(path)
 
 
 def test_collecting_imports_nothing_heavy(run: Run) -> None:
@@ -106,17 +69,6 @@ def test_cells_are_not_shared_out(run: Run, tmp_path: Path) -> None:
     assert done.returncode == pytest.ExitCode.TESTS_FAILED
     assert "3 errors" in done.stdout
     assert done.stdout.count(f"E   {ALONE}") + done.stdout.count(f"\n{ALONE}") >= 3
-    assert not (tmp_path / ".tunescale").exists()
-
-
-@pytest.mark.slow
-def test_an_adapter_peft_does_not_know_starts_nothing(run: Run, tmp_path: Path) -> None:
-    """A setting that PEFT does not have is a usage error before the first case, and no error when only collecting."""
-    path = study_file(tmp_path, STUDY.replace("ranks = [2]", "ranks = [2]\npeft = { use_dorra = true }"))
-    assert run("--collect-only", "-q", "--study", path).returncode == 0
-    done = run("--study", path)
-    assert done.returncode == pytest.ExitCode.USAGE_ERROR
-    assert "study small: method lora-r2: PEFT's LORA has no setting 'use_dorra'" in done.stderr
     assert not (tmp_path / ".tunescale").exists()
 
 
@@ -191,26 +143,6 @@ def test_failed_cells_are_records(run: Run, tmp_path: Path) -> None:
         assert (record.lines, record.metrics, record.key) == ((), {}, None)
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "said"),
-    [
-        ("embedded:mini-small", "embedded:none", "no embedded model 'embedded:none'"),
-        ("[tasks.squad_v2]", '[tasks.squad_v2]\ndata = "gone.jsonl"', "gone.jsonl does not exist"),
-        ("[tasks.squad_v2]", '[tasks.squad_v2]\ndata = "rows.ndjson"', "rows.ndjson is of no format that is read"),
-        ("[tasks.squad_v2]", '[tasks.squad_v2]\neval_split = "tset"', "the embedded source has no split 'tset'"),
-    ],
-)
-def test_what_is_not_on_this_machine_starts_nothing(run: Run, tmp_path: Path, old: str, new: str, said: str) -> None:
-    """A file, format or model that is not here is one line and exit code 4 before the first case, not after hours."""
-    (tmp_path / "rows.ndjson").write_text("")
-    path = study_file(tmp_path, STUDY.replace(old, new))
-    done = run("--study", path, "--store", str(tmp_path / "kept"), "-k", "base or on-squad_v2")
-    assert done.returncode == pytest.ExitCode.USAGE_ERROR
-    (line,) = (one for one in (done.stdout + done.stderr).splitlines() if one.startswith("ERROR"))
-    assert said in line
-    assert not (tmp_path / "kept").exists()
-
-
 def test_a_store_that_cannot_be_written_is_told_before_anything_is_measured(run: Run, tmp_path: Path) -> None:
     """Where records cannot be written every case fails at once, in one line that says so."""
     (tmp_path / "kept").write_text("no folder")
@@ -233,18 +165,6 @@ def test_findings_are_cases_where_a_study_declares_them(run: Run, tmp_path: Path
     assert done.returncode == pytest.ExitCode.TESTS_FAILED
     assert "Q1: not enough evidence, required supported" in done.stdout
     assert "During handling" not in done.stdout
-
-
-def test_bad_questions_are_met_before_training(run: Run, tmp_path: Path) -> None:
-    """A cell whose evaluation data cannot be used fails before its checkpoint is trained."""
-    (tmp_path / "bad.jsonl").write_text('{"asked": 1}\n')
-    path = study_file(tmp_path, STUDY.replace("[tasks.arc]", '[tasks.arc]\neval_data = "bad.jsonl"'))
-    store = tmp_path / "kept"
-    done = run("--study", path, "--store", str(store), "-k", "full-on-arc-for-arc")
-    assert done.returncode == pytest.ExitCode.TESTS_FAILED
-    assert "bad.jsonl, row 1: " in done.stdout
-    assert len(read_all(store / "records" / "small")) == 1
-    assert not (store / "checkpoints").exists()
 
 
 def test_what_was_passed_over_is_printed() -> None:

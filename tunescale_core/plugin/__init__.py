@@ -1,4 +1,4 @@
-"""The pytest plugin: options here; cases, summary and gates in files of their own. Thin: the work is elsewhere."""
+"""The pytest plugin: options here, all else in files of their own. Thin: the work is elsewhere."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from tunescale_core.plugin.session import ALONE, SESSION, Session, is_shared_out
 
 pytest_plugins = (
+    "tunescale_core.plugin.beforehand",
     "tunescale_core.plugin.cases",
     "tunescale_core.plugin.interruption",
     "tunescale_core.plugin.terminal",

@@ -11,16 +11,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tunescale_core.errors import ResourceError, StoreError, StudyError, ThresholdError, TuneScaleError
-from tunescale_core.harmless import harmless
-from tunescale_core.plugin.session import ALONE, SESSION, Uncaptured, cell_of, is_shared_out, one_line
+from tunescale_core.plugin.session import ALONE, SESSION, Uncaptured, is_shared_out, one_line
 
 if TYPE_CHECKING:
     from tunescale_core.decoding.completion import Call
     from tunescale_core.grid import Cell
     from tunescale_core.records import Record
     from tunescale_core.run import Bench
-    from tunescale_core.sources import Purpose
-    from tunescale_core.study import ExpectedFinding, Study
+    from tunescale_core.study import ExpectedFinding
     from tunescale_core.subjects import Subject
 
 
@@ -46,40 +44,6 @@ def pytest_pycollect_makeitem(collector: pytest.Module | pytest.Class, obj: obje
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave findings for the end, when there are records."""
     items.sort(key=lambda item: "expected_finding" in getattr(item, "fixturenames", ()))
-
-
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Look whether what the selected cases need is here, and ask PEFT about a study's adapters, before the first."""
-    study = session.config.stash[SESSION].study
-    if study is None or session.config.option.collectonly or not session.items:
-        return
-    _check_here(study, [cell for item in session.items if (cell := cell_of(item)) is not None])
-    if any(method.peft or method.quantize for method in study.methods.values()):
-        from tunescale_core.training.recipe import check_methods
-
-        try:
-            check_methods(study)
-        except StudyError as error:
-            raise pytest.UsageError(f"study {study.name}: {error}") from None
-
-
-def _check_here(study: Study, selected: list[Cell]) -> None:
-    from tunescale_core.models import folder_here
-    from tunescale_core.sources import check_here
-
-    wanted: set[tuple[str, Purpose]] = {(cell.task, "eval") for cell in selected}
-    for variant in {cell.variant for cell in selected}:
-        if variant.task is not None and variant.settings is not None:
-            wanted.add((variant.task, "train"))
-            if variant.settings.learning_rates:
-                wanted.add((variant.task, "dev"))
-    try:
-        for name in dict.fromkeys(cell.variant.model for cell in selected):
-            folder_here(study.models[name], study.folder)
-        for task, purpose in sorted(wanted):
-            check_here(study.tasks[task], purpose, study.folder)
-    except TuneScaleError as error:
-        raise pytest.UsageError(harmless(f"study {study.name}: {error}")) from None
 
 
 @pytest.fixture(scope="session")
