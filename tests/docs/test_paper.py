@@ -1,6 +1,7 @@
 """docs/paper.md, held against the configurations that a run really makes."""
 
 import ast
+import dataclasses
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,17 +9,30 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from peft import LoraConfig
+from transformers import GenerationConfig, training_args
+from trl import SFTConfig
 
 from tunescale_core.decoding.decoder import EagerDecoder
 from tunescale_core.grid import variants
 from tunescale_core.models import open_model, resolve
 from tunescale_core.study import Model, Protocol, Study, load
-from tunescale_core.training.recipe import adapter_config, sft_config
+from tunescale_core.training import recipe
+from tunescale_core.training.recipe import adapter_config
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "paper.md"
 SETTING = re.compile(r"`(?P<kind>SFTConfig|LoraConfig|GenerationConfig|Study)\.(?P<name>[^`]+)`")
 DEFAULTS = {"TRL's default", "PEFT's default"}
+HOUSEKEEPING = {
+    "seed",  # the study's, which the page states
+    "data_seed",
+    "disable_tqdm",
+    "logging_steps",
+    "logging_nan_inf_filter",
+    "save_strategy",
+}
+"""Fields of `SFTConfig` that say what is shown and kept of a training."""
 
 
 @dataclass(frozen=True)
@@ -78,16 +92,56 @@ def test_the_line_that_sets_it_is_there(row: Stated) -> None:
     assert line in (ROOT / file).read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("row", [row for row in CONFIGURED if "SFTConfig" in row.setting], ids=lambda row: row.setting)
-def test_sft_config(row: Stated, study: Study, tmp_path: Path) -> None:
-    """Full fine-tuning and every LoRA reach TRL with the value that the page states."""
-    name = row.setting.strip("`").removeprefix("SFTConfig.")
+@pytest.fixture
+def trainings(study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, SFTConfig]:
+    """What full fine-tuning and every LoRA hand to TRL on a GPU, by the variant's id."""
+    monkeypatch.setattr(recipe, "device", lambda: "cuda")
+    monkeypatch.setattr(training_args, "is_torch_bf16_gpu_available", lambda: True)
     tuned = [variant for variant in variants(study) if variant.settings is not None]
-    assert len(tuned) == 18
-    for variant in tuned:
-        assert variant.settings is not None
-        config = sft_config(variant.settings, variant.seed or 0, 5000, tmp_path)
-        assert getattr(config, name) == value_of(row.value), variant.id
+    return {
+        one.id: recipe.sft_config(one.settings, one.seed or 0, 5000, tmp_path)
+        for one in tuned
+        if one.settings is not None
+    }
+
+
+@pytest.mark.parametrize("row", [row for row in CONFIGURED if "SFTConfig" in row.setting], ids=lambda row: row.setting)
+def test_sft_config(row: Stated, trainings: dict[str, SFTConfig]) -> None:
+    """Full fine-tuning and every LoRA reach TRL on a GPU with the value that the page states."""
+    name = row.setting.strip("`").removeprefix("SFTConfig.")
+    assert len(trainings) == 18
+    for variant, config in trainings.items():
+        assert getattr(config, name) == value_of(row.value), variant
+
+
+def test_bfloat16_is_for_cuda_alone(study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a CPU training computes in fp32."""
+    monkeypatch.setattr(recipe, "device", lambda: "cpu")
+    assert recipe.sft_config(study.methods["full"], 0, 5000, tmp_path).bf16 is False
+
+
+def stated_of(kind: str) -> set[str]:
+    """Return the fields of a configuration that the page states."""
+    found = (SETTING.fullmatch(row.setting) for row in CONFIGURED)
+    return {match["name"] for match in found if match is not None and match["kind"] == kind}
+
+
+def differing(config: Any, default: Any) -> set[str]:
+    """Return the fields in which a configuration is not the library's default."""
+    fields = [one.name for one in dataclasses.fields(config)] if dataclasses.is_dataclass(config) else vars(config)
+    return {name for name in fields if getattr(config, name) != getattr(default, name, None)}
+
+
+def test_nothing_else_is_set(trainings: dict[str, SFTConfig], study: Study, generation: Any, tmp_path: Path) -> None:
+    """What the page does not state is the library's default, but for what decides no weight and no answer."""
+    default = SFTConfig(output_dir=str(tmp_path), bf16=False)
+    for config in trainings.values():
+        assert differing(config, default) - stated_of("SFTConfig") == HOUSEKEEPING
+    for variant in variants(study):
+        if variant.rank is not None:
+            assert differing(adapter_config(variant), LoraConfig()) - stated_of("LoraConfig") <= {"task_type"}
+    ends = {"eos_token_id", "pad_token_id"}
+    assert differing(generation, GenerationConfig()) - stated_of("GenerationConfig") == ends
 
 
 @pytest.mark.parametrize("row", [row for row in CONFIGURED if "LoraConfig" in row.setting], ids=lambda row: row.setting)
