@@ -52,33 +52,47 @@ def _tokenizer(base: Path) -> PreTrainedTokenizerBase:
     return tokenizer_of(base)
 
 
+DOUBTED = 0.1
+"""Share of the rows without their end from which what was taught is doubted."""
+
+
 def rows_cut(lesson: Lesson) -> int:
-    """Return how many rows are longer than the recipe allows: TRL keeps their start."""
+    """Return how many rows are longer than the recipe allows: TRL keeps their start, and the answer is at their end."""
     lengths = tokens_of(lesson.examples, lesson.tokenizer)
     return sum(one > lesson.settings.max_length for one in lengths)
 
 
-def masked_rows(lesson: Lesson) -> tuple[bool, ...]:
-    """Tell of each row whether its prompt alone fills `max_length`, so that no token of its answer is learnt."""
-    settings = lesson.settings
-    if settings.loss == "all":
-        return (False,) * len(lesson.examples)
+def cut_flags(lesson: Lesson) -> tuple[str, ...]:
+    """Return what is to be said of a training of whose rows too many lost their end."""
+    cut, rows = rows_cut(lesson), len(lesson.examples)
+    if cut < DOUBTED * rows:
+        return ()
+    return (f"{cut} of its {rows} training rows lost their answer's end to max_length = {lesson.settings.max_length}",)
+
+
+def unanswered_rows(lesson: Lesson) -> tuple[bool, ...]:
+    """Tell of each row whether its prompt alone fills `max_length`, so that nothing of its answer is left."""
     tokenizer = lesson.tokenizer
     prompts = [
         str(tokenizer.apply_chat_template(list(one.messages), add_generation_prompt=True, tokenize=False))
         for one in lesson.examples
     ]
     lengths = [len(ids) for ids in tokenizer(prompts, add_special_tokens=False).input_ids]
-    return tuple(one >= settings.max_length for one in lengths)
+    return tuple(one >= lesson.settings.max_length for one in lengths)
+
+
+def masked_rows(lesson: Lesson) -> tuple[bool, ...]:
+    """Tell of each row whether no token of it is learnt: without an answer left, where the answer alone is learnt."""
+    return (False,) * len(lesson.examples) if lesson.settings.loss == "all" else unanswered_rows(lesson)
 
 
 def check_learnable(lesson: Lesson) -> None:
     """Make sure that there is something to learn, before a model is loaded.
 
     Raises:
-        TrainingError: Of no row a token is learnt.
+        TrainingError: Of no row a token of the answer is left.
     """
-    if all(masked_rows(lesson)):
+    if all(unanswered_rows(lesson)):
         raise TrainingError(
             f"{lesson.variant.id} has nothing to learn: in all {len(lesson.examples)} rows the prompt alone fills "
             f"max_length = {lesson.settings.max_length}, and of the answer nothing is left; raise max_length"
