@@ -60,6 +60,8 @@ def load_examples(study: Study, task: str, purpose: Purpose, seed: int = 0) -> E
         raise DataError(
             f"task {task}: {source.name} has no usable rows for {purpose} ({why}); check its split and columns"
         )
+    if purpose == "train" and study.study.decontaminate is not None:
+        left_out.setdefault(shared(study.study.decontaminate), 0)  # that none was found is worth saying
     if purpose == "dev":
         check_apart(taken, load_examples(study, task, "eval").rows, task)
     return Examples(tuple(taken), left_out, fingerprint(taken), source.origin)
@@ -184,6 +186,11 @@ def fingerprint(examples: Iterable[Example]) -> str:
     return digest.hexdigest()
 
 
+def shared(n: int) -> str:
+    """Return the reason that rows are left out for, of words in a row that evaluation has too."""
+    return f"shares a {n}-gram with evaluation"
+
+
 def _taken(found: Iterable[Numbered], number: int) -> tuple[list[Example], dict[str, int]]:
     """The first examples, and how many rows were left out before the last of them, by reason."""
     taken: list[Example] = []
@@ -211,6 +218,6 @@ def _decontaminated(study: Study, task: str, found: Iterator[Numbered]) -> Itera
         elif example.messages[-1]["content"] in asked:
             yield number, LeftOut("asked in evaluation")
         elif grams is not None and grams.meets(example):
-            yield number, LeftOut(f"shares a {n}-gram with evaluation")
+            yield number, LeftOut(shared(grams.n))
         else:
             yield number, example

@@ -14,11 +14,11 @@ from tunescale_core.decoding.decoder import EagerDecoder
 from tunescale_core.errors import ResourceError
 from tunescale_core.grid import Cell, cells
 from tunescale_core.models import open_model, resolve
-from tunescale_core.plugin.terminal import _left_out_lines
 from tunescale_core.progress import Progress
 from tunescale_core.records import read, write
 from tunescale_core.run import Bench
 from tunescale_core.study import Model, Protocol, load
+from tunescale_core.tables.passed_over import passed_over
 from tunescale_core.training import trials as searching
 
 PROMPTS = [[{"role": "user", "content": f"What is {n} + {n % 3}?{' Say it.' * (n % 4)}"}] for n in range(11)]
@@ -129,8 +129,8 @@ def test_the_record_says_by_how_many_was_asked(tmp_path: Path, monkeypatch: pyte
     assert whole.key != halved.key
     assert [one.text for one in halved.lines] == [one.text for one in whole.lines]
     told = f"{halved.cell}: memory ran out in the batched pass, which went on by 2 questions"
-    assert told in list(_left_out_lines([whole, halved]))
-    assert len(list(_left_out_lines([whole]))) == len(list(_left_out_lines([whole, halved]))) - 1
+    assert told in list(passed_over([whole, halved]))
+    assert len(list(passed_over([whole]))) == len(list(passed_over([whole, halved]))) - 1
 
 
 @pytest.mark.parametrize(

@@ -167,25 +167,6 @@ def test_findings_are_cases_where_a_study_declares_them(run: Run, tmp_path: Path
     assert "During handling" not in done.stdout
 
 
-def test_what_was_passed_over_is_printed() -> None:
-    """A run ends by saying, a task, which rows were left out and why, and which prompts and rows were cut."""
-    from tests.making import COST, line
-    from tunescale_core.plugin.terminal import _left_out_lines
-
-    records = [
-        made(lines=[line(prompt_cut=3), line(place=1)], left_out={"not four choices": 2, "asked already": 1}),
-        made("full", "arc", training_left_out={"shares a 13-gram with evaluation": 4}),
-        made("full", "arc", cost=COST.model_copy(update={"rows_cut": 5})),
-    ]
-    assert list(_left_out_lines(records)) == [
-        "arc: rows of the evaluation data left out: 2 (not four choices), 1 (asked already)",
-        "arc: up to 1 prompts a cell were longer than the window and lost their middle",
-        "arc: training rows left out: 4 (shares a 13-gram with evaluation)",
-        "arc: 5 training rows were longer than max_length and lost their end",
-    ]
-    assert list(_left_out_lines([made(lines=[line()])])) == []
-
-
 def test_short_data_are_told() -> None:
     """Where data have fewer usable rows than a study asks for, the run says so, a line a task and purpose."""
     from tests.making import COST, line

@@ -38,8 +38,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         f"n = {examples} questions a cell, {timed} of them timed; s is mean seconds of generate()"
     )
     terminalreporter.write_line(_training_line(bench))
-    for line in _left_out_lines(session.records):
-        terminalreporter.write_line(line)
     for line in (*_short_lines(bench.study, session.records), *session.untold):
         terminalreporter.write_line(line)
     terminalreporter.write_line(f"records: {bench.records}")
@@ -62,29 +60,3 @@ def _short_lines(study: Study, records: list[Record]) -> Iterator[str]:
             wanted = getattr(study.tasks[str(task)], purpose) or getattr(study.study, purpose)
             if rows < wanted:
                 yield f"{task}: {purpose} is {wanted}, and its data have {rows} usable rows"
-
-
-def _left_out_lines(records: list[Record]) -> Iterator[str]:
-    """Say what rows were passed over and what prompts were cut, a line a task."""
-    for task in dict.fromkeys(record.task for record in records):
-        mine = [record for record in records if record.task == task]
-        reasons = {reason: number for record in mine for reason, number in record.left_out.items()}
-        if reasons:
-            told = ", ".join(f"{number} ({reason})" for reason, number in reasons.items())
-            yield f"{task}: rows of the evaluation data left out: {told}"
-        cut = max((record.summary.prompts_cut for record in mine if record.summary), default=0)
-        if cut:
-            yield f"{task}: up to {cut} prompts a cell were longer than the window and lost their middle"
-    for one in records:
-        if one.batched_by is not None:
-            yield f"{one.cell}: memory ran out in the batched pass, which went on by {one.batched_by} questions"
-    trained = {record.trained_on: record.training_left_out for record in records if record.training_left_out}
-    for trained_on, reasons in trained.items():
-        told = ", ".join(f"{number} ({reason})" for reason, number in reasons.items())
-        yield f"{trained_on}: training rows left out: {told}"
-    cuts = {record.trained_on: record.cost.rows_cut for record in records if record.cost and record.cost.rows_cut}
-    for trained_on, number in cuts.items():
-        yield f"{trained_on}: {number} training rows were longer than max_length and lost their end"
-    masked = {one.trained_on: one.cost.rows_masked for one in records if one.cost and one.cost.rows_masked}
-    for trained_on, number in masked.items():
-        yield f"{trained_on}: {number} training rows were left out, for their prompts alone fill max_length"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 
 from tunescale_core.results import Candidate, Result, Results
+from tunescale_core.tables.passed_over import passed_over
 from tunescale_core.tables.table import MISSING, Block, Column, Entry, Row, Table, block, number, quality, share, words
 from tunescale_core.trivial import trivial_quality, trivial_rule
 
@@ -26,13 +27,14 @@ def table1(results: Results) -> Table:
 
 
 def output_table(results: Results) -> Table:
-    """Return what Table 1 leaves out: output tokens, reasoning, truncation and parse rate a task; training seconds."""
+    """Return what Table 1 leaves out: output tokens and parse rate a task, training seconds, what was passed over."""
     columns = [*MODEL]
     for task in results.tasks:
         columns += [Column("tokens", task), Column("parsed", task)]
     columns.append(Column("seconds", "training"))
     blocks = [Block(title, tuple(rows)) for title, rows in _blocks(results, _output_entries)]
-    return Table("outputs", "Output and training", tuple(columns), tuple(blocks))
+    records = [cell.record for cell in (*results.cells, *results.served) if cell.record is not None]
+    return Table("outputs", "Output and training", tuple(columns), tuple(blocks), tuple(passed_over(records)))
 
 
 def _trivial_block(results: Results) -> list[Block]:
