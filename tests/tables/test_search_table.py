@@ -35,3 +35,14 @@ def test_of_equals_the_lower_loss() -> None:
 def test_methods_without_a_search_have_no_rows() -> None:
     """A study whose rates are declared has no such table."""
     assert search_table(gathered([from_record(made("full", "arc", lines=[line()]))])).blocks == ()
+
+
+def test_methods_at_a_rate_of_their_own_are_named_beside_those_with_trials() -> None:
+    """Where some methods had trials and others none, the table says which had none: their budgets were not equal."""
+    searched = made("full", "arc", lines=[line()], trials=(trial(1e-4, 0.5), trial(1e-3, 0.7)))
+    fixed = made("lora-r4", "arc", rank=4, lines=[line()])
+    untuned = made("base", lines=[line()])
+    assert search_table(gathered(map(from_record, (searched, fixed, untuned)))).notes[1:] == (
+        "without trials, at the one rate that the study gives: m-lora-r4",
+    )
+    assert len(search_table(gathered(map(from_record, (searched, untuned)))).notes) == 1

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from tunescale_core.cli import advise, estimate, findings, gate, latency, pretrain, report, rows, score, store
+from tunescale_core.cli import advise, data, estimate, findings, gate, latency, pretrain, report, rows, score, store
 from tunescale_core.harmless import harmless
 
 FAULT = 70
@@ -48,6 +48,7 @@ for command in (
     advise.advise,
     latency.latency,
     estimate.estimate,
+    data.data,
     rows.rows,
     gate.gate,
 ):

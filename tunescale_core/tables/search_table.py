@@ -26,8 +26,16 @@ def search_table(results: Results) -> Table:
         rows = [row for one in results.candidates if one.trained_on == task for row in _rows(results, one)]
         if rows:
             blocks.append(Block(f"tuned on {task}", tuple(rows)))
-    notes = ("a trial a rate, each with as many rows and questions; the questions are never evaluated",)
-    return Table("search", "Learning rates tried", columns, tuple(blocks), notes)
+    notes = ["a trial a rate, each with as many rows and questions; the questions are never evaluated"]
+    without = dict.fromkeys(f"{one.model}-{one.method}" for one in results.candidates if _is_unsearched(results, one))
+    if blocks and without:
+        notes.append(f"without trials, at the one rate that the study gives: {', '.join(without)}")
+    return Table("search", "Learning rates tried", columns, tuple(blocks), tuple(notes))
+
+
+def _is_unsearched(results: Results, one: Candidate) -> bool:
+    records = [cell.record for task in results.tasks for cell in results.at(one, task) if cell.record]
+    return one.tuned and bool(records) and not any(record.trials for record in records)
 
 
 def _rows(results: Results, one: Candidate) -> list[Row]:

@@ -1,0 +1,90 @@
+"""`tunescale data`: a study's rows and examples, before anything is trained."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from tunescale_core.cli import app
+from tunescale_core.cli.sources import USAGE
+from tunescale_core.data import load_examples
+from tunescale_core.study import load
+
+STUDY = r"""
+[study]
+name = "s"
+train_examples = 2
+[models.m]
+source = "no/such-model"
+[methods.full]
+[tasks.route]
+task = "classification"
+data = "t.jsonl"
+eval_data = "e.jsonl"
+system = "billing or access? \\boxed{}"
+columns = { text = "{subject}!", label = "team" }
+"""
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> str:
+    """A study of a file's rows, one of them without a label, and of a model that is not there."""
+    for name in "te":
+        rows = [{"subject": f"{name}{n}", "team": team} for n, team in enumerate(["billing", "", "access"])]
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    (tmp_path / "s.toml").write_text(STUDY, encoding="utf-8")
+    return str(tmp_path / "s.toml")
+
+
+def test_rows_are_counted_and_an_example_is_shown(study: str) -> None:
+    """Each purpose has its rows, those left out by reason, and an example as a model gets it; no model is asked for."""
+    ran = CliRunner().invoke(app, ["data", "--study", study])
+    assert (ran.exit_code, ran.stderr) == (0, "")
+    lines = [line.split() for line in ran.stdout.splitlines()]
+    assert ["route", "train", "2", "1", "(empty", "label)", "t.jsonl"] in lines
+    assert ["route", "eval", "2", "1", "(empty", "label)", "e.jsonl"] in lines
+    for shown in (r"[system] billing or access? \boxed{}", "[user] t0!", "[user] e0!", r"[target] \boxed{billing}"):
+        assert shown in ran.stdout.splitlines()
+    assert "[user] t2!" not in ran.stdout
+
+
+def test_json_holds_the_same(study: str) -> None:
+    """The JSON has every purpose with its counts, its fingerprint and as many examples as are asked for."""
+    ran = CliRunner().invoke(app, ["data", "--study", study, "--task", "route", "--examples", "2", "--json"])
+    train, evaluation = json.loads(ran.stdout)
+    assert (train["purpose"], evaluation["purpose"]) == ("train", "eval")
+    assert (train["rows"], train["left_out"]) == (2, {"empty label": 1})
+    assert [one["gold"] for one in evaluation["examples"]] == [["billing"], ["access"]]
+    assert evaluation["fingerprint"] == load_examples(load(study), "route", "eval").fingerprint
+
+
+def test_development_rows_are_shown_where_a_rate_is_searched() -> None:
+    """A study that searches learning rates has a third purpose."""
+    ran = CliRunner().invoke(app, ["data", "--study", "mini-fair", "--task", "arc", "--json"])
+    assert [one["purpose"] for one in json.loads(ran.stdout)] == ["train", "dev", "eval"]
+
+
+def test_what_cannot_be_read_is_one_line(study: str) -> None:
+    """A bad row, an unknown task and a missing study end in one line, exit code 4."""
+    Path(study).with_name("e.jsonl").write_text('{"subject": "x"}', encoding="utf-8")
+    for words, said in (
+        (["--study", study], "e.jsonl, row 1: no column 'team', which columns.label names"),
+        (["--study", study, "--task", "arc"], "has no task 'arc'; it has route"),
+        (["--study", "nope.toml"], "study file nope.toml does not exist"),
+    ):
+        ran = CliRunner().invoke(app, ["data", *words])
+        assert ran.exit_code == USAGE
+        assert said in ran.stderr
+        assert ran.stderr.count("\n") == 1
+
+
+def test_texts_are_printed_harmlessly(study: str) -> None:
+    """What a data file holds does nothing to a terminal."""
+    rows = [{"subject": "\x1b[2J\u202e", "team": "billing"}, {"subject": "b", "team": "access"}]
+    Path(study).with_name("t.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    shown = CliRunner().invoke(app, ["data", "--study", study]).stdout
+    assert r"[user] \x1b[2J\u202e!" in shown
+    assert "\x1b" not in shown

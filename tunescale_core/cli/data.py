@@ -1,0 +1,86 @@
+"""`tunescale data`: what a study trains on and asks, before anything is trained."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from tabulate import tabulate
+
+from tunescale_core.cli.sources import fail, one_line_errors
+from tunescale_core.harmless import harmless
+
+if TYPE_CHECKING:
+    from tunescale_core.data import Examples
+    from tunescale_core.sources import Purpose
+    from tunescale_core.study import Study
+    from tunescale_core.tasks import Example
+
+    Loaded = tuple[str, Purpose, Examples]
+
+
+def data(
+    study: Annotated[str, typer.Option(help="A study's name, or its TOML file.")] = "mini",
+    task: Annotated[str | None, typer.Option(help="One of the study's tasks; all of them unless given.")] = None,
+    examples: Annotated[int, typer.Option(min=0, help="Examples of each purpose to show whole.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead.")] = False,  # noqa: FBT002
+) -> None:
+    """Load a study's rows, and show how many there are, which are left out, and examples as a model gets them."""
+    from tunescale_core.study import load
+
+    with one_line_errors():
+        declared = load(study)
+        if task is not None and task not in declared.tasks:
+            fail(f"study {study} has no task {task!r}; it has {', '.join(declared.tasks)}")
+        found = list(_loaded(declared, [task] if task else list(declared.tasks)))
+    if as_json:
+        typer.echo(json.dumps([_object(one, examples) for one in found], indent=1))
+        return
+    rows = [(name, purpose, len(one.rows), _left_out(one), one.origin) for name, purpose, one in found]
+    typer.echo(_harmless_lines(tabulate(rows, ["task", "for", "rows", "left out", "from"], disable_numparse=True)))
+    for name, purpose, one in found:
+        for example in one.rows[:examples]:
+            typer.echo(f"\n{name}, {purpose}, example {harmless(example.id)}\n{_harmless_lines(_shown(example))}")
+
+
+def _loaded(study: Study, tasks: list[str]) -> Iterator[Loaded]:
+    from tunescale_core.data import load_examples
+
+    for name in tasks:
+        for purpose in _purposes(study):
+            yield name, purpose, load_examples(study, name, purpose, study.study.seeds[0])
+
+
+def _purposes(study: Study) -> Iterator[Purpose]:
+    if study.methods:
+        yield "train"
+    if any(method.learning_rates for method in study.methods.values()):
+        yield "dev"
+    yield "eval"
+
+
+def _left_out(examples: Examples) -> str:
+    return ", ".join(f"{number} ({reason})" for reason, number in examples.left_out.items())
+
+
+def _shown(example: Example) -> str:
+    turns = [*example.messages, {"role": "target", "content": example.target}]
+    accepted = " | ".join(example.gold) or "(that there is none)"
+    return "\n".join([*(f"[{one['role']}] {one['content']}" for one in turns), f"[accepted] {accepted}"])
+
+
+def _object(loaded: Loaded, examples: int) -> dict[str, object]:
+    name, purpose, one = loaded
+    shown = [
+        {"id": each.id, "messages": list(each.messages), "target": each.target, "gold": list(each.gold)}
+        for each in one.rows[:examples]
+    ]
+    counted = {"rows": len(one.rows), "left_out": one.left_out, "from": one.origin, "fingerprint": one.fingerprint}
+    return {"task": name, "purpose": purpose, **counted, "examples": shown}
+
+
+def _harmless_lines(text: str) -> str:
+    """Return a text of several lines that can be printed, whoever wrote it."""
+    return "\n".join(map(harmless, text.splitlines()))
