@@ -4,16 +4,20 @@
     python benchmarks/check_shapes.py STORE/records/shapes [--bandwidth BYTES_A_SECOND] [--overhead BYTES]
 
 Bandwidth is measured here unless given, by reading a matrix too large for any cache; so run it where the study ran.
-What the libraries themselves take of a process is measured too on a CPU, where a peak is the process's. Exits with 1
-where a peak is more than 15 % from its estimate.
+That of records kept in `benchmarks/results` was measured beside them and is read from `bandwidths.json` there. What the
+libraries themselves take of a process is measured too for a CPU's records, where a peak is the process's. Exits with 1
+where a peak is more than 15 % from its estimate, and with 2 where the records are of another device than this one and
+no bandwidth is known.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from tunescale_core.estimate.costs import training_bytes
@@ -27,6 +31,8 @@ from tunescale_core.tables.table import Block, Column, Entry, Row, Table, number
 from tunescale_core.training.plan import Plan
 
 WITHIN = 0.15
+KEPT = Path(__file__).parent / "results" / "bandwidths.json"
+"""Bytes a second that were measured where records that are kept were made, by the folder and the model."""
 GB = 1e9
 IMPORTS = "import psutil, torch, trl, peft, datasets, accelerate; print(psutil.Process().memory_info().rss)"
 
@@ -41,16 +47,48 @@ def main() -> int:
     results = from_folder(asked.records)
     study = load(next(cell.record.study for cell in results.cells if cell.record))
     shapes = {name: read_shape(model, study.folder) for name, model in study.models.items()}
-    overhead = asked.overhead if asked.overhead is not None else process_bytes()
-    memory, worst = memory_table(results, study, shapes, overhead)
+    on_cpu = is_of_cpu(results)
+    speeds = known_speeds(asked.records, asked.bandwidth, shapes)
+    if speeds is None and on_cpu != (device() == "cpu"):
+        print(f"{asked.records} are of another device than this one: give --bandwidth, as measured there")  # noqa: T201
+        return 2
+    speeds = speeds or dict.fromkeys(shapes, bandwidth())
+    overhead = asked.overhead if asked.overhead is not None else process_bytes() if on_cpu else 0.0
+    width = 4 if on_cpu else 2  # bytes a number of weights: float32 on a CPU, bfloat16 on an accelerator
+    memory, worst = memory_table(results, study, shapes, Held(width, overhead))
     if memory.blocks[0].rows:  # shapes-endpoint trains nothing
         print(markdown(memory))  # noqa: T201
-    print(markdown(time_table(results, shapes, asked.bandwidth or bandwidth())))  # noqa: T201
-    print(f"worst peak is {worst:.0%} from its estimate (bar {WITHIN:.0%})")  # noqa: T201
+        print(f"worst peak is {worst:.0%} from its estimate (bar {WITHIN:.0%})\n")  # noqa: T201
+    reads = {name: shape.read_per_token * width for name, shape in shapes.items()}
+    print(markdown(time_table(results, reads, speeds)))  # noqa: T201
     return int(worst > WITHIN)
 
 
-def memory_table(results: Results, study: Study, shapes: dict[str, Shape], overhead: float) -> tuple[Table, float]:
+@dataclass(frozen=True)
+class Held:
+    """What memory holds on a device."""
+
+    width: int
+    """Bytes a number of weights."""
+    overhead: float
+    """Bytes of a process that are not the model's."""
+
+
+def is_of_cpu(results: Results) -> bool:
+    """Tell whether records were made on a CPU."""
+    found = next(cell.record.provenance for cell in results.cells if cell.record and cell.record.provenance)
+    return found.device.startswith("cpu")
+
+
+def known_speeds(records: Path, given: float | None, shapes: dict[str, Shape]) -> dict[str, float] | None:
+    """Return bytes a second for each model: as given, or as measured beside records that are kept; else None."""
+    if given is not None:
+        return dict.fromkeys(shapes, given)
+    kept: dict[str, dict[str, float]] = json.loads(KEPT.read_text(encoding="utf-8"))
+    return kept.get(records.name) if records.resolve().parent == KEPT.parent else None
+
+
+def memory_table(results: Results, study: Study, shapes: dict[str, Shape], held: Held) -> tuple[Table, float]:
     """Return training peaks beside their estimates, and the worst relative distance."""
     columns = [Column("variant", words=True), Column("plan", words=True), Column("trained, M")]
     columns += [Column(f"{what} GB") for what in ("estimated", "measured")]
@@ -63,7 +101,8 @@ def memory_table(results: Results, study: Study, shapes: dict[str, Shape], overh
         if cost is None or cost.peak_memory_bytes is None or variant.settings is None:
             continue
         plan = Plan.model_validate(cost.plan)
-        estimated = overhead + training_bytes(shapes[variant.model], variant.settings, variant.rank, width(), plan)
+        own = training_bytes(shapes[variant.model], variant.settings, variant.rank, held.width, plan)
+        estimated = held.overhead + own
         ratio = cost.peak_memory_bytes / estimated
         worst = max(worst, abs(ratio - 1))
         entries = (words(variant.id), words(plan.short), number(cost.trainable_parameters / 1e6, 1))
@@ -72,8 +111,8 @@ def memory_table(results: Results, study: Study, shapes: dict[str, Shape], overh
     return Table("memory", "Peak memory of training", tuple(columns), (Block("", tuple(rows)),)), worst
 
 
-def time_table(results: Results, shapes: dict[str, Shape], speed: float) -> Table:
-    """Return time a token beside what reading the weights once takes at that many bytes a second."""
+def time_table(results: Results, reads: dict[str, float], speeds: dict[str, float]) -> Table:
+    """Return time a token beside what reading a model's weights, `reads` bytes, takes at `speeds` bytes a second."""
     columns = [Column("variant", words=True), Column("served", words=True)]
     columns += [
         Column(head) for head in ("s to first token", "ms a token", "limit ms", "times the limit", "tokens a s")
@@ -83,19 +122,14 @@ def time_table(results: Results, shapes: dict[str, Shape], speed: float) -> Tabl
         pace = _pace(cell)
         if pace is None or cell.record is None:
             continue
-        weights = held_bytes_served(shapes[cell.candidate.model])
-        limit = weights / speed
+        limit = reads[cell.candidate.model] / speeds[cell.candidate.model]
         first = cell.record.summary.first_token if cell.record.summary else None
         entries: list[Entry] = [words(cell.candidate.id), words(cell.serving), number(first, 3), number(1000 * pace, 1)]
         entries += [number(1000 * limit, 1), number(pace / limit, 2), number(cell.record.throughput, 2)]
         rows.append(Row(f"{cell.candidate.id} {cell.serving}", tuple(entries)))
-    note = f"limit: weights read once at {speed / GB:.1f} GB/s"
+    told = ", ".join(f"{speed / GB:,.1f} GB/s for {model}" for model, speed in speeds.items())
+    note = f"limit: weights read once, at {told}"
     return Table("time", "Time a token", tuple(columns), (Block("", tuple(rows)),), (note,))
-
-
-def held_bytes_served(shape: Shape) -> float:
-    """Return the bytes of weights that decoding one token reads."""
-    return shape.read_per_token * width()
 
 
 def _pace(cell: Result) -> float | None:
@@ -106,16 +140,11 @@ def _pace(cell: Result) -> float | None:
     return float((rows.seconds - rows.first_token_seconds)[rows.timed].sum() / steps)
 
 
-def width() -> int:
-    """Return bytes a number of weights here: bfloat16 on an accelerator, float32 on a CPU."""
-    return 4 if device() == "cpu" else 2
-
-
 def bandwidth() -> float:
     """Measure how many bytes a second a matrix-vector product reads: the best of ten."""
     import torch
 
-    matrix = torch.ones(16384, 16384, device=device(), dtype=torch.float32 if width() == 4 else torch.bfloat16)
+    matrix = torch.ones(16384, 16384, device=device(), dtype=torch.float32 if device() == "cpu" else torch.bfloat16)
     vector = torch.ones(16384, 1, device=device(), dtype=matrix.dtype)
     synchronise = torch.accelerator.synchronize if device() != "cpu" else lambda: None
     seconds = []
@@ -129,9 +158,7 @@ def bandwidth() -> float:
 
 
 def process_bytes() -> float:
-    """Return what the libraries take of a process on a CPU; nothing counts on an accelerator."""
-    if device() != "cpu":
-        return 0.0
+    """Return what the libraries take of a process."""
     return float(subprocess.run([sys.executable, "-c", IMPORTS], capture_output=True, text=True, check=True).stdout)  # noqa: S603
 
 
