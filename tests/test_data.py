@@ -116,6 +116,14 @@ REFUSED = {
     "no key": ("arc", "jsonl", {"answerKey": ""}, f"column 'answerKey' is '', which is none of the labels {LABELS}"),
     "answers as a list": ("squad_v2", "json", {"answers": ["the mill"]}, "column 'answers' is list, not dict"),
     "answers as text": ("squad_v2", "jsonl", {"answers": "the mill"}, "column 'answers' is str, not dict"),
+    "answers to what has none": (
+        "squad_v2",
+        "json",
+        {"is_impossible": True},
+        "column 'is_impossible' is True of a row with",
+    ),
+    "NaN for an id": ("squad_v2", "jsonl", {"id": math.nan}, "column 'id' is float, not str"),
+    "list for an id": ("arc", "jsonl", {"id": ["a"]}, "column 'id' is list, not str"),
     "answers without text": ("squad_v2", "jsonl", {"answers": {}}, "column 'answers.text' is not a list of text"),
 }
 PASSED_OVER = {
@@ -168,6 +176,14 @@ def test_a_row_passed_over_is_counted(
         assert (len(loaded.rows), loaded.left_out) == (19, {reason: 1})
 
 
+def test_two_answers_to_one_question_are_an_error(tmp_path: Path) -> None:
+    """Where rows have no ids, the error says what both ask, and not an id that nobody gave."""
+    write_jsonl(tmp_path / "rows.jsonl", [MATHS[0], MATHS[2], MATHS[0] | {"expected_answer": "9"}])
+    said = r"rows\.jsonl, rows 1 and 3: both ask 'What is 0 \+ 1\?' but have different answers; correct one of them$"
+    with pytest.raises(DataError, match=said):
+        load_examples(study_of(tmp_path, data="rows.jsonl", eval_examples=9), "openmath", "eval")
+
+
 def test_a_row_of_a_hub_data_set_is_named_by_set_and_split(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A bad row of the hub's is named by data set, configuration, split and row, those skipped counted."""
     import datasets
@@ -202,7 +218,9 @@ def test_one_id_for_two_questions_is_an_error(tmp_path: Path, change: dict[str, 
     """Rows with the same id and another question or answer are named, both, with their id."""
     write_jsonl(tmp_path / "rows.jsonl", [*arc_rows(3), arc_rows(2)[1] | change])
     study = study_of(tmp_path, "arc", data="rows.jsonl", eval_examples=9, train_examples=9)
-    with pytest.raises(DataError, match=r"^data file .*rows\.jsonl, rows 2 and 4: both have id '1' but not the same"):
+    with pytest.raises(
+        DataError, match=r"^data file .*rows\.jsonl, rows 2 and 4: both (have id '1' but not|ask '.* but have)"
+    ):
         load_examples(study, "arc", "eval")
     apart = study_of(tmp_path, "arc", data="rows.jsonl", eval_data="embedded", train_examples=9)
     assert len(load_examples(apart, "arc", "train").rows) == 4

@@ -158,9 +158,15 @@ def once(found: Iterable[Numbered], source: str) -> Iterator[Numbered]:
             yield number, LeftOut("asked already")
         else:
             raise DataError(
-                f"{source}, rows {first} and {number}: both have id {example.id!r} but not the same question and "
-                "answer; correct one of them"
+                f"{source}, rows {first} and {number}: {_contradiction(known, example)}; correct one of them"
             )
+
+
+def _contradiction(one: Example, other: Example) -> str:
+    question = one.messages[-1]["content"]
+    if question == other.messages[-1]["content"]:
+        return f"both ask {question!r:.80} but have different answers"
+    return f"both have id {one.id!r} but not the same question and answer"
 
 
 def check_apart(dev: Sequence[Example], evaluation: Sequence[Example], task: str) -> None:

@@ -92,6 +92,11 @@ def digest(text: str) -> str:
 
 
 def identity(row: Row, content: str) -> str:
-    """Return a row's `id` as text, or one made from its content where it has none: answers are paired by it."""
-    given = row.get("id")
-    return digest(content)[:24] if given is None or given == "" else str(given)
+    """Return a row's `id` as text, or one made from its content where it has none: answers are paired by it.
+
+    Raises:
+        DataError: It is neither text nor a number.
+    """
+    if row.get("id") is None or row["id"] == "":
+        return digest(content)[:24]
+    return text_of(row, "id")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import ClassVar
 
+from tunescale_core.errors import DataError
 from tunescale_core.tasks.boxed import boxed, last_boxed
 from tunescale_core.tasks.columns import column, digest, identity, strings
 from tunescale_core.tasks.task import PARSE_RATE, Answer, Example, Law, LeftOut, Metric, Row, Task
@@ -106,6 +107,9 @@ class SquadV2(Task):
         """Ask about the passage; teach the first gold span, or the empty box."""
         answers = column(row, "answers", dict)
         gold = tuple(dict.fromkeys(strings(answers.get("text"), "answers.text")))
+        impossible = row.get("is_impossible")
+        if isinstance(impossible, bool) and impossible == bool(gold):
+            raise DataError(f"column 'is_impossible' is {impossible} of a row with {len(gold)} answers")
         context, question = (column(row, name, str) for name in ("context", "question"))
         for text, reason in ((question, "empty question"), (context, "empty passage")):
             if not text.strip():
