@@ -207,6 +207,21 @@ def test_ways_that_cannot_be_meant_are_refused(serving: dict[str, Any], said: st
         study_of(serving=serving)
 
 
+@pytest.mark.parametrize(
+    ("name", "mode", "batch", "thinking"),
+    [
+        ("thinking-off", "eager", 1, "off"),
+        ("static-thinking-on", "static", 1, "on"),
+        ("batch-8-thinking-off", "eager", 8, "off"),
+        ("static", "static", 1, None),
+    ],
+)
+def test_thinking_can_be_asked_for_by_name(name: str, mode: str, batch: int, thinking: str | None) -> None:
+    """A way's name alone says whether its answers are thought about; without a word it is the protocol's to say."""
+    found = study_of(serving={name: {}}).serving[name]
+    assert (found.mode, found.batch, found.thinking) == (mode, batch, thinking)
+
+
 @pytest.mark.parametrize("serving", [{"adapter": {}}, {"static": {"only": "x-*"}}])
 def test_a_way_that_serves_nothing_is_refused(serving: dict[str, Any]) -> None:
     """A way of serving that fits no variant of the study is an error and not an empty table."""

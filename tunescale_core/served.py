@@ -8,8 +8,13 @@ from typing import Any
 
 from tunescale_core.apart import other_weights
 from tunescale_core.errors import ResultsError
-from tunescale_core.results import Candidate, Result, Results
+from tunescale_core.pair import Pair
+from tunescale_core.results import Candidate, Result, Results, Rows
 from tunescale_core.serving import EAGER
+from tunescale_core.stats.interval import Interval
+from tunescale_core.stats.resampling import weights
+from tunescale_core.tasks import TASKS
+from tunescale_core.tasks.task import Figures
 
 CLOCKS = ("seconds", "first_token_seconds")
 """The columns of a cell's rows that belong to how it was served."""
@@ -42,6 +47,50 @@ def alike(cell: Result, eager: Result | None) -> Alike:
     said = zip(cell.rows.example, cell.texts, cell.rows.timed, strict=True)
     pairs = [(text, theirs[example]) for example, text, timed in said if timed and example in theirs]
     return Alike(sum(mine == other for mine, other in pairs), len(pairs))
+
+
+def against(pairs: Sequence[tuple[Result, Result | None]]) -> Interval | None:
+    """Return by how much the metric that judges one answer differs from eager's, over the timed questions.
+
+    Args:
+        pairs: A way of serving's cells of one candidate and task, a seed each, with eager's of the same seed.
+
+    Returns:
+        The difference of means with its paired interval, over questions; None where a side or the other has no rows.
+    """
+    import numpy as np
+
+    known = [(cell.rows, eager.rows) for cell, eager in pairs if cell.rows and eager is not None and eager.rows]
+    if not known or len(known) < len(pairs):
+        return None
+    first, judged = pairs[0][0], [one for pair in known for one in pair]
+    asked = [one for one, timed in zip(known[0][0].example, known[0][0].timed, strict=True) if timed]
+    asked = [one for one in asked if all(one in rows.example for rows in judged)]
+    metric = TASKS[first.kind].metric(first.judged)
+    if not asked or metric is None:
+        return None
+    sides = [np.mean([_figures(pair[side], metric.name, asked) for pair in known], axis=0) for side in (0, 1)]
+    group = tuple(_of(known[0][0], known[0][0].group, asked))
+    drawn = weights(group)
+
+    def resampled() -> Figures:
+        return metric.combine(sides[0], drawn) - metric.combine(sides[1], drawn)
+
+    ones = np.ones((1, len(asked)))
+    difference = float((metric.combine(sides[0], ones) - metric.combine(sides[1], ones))[0])
+    return Pair(metric, difference, sides[0], sides[1], group, resampled, single=len(known) == 1).interval
+
+
+def _figures(rows: Rows, metric: str, asked: Sequence[str]) -> Figures:
+    import numpy as np
+
+    return np.array(_of(rows, rows.figures[metric], asked))
+
+
+def _of(rows: Rows, values: Sequence[Any], asked: Sequence[str]) -> list[Any]:
+    """Return the values of the questions that are asked, in their order."""
+    places = {example: place for place, example in enumerate(rows.example)}
+    return [values[places[one]] for one in asked]
 
 
 def together(cell: Result) -> int:

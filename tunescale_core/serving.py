@@ -10,7 +10,9 @@ from pydantic import Field, JsonValue, field_validator, model_validator
 from tunescale_core.declared import Count, Declared
 
 EAGER = "eager"
-_SHORT = re.compile(r"(?P<mode>eager|static|adapter)?(?:-?batch-(?P<batch>[1-9]\d*))?")
+_SHORT = re.compile(
+    r"(?P<mode>eager|static|adapter)?(?:-?batch-(?P<batch>[1-9]\d*))?(?:-?thinking-(?P<thinking>on|off))?"
+)
 Thinking = Literal["free", "on", "off"]
 _OURS = {
     *("messages", "model", "stream", "stream_options", "n"),
@@ -65,8 +67,9 @@ class Serving(Declared):
 
 
 def serving_of(name: str) -> dict[str, object]:
-    """Return the serving that a name alone means, as `static` or `adapter-batch-4`; {} where it means none."""
+    """Return the serving that a name alone means, as `static`, `adapter-batch-4` or `thinking-off`; {} of any other."""
     found = _SHORT.fullmatch(name)
     if not found or not name:
         return {}
-    return {"mode": found["mode"] or EAGER, "batch": int(found["batch"] or 1)}
+    thinking = {"thinking": found["thinking"]} if found["thinking"] else {}
+    return {"mode": found["mode"] or EAGER, "batch": int(found["batch"] or 1), **thinking}

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 
 from tests.making import line
 from tests.making import record as made
@@ -76,3 +77,35 @@ def test_candidates_are_compared_served_eagerly() -> None:
     assert [cell.serving for cell in results.cells] == ["eager"]
     assert [table.name for table in run_tables(results)] == ["table1", "outputs", "serving"]
     assert [table.name for table in run_tables(gathered([results.cells[0]]))] == ["table1", "outputs"]
+
+
+def interval(row: dict[str, str]) -> list[float]:
+    return [float(number) for number in re.findall(r"[-+][\d.]+", row["against eager"])]
+
+
+def test_a_difference_in_quality_has_an_interval() -> None:
+    """A way that answers otherwise is held against eager question by question: what thinking does, say."""
+    found = rows(
+        record("eager", [RIGHT] * 5 + [WRONG] * 35, 0.6),
+        record("thinking-off", [RIGHT] * 35 + [WRONG] * 5, 0.3),
+        record("static", [RIGHT] * 5 + [WRONG] * 35, 0.3),
+    )
+    assert found["eager"]["against eager"] == "–"
+    value, low, high = interval(found["thinking-off"])
+    assert value == 0.75
+    assert 0.5 < low < value < high < 1
+    value, low, high = interval(found["static"])
+    assert low <= value == 0 <= high
+
+
+def test_only_the_same_questions_of_the_same_seeds_are_compared() -> None:
+    """Questions that a way was not asked do not count, seeds are averaged, and a seed without eager leaves a gap."""
+    found = rows(
+        record("eager", [RIGHT, WRONG, WRONG, WRONG], 0.6, seed=0),
+        record("eager", [WRONG, WRONG, WRONG, WRONG], 0.6, seed=1),
+        record("batch-2", [RIGHT, RIGHT], 0.3, seed=0),
+        record("batch-2", [RIGHT, WRONG], 0.3, seed=1),
+        record("static", [RIGHT], 0.3, seed=2),
+    )
+    assert interval(found["batch-2"])[0] == 0.5
+    assert found["static"]["against eager"] == "–"

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from statistics import fmean
 
 from tunescale_core.results import Candidate, Result, Results
-from tunescale_core.served import Alike, alike, same_seed
+from tunescale_core.served import Alike, against, alike, same_seed
 from tunescale_core.serving import EAGER
+from tunescale_core.stats.interval import Interval
 from tunescale_core.tables.table import MISSING, Column, Entry, Row, Table, block, number, words
 
 
@@ -15,7 +16,8 @@ def serving_table(results: Results) -> Table:
     """Return a row a candidate and way of serving, a block a task; eager first.
 
     A batch's questions all wait for its end, so each takes the whole call, and time a token is not told apart. `equal`
-    counts the answers that are eager's word for word; quality is over the timed questions that all rows share.
+    counts the answers that are eager's word for word; quality is over the timed questions that all rows share, and what
+    stands against eager is over those that it and eager share.
     """
     columns = [
         Column("candidate", words=True),
@@ -27,6 +29,7 @@ def serving_table(results: Results) -> Table:
         Column("J an answer", better="lower"),
         Column("equal to eager", words=True),
         Column("quality"),
+        Column("against eager", words=True),
     ]
     blocks = []
     for task in dict.fromkeys(cell.task for cell in results.served):
@@ -35,6 +38,7 @@ def serving_table(results: Results) -> Table:
     notes = (
         "s: wall clock of one call, the mean over timed questions; quality: the metric by which one answer is judged",
         "J: of the whole card, by its own counter; – where there is none",
+        "against eager: the difference in quality, with its 95 % interval over questions",
         "equal to eager: timed answers that are the same word for word; – where eager was not run",
     )
     return Table("serving", "Ways of serving", tuple(columns), tuple(blocks), notes)
@@ -52,7 +56,8 @@ def _rows(results: Results, one: Candidate, task: str) -> Iterator[Row]:
     for name in dict.fromkeys([*(cell.serving for cell in eager), *(cell.serving for cell in served)]):
         cells = eager if name == EAGER else [cell for cell in served if cell.serving == name]
         pairs = [(cell, same_seed(eager, cell)) for cell in cells]
-        entries = (words(one.id), words(name), *_times(cells), *_answers(pairs, shared))
+        difference = None if name == EAGER else against(pairs)
+        entries = (words(one.id), words(name), *_times(cells), *_answers(pairs, shared), _told(difference))
         yield Row(f"{results.label(one)} {task} {name}", entries, one.model, one.method)
 
 
@@ -94,6 +99,12 @@ def _answers(pairs: Sequence[tuple[Result, Result | None]], shared: set[str]) ->
             figures = zip(cell.rows.example, cell.rows.figures[cell.judged], strict=True)
             worth += [float(value) for example, value in figures if example in shared]
     return [words(str(same) if same.of else MISSING), number(fmean(worth) if worth else None, 4)]
+
+
+def _told(difference: Interval | None) -> Entry:
+    if difference is None:
+        return words(MISSING)
+    return words(f"{difference.value:+.3g} [{difference.low:+.3g}, {difference.high:+.3g}]")
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
