@@ -7,7 +7,6 @@ import pytest
 from tests.making import record as made
 from tests.starting import STUDY, Run, study_file
 from tunescale_core.grid import cells
-from tunescale_core.plugin.session import ALONE
 from tunescale_core.records import read_all, write
 from tunescale_core.study import load
 
@@ -58,18 +57,6 @@ def test_ways_of_serving_can_be_asked_for(run: Run) -> None:
     refused = run("--collect-only", "-q", "--serving", "fast")
     assert refused.returncode == pytest.ExitCode.USAGE_ERROR
     assert "serving.fast: its name alone says no way of serving" in refused.stderr
-
-
-def test_cells_are_not_shared_out(run: Run, tmp_path: Path) -> None:
-    """Processes of xdist's would be timed against each other: no study is run so, whether it was named or not."""
-    named = run("--study", "mini", "-n", "2")
-    assert named.returncode == pytest.ExitCode.USAGE_ERROR
-    assert ALONE in named.stderr
-    done = run("-n", "2", "-k", "mini-small-base")
-    assert done.returncode == pytest.ExitCode.TESTS_FAILED
-    assert "3 errors" in done.stdout
-    assert done.stdout.count(f"E   {ALONE}") + done.stdout.count(f"\n{ALONE}") >= 3
-    assert not (tmp_path / ".tunescale").exists()
 
 
 def test_a_study_file_is_collected(run: Run, tmp_path: Path) -> None:

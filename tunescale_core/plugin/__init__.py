@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tunescale_core.plugin.session import ALONE, SESSION, Session, is_shared_out
+from tunescale_core.plugin.session import SESSION, Session
+from tunescale_core.plugin.sharing import is_worker
 
 pytest_plugins = (
     "tunescale_core.plugin.beforehand",
@@ -14,6 +15,7 @@ pytest_plugins = (
     "tunescale_core.plugin.interruption",
     "tunescale_core.plugin.terminal",
     "tunescale_core.plugin.gating",
+    "tunescale_core.plugin.sharing",
 )
 COUNTS = {
     "--train-examples": ("study", "train_examples", "rows each variant is tuned on"),
@@ -60,7 +62,5 @@ def pytest_configure(config: pytest.Config) -> None:
         overrides.setdefault("serving", {})[name.strip()] = {}
     session = Session(config.getoption("--study") or "mini", Path(config.getoption("--store")), overrides)
     config.stash[SESSION] = session
-    if config.getoption("--study") or overrides:
-        if is_shared_out(config):
-            raise pytest.UsageError(ALONE)
+    if (config.getoption("--study") or overrides) and not is_worker(config):
         session.load()

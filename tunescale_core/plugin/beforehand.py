@@ -9,6 +9,7 @@ import pytest
 from tunescale_core.errors import TuneScaleError
 from tunescale_core.harmless import harmless
 from tunescale_core.plugin.session import SESSION, cell_of
+from tunescale_core.plugin.sharing import is_worker
 
 if TYPE_CHECKING:
     from tunescale_core.grid import Cell
@@ -23,7 +24,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         pytest.UsageError: One line that says which, and what to do.
     """
     study = session.config.stash[SESSION].study
-    if study is None or session.config.option.collectonly or not session.items:
+    if study is None or session.config.option.collectonly or not session.items or is_worker(session.config):
         return
     selected = [cell for item in session.items if (cell := cell_of(item)) is not None]
     try:

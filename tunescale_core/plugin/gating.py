@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tunescale_core.errors import BaselineError, ResourceError, StoreError, TuneScaleError
-from tunescale_core.plugin.session import ALONE, SESSION, cell_of, is_shared_out, one_line
+from tunescale_core.plugin.session import SESSION, cell_of, one_line
+from tunescale_core.plugin.sharing import ALONE, is_shared_out, is_worker
 
 if TYPE_CHECKING:
     from tunescale_core.gates.gating import Gating
@@ -42,6 +43,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Find and read the baseline, and refuse what cannot be meant, before anything is run."""
+    if is_worker(config):
+        return
     wanted, saved = config.getoption("--baseline"), config.getoption("--save-baseline")
     _check_files(config)
     if wanted is None and saved is None:

@@ -54,11 +54,6 @@ class Session:
         return self.study
 
 
-def is_shared_out(config: pytest.Config) -> bool:
-    """Tell whether pytest-xdist shares a run out among processes, which would be timed against each other."""
-    return bool(config.getoption("numprocesses", None)) or hasattr(config, "workerinput")
-
-
 def cell_of(item: pytest.Item) -> Cell | None:
     """Return the cell that a case measures; None of another test."""
     callspec = getattr(item, "callspec", None)
@@ -67,8 +62,6 @@ def cell_of(item: pytest.Item) -> Cell | None:
 
 
 SESSION = pytest.StashKey[Session]()
-ALONE = "cells are timed, and want the machine and one process for themselves: leave out -n"
-"""Said where xdist would share them out."""
 
 
 def one_line(error: TuneScaleError) -> BaseException:
