@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.making import line
+from tests.making import COST, line
 from tests.making import record as made
 from tunescale_core.advice.constraints import Constraints, objective_of, parse_bar
 from tunescale_core.advice.counsel import counsel
@@ -30,6 +30,11 @@ def shown(results: Results, bar: str) -> tuple[str, dict[str, Any]]:
     bars = (parse_bar(results, bar),)
     found = counsel(results, Constraints(objective_of(results, None, bars), bars))
     return as_text(found), json.loads(json.dumps(as_object(found)))
+
+
+def last(text: str) -> str:
+    """Return what the text says of the last way of serving, on one line."""
+    return "Served by" + " ".join(text.split()).rpartition("Served by")[2]
 
 
 def measured(right: int, larger: int = 38) -> Results:
@@ -116,7 +121,48 @@ def test_other_ways_of_serving_are_a_line_each() -> None:
     eager = [asked(38, model="large"), asked(4, method="full", trained_on="arc", seed=0)]
     fast = asked(38, model="large", serving="static")
     text, found = shown(gathered(map(from_record, (*eager, fast)), "here"), "arc:accuracy=0.5")
-    assert text.splitlines()[-1] == (
-        "Served by static (--serving static): Ship large-base. Its mean latency is 0.5000 s."
+    assert last(text) == (
+        "Served by static (--serving static): Ship large-base. Its mean latency is 0.5000 s. "
+        "40/40 of large-base's timed answers are eager's. Left out, since not measured so: m-full-on-arc."
     )
-    assert found["otherwise"] == {"static": {"decision": "choose", "chosen": ["large-base"]}}
+    assert found["otherwise"] == {
+        "static": {
+            "decision": "choose",
+            "chosen": ["large-base"],
+            "warnings": [],
+            "latency": {"large-base": 0.5},
+            "equal_to_eager": {"large-base": {"equal": 40, "of": 40}},
+            "left_out": ["m-full-on-arc"],
+        }
+    }
+
+
+def test_another_way_names_what_was_not_tried_so() -> None:
+    """Where only the worse candidate was served a way, that way's line and object say that the better one was not."""
+    records = [asked(38, model="good"), asked(24, model="bad"), asked(24, model="bad", serving="static")]
+    text, found = shown(gathered(map(from_record, records), "here"), "arc:accuracy=0.3")
+    assert text.startswith("Ship good-base.")
+    assert "Ship bad-base." in last(text)
+    assert last(text).endswith("Left out, since not measured so: good-base.")
+    assert found["otherwise"]["static"]["left_out"] == ["good-base"]
+
+
+def test_another_way_warns_of_what_is_flagged() -> None:
+    """A candidate whose training went wrong is shipped by no way of serving without the warning of eager's advice."""
+    cost = COST.model_copy(update={"flags": ("its adapter changed nothing",)})
+    tuned = {"method": "full", "trained_on": "arc", "seed": 0, "cost": cost}
+    records = [asked(38, **tuned), asked(38, **tuned, serving="static")]
+    text, found = shown(gathered(map(from_record, records), "here"), "arc:accuracy=0.5")
+    (warning,) = found["warnings"]
+    assert warning.startswith("Do not ship m-full-on-arc unexamined: ")
+    assert f"Ship m-full-on-arc. {warning}" in last(text)
+    assert found["otherwise"]["static"]["warnings"] == [warning]
+
+
+def test_another_way_says_how_many_answers_are_eagers() -> None:
+    """Of every candidate that another way may ship, the line says how many of its timed answers are eager's."""
+    records = [asked(38), asked(38, model="n"), asked(36, serving="static"), asked(38, model="n", serving="static")]
+    text, found = shown(gathered(map(from_record, records), "here"), "arc:accuracy=0.5")
+    assert found["otherwise"]["static"]["decision"] == "tie"
+    assert "38/40 of m-base's, 40/40 of n-base's timed answers are eager's." in last(text)
+    assert found["otherwise"]["static"]["equal_to_eager"]["m-base"] == {"equal": 38, "of": 40}

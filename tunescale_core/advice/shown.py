@@ -66,7 +66,7 @@ def as_object(counsel: Counsel) -> dict[str, Any]:
         "warnings": list(advice.warnings),
         "flags": {one.id: list(flags) for one, flags in advice.flags.items()},
         "serving": constraints.serving,
-        "equal_to_eager": {one.id: asdict(same) for one, same in advice.same.items()},
+        "equal_to_eager": _same(advice),
         "left_out": [one.id for one in advice.left_out],
         "resampled": advice.resampled,
         "maximise": {"task": objective.task, "metric": objective.metric.name},
@@ -83,21 +83,44 @@ def _decided(advice: Advice, way: str) -> str:
 
 
 def _told_otherwise(other: Otherwise, constraints: Constraints) -> str:
-    """Return what another way of serving comes to, with the latency of the first of those chosen."""
-    if other.advice is None:
+    """Return what another way of serving comes to, and what is to be known before it is shipped so."""
+    advice = other.advice
+    if advice is None:
         return f"Served by {other.way}: nothing was measured on every task served."
-    told = f"Served by {other.way} (--serving {other.way}): {_decided(other.advice, EAGER)}"
-    first = next((one for one in other.advice.standings if one.candidate in other.advice.chosen[:1]), None)
+    told = [f"Served by {other.way} (--serving {other.way}): {_decided(advice, EAGER)}", *advice.warnings]
+    told += _told_latency(advice, constraints.stat)
+    if same := [f"{advice.same[one]} of {one.id}'s" for one in advice.chosen if one in advice.same]:
+        told.append(f"{', '.join(same)} timed answers are eager's.")
+    if advice.left_out:
+        told.append(f"Left out, since not measured so: {', '.join(one.id for one in advice.left_out)}.")
+    return " ".join(told)
+
+
+def _told_latency(advice: Advice, stat: str) -> list[str]:
+    """Return a sentence with the latency of the first of those chosen; none where there is none."""
+    first = next((one for one in advice.standings if one.candidate in advice.chosen[:1]), None)
     if first is None or first.latency is None:
-        return told
-    whose = "Its" if len(other.advice.chosen) == 1 else f"{first.candidate.id}'s"
-    return f"{told} {whose} {constraints.stat} latency is {first.latency:.4f} s."
+        return []
+    whose = "Its" if len(advice.chosen) == 1 else f"{first.candidate.id}'s"
+    return [f"{whose} {stat} latency is {first.latency:.4f} s."]
 
 
 def _object_otherwise(other: Otherwise) -> dict[str, Any] | None:
-    if other.advice is None:
+    advice = other.advice
+    if advice is None:
         return None
-    return {"decision": other.advice.decision, "chosen": [one.id for one in other.advice.chosen]}
+    return {
+        "decision": advice.decision,
+        "chosen": [one.id for one in advice.chosen],
+        "warnings": list(advice.warnings),
+        "latency": {one.candidate.id: one.latency for one in advice.standings},
+        "equal_to_eager": _same(advice),
+        "left_out": [one.id for one in advice.left_out],
+    }
+
+
+def _same(advice: Advice) -> dict[str, Any]:
+    return {one.id: asdict(same) for one, same in advice.same.items()}
 
 
 def _rule_standing(advice: Advice, rule: Candidate) -> str:
