@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -199,10 +200,10 @@ def test_records_hold_a_line_an_example(first: Finished) -> None:
 
 
 def test_records_time_their_stages(first: Finished) -> None:
-    """Stages are within the total and, where nobody cuts in, all of it; a call's first token is within the call."""
+    """Stages are within the total and in most records all of it but 10 ms; a call's first token is within the call."""
     stages_of = [record.stages for record in first.records.values() if record.stages is not None]
     beside = [one.total - (one.prepare + one.warm_up + one.generate + one.batch + one.score) for one in stages_of]
-    assert min(beside) < 0.01
+    assert median(beside) < 0.01
     for record in first.records.values():
         assert record.stages is not None
         stages = record.stages

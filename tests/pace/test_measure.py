@@ -105,10 +105,10 @@ def test_classes_are_measured_as_they_are_served(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_slowed_decoder_raises_an_alarm() -> None:
-    """Decoding that sleeps for as long as it works fails the gate, and is told to take about twice the time.
+    """Decoding that sleeps for as long as it works fails the gate, and is told to take over 1.6 times as long.
 
-    Real processes on a machine that does other work, while which it sleeps too: the benchmark of the gates has the
-    exact shares.
+    Twice would be exact. These are real processes, and other work on the machine blurs the share: the benchmark of the
+    gates has exact ones.
     """
     study, pairs = embedded(4)
     small = pairs[1]
