@@ -65,11 +65,14 @@ def test_a_line_is_said_beside_a_bar() -> None:
     assert "\nasked to end\n" in stream.getvalue()
 
 
-def test_a_line_said_in_the_middle_of_a_write_is_lost_and_no_error() -> None:
-    """Streams refuse a second write that begins within a first, as a signal's may."""
+@pytest.mark.parametrize(
+    "error", [RuntimeError("reentrant call"), BrokenPipeError(32, "Broken pipe"), ValueError("closed file")]
+)
+def test_a_line_that_cannot_be_said_is_lost_and_no_error(error: Exception) -> None:
+    """Streams refuse a write within a write, as a signal's may be, and one that nobody reads, and one once closed."""
 
-    class Writing(io.StringIO):
+    class Refusing(io.StringIO):
         def write(self, _: str) -> int:
-            raise RuntimeError("reentrant call")
+            raise error
 
-    Progress(Writing()).say("asked to end")
+    Progress(Refusing()).say("asked to end")

@@ -24,7 +24,8 @@ class Progress:
     def say(self, text: str) -> None:
         """Write a line, in the middle of whatever is being written."""
         if self._stream is not None:
-            with suppress(RuntimeError):  # a signal that comes in a write cannot have another begin
+            # A signal that comes in a write cannot have another begin; and a reader may be gone, or the stream closed.
+            with suppress(RuntimeError, OSError, ValueError):
                 self._stream.write(f"\n{text}\n")
 
     @contextmanager
