@@ -46,6 +46,7 @@ from tunescale_core.training.choice import best_of
 from tunescale_core.training.lesson import Lesson
 from tunescale_core.training.release import release
 from tunescale_core.training.saves import Saves
+from tunescale_core.training.stopping import Stopping
 from tunescale_core.training.trials import Search, search
 from tunescale_core.training.tune import tune
 
@@ -215,7 +216,9 @@ class Subjects:
             raise ValueError(f"{variant.id} is untuned and has no checkpoint of its own")
         examples = self._data.load(variant.task, "train", variant.seed)
         identity = self._identity(variant, base, examples)
-        return self.store.obtain(key_of(identity), partial(self._trained, variant, base, examples, identity))
+        lesson = Lesson(variant, base.folder, examples.rows)
+        with Stopping(self.progress.say) as stopping:  # a request waits for the checkpoint where training is over
+            return self.store.obtain(key_of(identity), partial(self._trained, lesson, examples, identity, stopping))
 
     def _identity(self, variant: Variant, base: Base, examples: Examples) -> dict[str, object]:
         assert variant.settings is not None  # noqa: S101  told by the caller
@@ -227,18 +230,18 @@ class Subjects:
         return identity_of(base.revision, method | quantised, examples.fingerprint, variant.seed or 0, device())
 
     def _trained(
-        self, variant: Variant, base: Base, examples: Examples, identity: dict[str, object], folder: Path
+        self, lesson: Lesson, examples: Examples, identity: dict[str, object], stopping: Stopping, folder: Path
     ) -> Manifest:
-        lesson = Lesson(variant, base.folder, examples.rows)
-        what, needed = f"checkpoint {variant.id}", weight_files_bytes(base.folder)
-        saves = self._saves(variant.id, key_of(identity)[:24])
+        variant = lesson.variant.id
+        what, needed = f"checkpoint {variant}", weight_files_bytes(lesson.base)
+        saves = self._saves(variant, key_of(identity)[:24], stopping)
         check_room(what, folder.parent, needed)
         with telling(what, folder.parent, needed):
             cost = tune(lesson, folder, self.progress, self.study.study.training, saves)
         return Manifest(
             schema_version=SCHEMA_VERSION,
             key=key_of(identity),
-            variant=variant.id,
+            variant=variant,
             identity=identity,
             cost=cost,
             left_out=examples.left_out,
@@ -247,9 +250,10 @@ class Subjects:
             weights_sha256=weights_digest(folder / "model"),
         )
 
-    def _saves(self, variant: str, name: str) -> Saves:
-        """Return where a training saves its state."""
-        return Saves(self.store.unfinished(name), self.store.root, self.study.study.save_seconds, variant)
+    def _saves(self, variant: str, name: str, stopping: Stopping | None = None) -> Saves:
+        """Return where a training saves its state; without `stopping` requests to end wait in one of its own."""
+        stopping = stopping or Stopping(self.progress.say)
+        return Saves(self.store.unfinished(name), self.store.root, self.study.study.save_seconds, variant, stopping)
 
     def _base(self, model: str) -> Base:
         if model not in self._bases:

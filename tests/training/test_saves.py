@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import json
 import signal
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.interrupting import interruptible
 from tunescale_core.checkpoints import TrainingCost
 from tunescale_core.data import load_examples
 from tunescale_core.errors import DamageWarning
@@ -23,7 +24,7 @@ from tunescale_core.study import Model, load
 from tunescale_core.training import tune as tuning
 from tunescale_core.training.lesson import Lesson
 from tunescale_core.training.saves import INDEX, Saved, Saves
-from tunescale_core.training.stopping import ASKED
+from tunescale_core.training.stopping import ASKED, FORWARDED, REQUESTS, Stopping
 from tunescale_core.training.tune import tune
 
 pytestmark = pytest.mark.slow
@@ -42,16 +43,6 @@ METHODS = {
 
 class Killed(BaseException):
     """Ends a training as a signal would: nothing catches it."""
-
-
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Take SIGTERM for Ctrl-C, as a run of a study does."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def lesson(settings: Method) -> Lesson:
@@ -150,16 +141,22 @@ def test_an_interval_is_kept(tmp_path: Path) -> None:
     assert saves.last() is None
 
 
+def asked(step: int, ask: Callable[[], None], saves: Saves, folder: Path) -> str:
+    """Ask a training to end when it begins a step, and have it interrupted; what it was told."""
+    told = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, interruptible(*REQUESTS):
+        at_step(step, ask, patch)
+        patch.setattr(saves, "stopping", stopping := Stopping(Progress(told).say))
+        with pytest.raises(KeyboardInterrupt), stopping:
+            tune(lesson(METHODS["lora"]), folder, Progress(told), "planned", saves)
+    return told.getvalue()
+
+
 @pytest.mark.parametrize(("step", "sign"), [(3, signal.SIGTERM), (STEPS, signal.SIGINT)])
 def test_a_training_asked_to_end_saves_first(step: int, sign: signal.Signals, tmp_path: Path) -> None:
     """However long the interval, the step under way is finished and saved, the last one too, and gone on from."""
     saves = Saves(tmp_path / "store" / "unfinished" / "key", tmp_path / "store", 3600)
-    told = io.StringIO()
-    with pytest.MonkeyPatch.context() as patch:
-        at_step(step - 1, lambda: signal.raise_signal(sign), patch)
-        with interruptible(), pytest.raises(KeyboardInterrupt):
-            tune(lesson(METHODS["lora"]), tmp_path / "asked", Progress(told), "planned", saves)
-    assert ASKED in told.getvalue()
+    assert ASKED in asked(step - 1, lambda: signal.raise_signal(sign), saves, tmp_path / "asked")
     found = saves.last()
     assert found is not None
     assert found.step == step
@@ -176,12 +173,10 @@ def test_a_training_asked_twice_ends_at_once(tmp_path: Path) -> None:
 
     def ask() -> None:
         signal.raise_signal(signal.SIGINT)
-        signal.raise_signal(signal.SIGINT)
+        time.sleep(FORWARDED)
+        signal.raise_signal(signal.SIGTERM)
 
-    with pytest.MonkeyPatch.context() as patch:
-        at_step(3, ask, patch)
-        with interruptible(), pytest.raises(KeyboardInterrupt):
-            tune(lesson(METHODS["lora"]), tmp_path / "asked", Progress(), "planned", saves)
+    asked(3, ask, saves, tmp_path / "asked")
     assert saves.last() is None
 
 

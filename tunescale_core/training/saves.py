@@ -22,6 +22,7 @@ from tunescale_core.reading import json_of
 from tunescale_core.store.aside import set_aside
 from tunescale_core.store.files import FileSum, faults, sums
 from tunescale_core.training.plan import Plan
+from tunescale_core.training.stopping import Stopping
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,10 +70,19 @@ class Saves:
         root: The store.
         seconds: A step that ends so long after the last save is saved.
         variant: Whose training it is.
+        stopping: Where a request to end waits for a save, once the training has begun.
     """
 
-    def __init__(self, folder: Path, root: Path, seconds: float, variant: str = "") -> None:
+    def __init__(
+        self, folder: Path, root: Path, seconds: float, variant: str = "", stopping: Stopping | None = None
+    ) -> None:
         self.folder, self.root, self.seconds, self.variant = folder, root, seconds, variant
+        self.stopping = stopping
+
+    @property
+    def asked_to_end(self) -> bool:
+        """Whether a request to end waits."""
+        return self.stopping is not None and self.stopping.asked
 
     def last(self) -> Saved | None:
         """Return the last state that was saved whole; one that is damaged is set aside, with a warning.

@@ -10,6 +10,7 @@ import math
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -110,7 +111,8 @@ def tried(wanted: Search, rate: float, progress: Progress, saves: Saves | None =
     with tempfile.TemporaryDirectory() as scratch:
         lesson = Lesson(replace(wanted.variant, settings=settings), wanted.base.folder, wanted.train)
         try:
-            cost = tune(lesson, Path(scratch), progress, wanted.training, saves)
+            with saves.stopping if saves is not None and saves.stopping is not None else nullcontext():
+                cost = tune(lesson, Path(scratch), progress, wanted.training, saves)
         except DivergedError as error:
             return _lost(wanted, rate, str(error), time.perf_counter() - began)
         score, batched_by = judged(wanted, Path(scratch) / "model")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -25,7 +25,6 @@ from tunescale_core.training.plan import Footprint, Plan, memory_at_hand, plans
 from tunescale_core.training.recipe import adapter_config, conversations, quantisation_config, sft_config, steps_of
 from tunescale_core.training.release import release
 from tunescale_core.training.saves import Saved, Saves, Saving, Spent, saver
-from tunescale_core.training.stopping import Stopping
 from tunescale_core.training.tuned import save_tuned
 
 if TYPE_CHECKING:
@@ -56,6 +55,7 @@ def tune(
         TrainingError: The memory at hand holds not even the smallest plan; or there is nothing to train, or nothing
             to learn.
         DivergedError: Loss, gradient or weights are not finite, or the loss has exploded.
+        KeyboardInterrupt: It was asked to end, and has saved its state.
     """
     check_learnable(lesson)
     fell_back: list[str] = []
@@ -69,7 +69,7 @@ def tune(
                 saves.clear()
             raise
         except (MemoryError, RuntimeError) as error:
-            if not out_of_memory(error):
+            if not out_of_memory(error) or (saves is not None and saves.asked_to_end):
                 raise
             fell_back.append(plan.short)
         else:
@@ -208,7 +208,7 @@ def run(trainer: Trainer, rows: Rows, lesson: Lesson, attempt: Attempt, progress
 
     Raises:
         DivergedError: Loss, gradient or weights are not finite, or the loss has exploded.
-        KeyboardInterrupt: It was asked to end, and has saved its state where it has a place for it.
+        KeyboardInterrupt: It was asked to end, and has saved its state.
     """
     from transformers.trainer_callback import PrinterCallback
 
@@ -221,11 +221,9 @@ def run(trainer: Trainer, rows: Rows, lesson: Lesson, attempt: Attempt, progress
     with progress.bar(f"training {lesson.variant.id}", steps) as bar, Sensors(device()) as sensors:
         bar.update(attempt.saved.step if attempt.saved else 0)
         trainer.add_callback(_stepper(bar, rows, curve))
-        stopping = Stopping(progress.say)
-        saving = _saving(trainer, attempt, spent, sensors, lambda: stopping.asked)
+        saving = _saving(trainer, attempt, spent, sensors)
         began = time.perf_counter()
-        with stopping if saving else nullcontext():
-            trainer.train(resume_from_checkpoint=_resumed(attempt))
+        trainer.train(resume_from_checkpoint=_resumed(attempt))
         seconds = time.perf_counter() - began - (saving.took if saving else 0)
     history = trainer.state.log_history
     parameters = list(trainer.model.parameters())
@@ -248,18 +246,19 @@ def run(trainer: Trainer, rows: Rows, lesson: Lesson, attempt: Attempt, progress
     )
 
 
-def _saving(
-    trainer: Trainer, attempt: Attempt, spent: Spent, sensors: Sensors, asked_to_end: Callable[[], bool]
-) -> Saving | None:
+def _saving(trainer: Trainer, attempt: Attempt, spent: Spent, sensors: Sensors) -> Saving | None:
     """Have a trainer save its state at the interval and when it is asked to end, where it has a place for it."""
-    if attempt.saves is None:
+    saves = attempt.saves
+    if saves is None:
         return None
+    if saves.stopping is not None:
+        saves.stopping.hold()
 
     def peak() -> int | None:
         return max(filter(None, (spent.peak_memory_bytes, sensors.peak())), default=None)
 
-    saving = Saving(attempt.saves, attempt.plan, spent, lambda: trainer._total_train_tokens)  # noqa: SLF001
-    trainer.add_callback(saver(saving, peak, asked_to_end))
+    saving = Saving(saves, attempt.plan, spent, lambda: trainer._total_train_tokens)  # noqa: SLF001
+    trainer.add_callback(saver(saving, peak, lambda: saves.asked_to_end))
     return saving
 
 
