@@ -24,6 +24,7 @@ from tunescale_core.estimate.costs import training_bytes
 from tunescale_core.estimate.shapes import Shape, read_shape
 from tunescale_core.grid import variants
 from tunescale_core.models import device
+from tunescale_core.provenance import provenance
 from tunescale_core.results import Result, Results, from_folder
 from tunescale_core.study import Study, load
 from tunescale_core.tables.formats import markdown
@@ -47,9 +48,9 @@ def main() -> int:
     results = from_folder(asked.records)
     study = load(next(cell.record.study for cell in results.cells if cell.record))
     shapes = {name: read_shape(model, study.folder) for name, model in study.models.items()}
-    on_cpu = is_of_cpu(results)
+    on_cpu = made_on(results).startswith("cpu")
     speeds = known_speeds(asked.records, asked.bandwidth, shapes)
-    if speeds is None and on_cpu != (device() == "cpu"):
+    if speeds is None and made_on(results) != provenance(device()).device:
         print(f"{asked.records} are of another device than this one: give --bandwidth, as measured there")  # noqa: T201
         return 2
     speeds = speeds or dict.fromkeys(shapes, bandwidth())
@@ -74,10 +75,10 @@ class Held:
     """Bytes of a process that are not the model's."""
 
 
-def is_of_cpu(results: Results) -> bool:
-    """Tell whether records were made on a CPU."""
+def made_on(results: Results) -> str:
+    """Return the device that records were made on."""
     found = next(cell.record.provenance for cell in results.cells if cell.record and cell.record.provenance)
-    return found.device.startswith("cpu")
+    return found.device
 
 
 def known_speeds(records: Path, given: float | None, shapes: dict[str, Shape]) -> dict[str, float] | None:

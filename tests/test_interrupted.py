@@ -56,8 +56,14 @@ def measured(bench: Bench, **changed: Any) -> Record:
     """Keep the record of the study's cell as its run would, and stop as a killed one."""
     (cell,) = cells(bench.study)
     built = bench.subjects.built(cell.variant)
-    key = bench._key(cell, built, device(), bench._data.evaluation(cell.task), None)
-    lines = [line(Answer(("A",), "A"), place=place) for place in range(3)]
+    asked = bench._data.evaluation(cell.task)
+    key = bench._key(cell, built, device(), asked, None)
+    lines = [
+        line(Answer(("A",), "A"), place=place).model_copy(
+            update={"example": one.id, "group": one.group, "gold": one.gold}
+        )
+        for place, one in enumerate(asked.rows)
+    ]
     fields = {"key": key, "provenance": bench._circumstances(), "lines": lines} | changed
     record = made("base", "arc", **fields).model_copy(update={"cell": cell.id, "study": "stopped"})
     bench.keep(record)
@@ -201,3 +207,19 @@ def test_unreadable_notes_are_told(tmp_path: Path, text: str) -> None:
     notes.add(made("full", "arc", key="k"))
     notes.close()
     assert list(json.loads((folder / "run-s.json").read_text())["measured"].values()) == ["k"]
+
+
+@pytest.mark.parametrize("name", ["kind", "group", "example", "gold"])
+def test_a_cell_of_other_questions_is_not_taken_over(opened: Opened, name: str) -> None:
+    """What a key does not say, the task's kind and what intervals and pairs go by, must be the same all the same."""
+    kept = measured(opened())
+    if name == "kind":
+        changed = kept.model_copy(update={"kind": "squad_v2"})
+    else:
+        other = {"group": "g", "example": "x", "gold": ("B", "C")}
+        changed = kept.model_copy(update={"lines": (kept.lines[0].model_copy(update={name: other[name]}),)})
+    bench = opened()
+    write(changed, bench.records)
+    assert taken(bench) is None
+    write(kept, bench.records)
+    assert taken(opened()) is not None

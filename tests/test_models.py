@@ -13,7 +13,15 @@ import pytest
 
 from tests.hubs import GATED, HELD, NEWEST, PINNED, hub
 from tunescale_core.errors import ModelError
-from tunescale_core.models import MINIMAL_TEMPLATE, config_file, files_digest, open_model, resolve, tokenizer_of
+from tunescale_core.models import (
+    MINIMAL_TEMPLATE,
+    config_file,
+    files_digest,
+    lacks_template,
+    open_model,
+    resolve,
+    tokenizer_of,
+)
 from tunescale_core.study import Model, Protocol
 
 ASK = """
@@ -154,10 +162,18 @@ def test_a_source_that_is_nothing_is_one_line(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("source", ["/no/such/folder", "./none/at/all", "a/b/c"])
-def test_a_path_that_is_no_folder_says_so(source: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("/no/such/folder", "^model folder /no/such/folder does not exist$"),
+        ("./none/at/all", "^model folder .*/none/at/all does not exist$"),
+        ("~/no-such-model", "^model folder .*/no-such-model does not exist$"),
+        ("a/b/c", "there is no such folder, and it is no hub id"),
+    ],
+)
+def test_a_path_that_is_no_folder_says_so(source: str, said: str, tmp_path: Path) -> None:
     """A source that looks like a path and is none is refused in plain words, not as a malformed hub id."""
-    with pytest.raises(ModelError, match="there is no such folder, and it is no hub id"):
+    with pytest.raises(ModelError, match=said):
         resolve(Model(source=source), tmp_path)
 
 
@@ -213,3 +229,14 @@ def test_a_broken_checkpoint_is_one_line(small: Path, damage: Callable[[Path], o
     with pytest.raises(ModelError, match=f"model folder {small} cannot be opened: ") as caught:
         open_model(small, Protocol())
     assert "\n" not in str(caught.value)
+
+
+def test_a_tokenizer_without_a_template_is_told_by_its_files(small: Path) -> None:
+    """The embedded model has a template, in a file or in its tokenizer's settings; without either it has none."""
+    assert not lacks_template(small)
+    template = (small / "chat_template.jinja").read_text()
+    (small / "chat_template.jinja").unlink()
+    assert lacks_template(small)
+    path = small / "tokenizer_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"chat_template": template}))
+    assert not lacks_template(small)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.making import line
+from tests.making import COST, line
 from tests.making import record as made
 from tunescale_core.errors import RecordError, ResultsError, TaskError
 from tunescale_core.records import Record, write
@@ -274,3 +274,14 @@ def test_a_record_of_a_task_that_is_not_installed_is_refused() -> None:
     record = made(lines=[line()]).model_copy(update={"kind": "chess"})
     with pytest.raises(TaskError, match=r"^no task 'chess'; known are arc, [^\n]+; a package can provide others"):
         from_record(record)
+
+
+@pytest.mark.parametrize(
+    ("rows", "cut", "flagged"), [(100, 9, False), (100, 10, True), (None, 10, False), (3, 0, False)]
+)
+def test_training_rows_without_their_end_are_a_flag(rows: int | None, cut: int, *, flagged: bool) -> None:
+    """From a tenth of the rows on it is said of a candidate, of a checkpoint made before that was looked at too."""
+    cost = COST.model_copy(update={"rows": rows, "rows_cut": cut})
+    found = results(made("full", "arc", lines=[line()], cost=cost)).flags
+    told = f"{cut} of its {rows} training rows lost their answer's end to max_length"
+    assert list(found.values()) == ([(told,)] if flagged else [])

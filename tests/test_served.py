@@ -63,6 +63,15 @@ def test_a_way_has_its_own_times_and_eagers_quality() -> None:
     assert cell.record.peak_memory_bytes == 300
 
 
+def test_a_way_that_thinks_otherwise_has_its_own_quality() -> None:
+    """Told not to think, a model gives other answers: what it ships by is theirs, not eager's."""
+    served = served_by(both(asked("BBB", 0.25, serving="off", serving_settings={"thinking": "off"})), "off")
+    assert served.results.latency(BASE, "arc") == 0.25
+    assert served.results.quality(BASE, "arc") == 0.0
+    assert served.same == {}
+    assert served_by(both(asked("BBB", 0.25, serving="on", serving_settings={"thinking": None})), "on").same
+
+
 def test_eager_is_what_results_are() -> None:
     """Asked for eager, results are themselves."""
     results = both(asked("AABB", 0.25, serving="static"))

@@ -35,6 +35,10 @@ NAMED = 3
 """Damaged files that a message names, at most."""
 
 
+DOUBTED = 0.1
+"""Share of the rows without their end from which what was taught is doubted."""
+
+
 class TrainingCost(BaseModel):
     """What a fine-tuning run took and did."""
 
@@ -58,13 +62,20 @@ class TrainingCost(BaseModel):
     rows_masked: int = 0
     """Of these, rows that were left out since of the tokens to learn none was left."""
     flags: tuple[str, ...] = ()
-    """What makes the checkpoint doubtful, a phrase each: that nothing was learnt, or the loss exploded."""
+    """What was seen of the training that makes the checkpoint doubtful, a phrase each: that nothing was learnt, say."""
     readings: Readings | None = None
     """Of the device during the optimisation."""
     plan: dict[str, object] = {}
     """How a step was cut: micro-batch, accumulation, activation checkpointing, padding."""
     resumed_at: tuple[int, ...] = ()
     """Steps at which it was taken up after it had been interrupted; `readings` are of what came after the last."""
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What makes the checkpoint doubtful: its flags, and that too many rows lost their end."""
+        if self.rows is None or self.rows_cut < DOUBTED * self.rows:
+            return self.flags
+        return (*self.flags, f"{self.rows_cut} of its {self.rows} training rows lost their answer's end to max_length")
 
 
 class Manifest(BaseModel):

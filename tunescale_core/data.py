@@ -11,12 +11,14 @@ from itertools import islice
 from types import MappingProxyType
 
 from tunescale_core.decontamination import HeldOut
-from tunescale_core.errors import DataError, bare
+from tunescale_core.errors import DataError, TaskError, bare
 from tunescale_core.grid import task_kind
 from tunescale_core.sources import Purpose, Source, has_dev, source_of
 from tunescale_core.study import Study
 from tunescale_core.tasks import TASKS, Example, LeftOut, Task
+from tunescale_core.tasks.columns import made_of
 from tunescale_core.tasks.renamed import renamed
+from tunescale_core.tasks.whole import fault_of_example
 
 Numbered = tuple[int, Example | LeftOut]
 """What a row became, with the row's place in its source, from 1."""
@@ -51,7 +53,8 @@ def load_examples(study: Study, task: str, purpose: Purpose, seed: int = 0) -> E
     """
     data, kind = study.tasks[task], task_kind(study, task)
     source = source_of(data, kind, purpose, study.folder, seed)
-    found = instructed(examples_of(TASKS[kind], source, data.target, data.columns), data.system)
+    style = data.target if purpose == "train" else "answer"  # what is only asked needs no worked solution
+    found = instructed(examples_of(TASKS[kind], source, style, data.columns), data.system)
     number = getattr(data, f"{purpose}_examples") or getattr(study.study, f"{purpose}_examples")
     found = _decontaminated(study, task, found) if purpose == "train" else once(found, source.name)
     taken, left_out = _taken(islice(found, PATIENCE * number) if source.endless else found, number)
@@ -118,15 +121,22 @@ def examples_of(
 
     Raises:
         DataError: A row cannot be read; the message names source, row and column.
+        TaskError: A package's task fails at a row, or makes no example of it.
     """
     for number, row in source.numbered():
         try:
             example = task.example(renamed(row, columns), style)
         except DataError as error:
             raise DataError(f"{source.name}, row {number}: {error}") from error
-        except Exception as error:  # of a package's own task: its traceback helps whoever writes it, and so does this
-            error.add_note(f"met in {source.name}, row {number}")
-            raise
+        except Exception as error:
+            if not TASKS.packages(task.name):
+                raise
+            raise TaskError(
+                f"task {task.name!r} fails at {source.name}, row {number}: {type(error).__name__}: "
+                f"{' '.join(str(error).split())} (`tunescale --tb data` shows where)"
+            ) from error
+        if (told := fault_of_example(example)) is not None:
+            raise TaskError(f"task {task.name!r} makes of {source.name}, row {number}, {told}; see docs/tasks.md")
         yield number, example
 
 
@@ -156,6 +166,8 @@ def once(found: Iterable[Numbered], source: str) -> Iterator[Numbered]:
             yield number, example
         elif (known.messages, known.gold) == (example.messages, example.gold):
             yield number, LeftOut("asked already")
+        elif known.messages == example.messages and example.id == made_of(example.messages[-1]["content"]):
+            yield number, LeftOut("asked already, with another answer")
         else:
             raise DataError(
                 f"{source}, rows {first} and {number}: {_contradiction(known, example)}; correct one of them"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -90,6 +91,13 @@ def folder_here(model: Model, folder: Path) -> Path | None:
     if not (local / "config.json").is_file():
         raise ModelError(f"model folder {local} has no config.json: give the folder of a saved checkpoint")
     return local
+
+
+def lacks_template(folder: Path) -> bool:
+    """Tell whether a model's tokenizer has no chat template of its own, by its files."""
+    settings = folder / "tokenizer_config.json"
+    told = settings.is_file() and "chat_template" in json.loads(settings.read_text(encoding="utf-8"))
+    return not told and not any(folder.glob("chat_template*"))
 
 
 def trust(folder: Path) -> None:

@@ -247,7 +247,7 @@ def _flags(cell: Result) -> tuple[str, ...]:
     record = cell.record
     if record is None:
         return ()
-    trained = record.cost.flags if record.cost else ()
+    trained = record.cost.doubts if record.cost else ()
     return (*trained, *((f"failed for {cell.task}: {record.error.splitlines()[0]}",) if record.error else ()))
 
 

@@ -144,10 +144,11 @@ class Bench:
         except RecordError as error:
             warnings.warn(f"{error} (an interrupted run's, measured anew)", DamageWarning, stacklevel=2)
             return None
-        wanted = self._key(
-            cell, self.subjects.built(cell.variant), device(), self._data.evaluation(cell.task), record.batched_by
-        )
+        examples = self._data.evaluation(cell.task)
+        wanted = self._key(cell, self.subjects.built(cell.variant), device(), examples, record.batched_by)
         if not record.key == key == wanted or not same_circumstances(record.provenance, self._circumstances()):
+            return None
+        if record.kind != task_kind(self.study, cell.task) or not _same_questions(record, examples):
             return None
         self.taken.append(cell.id)
         self.notes.add(record)
@@ -251,3 +252,9 @@ class Bench:
                 **measured,
             }
         )
+
+
+def _same_questions(record: Record, examples: Examples) -> bool:
+    """Tell whether a record's lines are of these examples, by their ids, groups and accepted answers."""
+    known = {one.id: (one.group, one.gold) for one in examples.rows}
+    return all(known.get(line.example) == (line.group, line.gold) for line in record.lines)

@@ -59,7 +59,8 @@ def score_file(
     asked = [example for example in examples if isinstance(example, Example)]
     reasons = Counter(example.reason for example in examples if isinstance(example, LeftOut))
     if not asked:
-        raise DataError(f"{source.name} has no row that task {task.name} can ask")
+        why = "; ".join(f"{number} left out: {reason}" for reason, number in reasons.items()) or "it is empty"
+        raise DataError(f"{source.name} has no row that task {task.name} can ask ({why})")
     said = given if isinstance(given, dict) else _in_order(given, numbered, predictions)
     answers = [Answer(example.gold, _answer(task, said.get(example.id))) for example in asked]
     known = {example.id for example in asked}

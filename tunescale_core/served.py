@@ -111,9 +111,9 @@ class Served:
 
     results: Results
     """With its latency and memory. Quality stays eager's, which rests on all questions where other ways ask the timed
-    ones alone."""
+    ones alone; that of a way which thinks otherwise is its own."""
     same: Mapping[Candidate, Alike]
-    """How many answers it has in common with eager, whose quality it is; empty where it is eager."""
+    """How many answers it has in common with eager, whose quality it is; empty where it is its own."""
     together: int = 1
     """Questions under way at once."""
 
@@ -135,7 +135,7 @@ def served_by(results: Results, way: str) -> Served:
     found = {_place(cell): cell for cell in results.served if cell.serving == way}
     same: dict[Candidate, Alike] = {}
     for cell in results.cells:
-        if (other := found.get(_place(cell))) is not None:
+        if (other := found.get(_place(cell))) is not None and not _asks_otherwise(other):
             same[cell.candidate] = same.get(cell.candidate, Alike()) + alike(other, cell)
     cells = tuple(_timed_as(cell, found.get(_place(cell))) for cell in results.cells)
     at_once = max(map(together, found.values()))
@@ -146,12 +146,19 @@ def _place(cell: Result) -> tuple[Candidate, str, int | None]:
     return cell.candidate, cell.task, cell.seed
 
 
+def _asks_otherwise(cell: Result) -> bool:
+    """Tell whether a way of serving tells a model to think, or not to: its answers are then its own."""
+    return cell.record is not None and cell.record.serving_settings.get("thinking") is not None
+
+
 def _timed_as(cell: Result, other: Result | None) -> Result:
     """Return a cell with another's clocks and memory; without figures where that failed or is of other weights."""
     if other is None or other.record is None or other.record.error or cell.record is None or cell.source is None:
         return replace(cell, quality=None, latency=None, source=None)
     if other_weights(other, cell):
         return replace(cell, quality=None, latency=None, source=None)
+    if _asks_otherwise(other):
+        return replace(other, serving=EAGER)
     record = cell.record.model_copy(update={"peak_memory_bytes": other.record.peak_memory_bytes})
     return replace(cell, latency=other.latency, record=record, source=_with_clocks(cell, other))
 

@@ -25,9 +25,11 @@ from tunescale_core.errors import TrainingError, bare
 from tunescale_core.exhausted import check_room, telling
 from tunescale_core.grid import Cell, Variant, task_kind
 from tunescale_core.models import (
+    MINIMAL_TEMPLATE,
     Base,
     Opened,
     device,
+    lacks_template,
     open_adapted,
     open_model,
     resolve,
@@ -227,6 +229,8 @@ class Subjects:
         quantised = versions(("bitsandbytes",)) if variant.settings.quantize else {}
         if self.study.models[variant.model].trust_remote_code:
             method["trust_remote_code"] = True
+        if lacks_template(base.folder):
+            method["chat_template"] = MINIMAL_TEMPLATE
         return identity_of(base.revision, method | quantised, examples.fingerprint, variant.seed or 0, device())
 
     def _trained(

@@ -79,6 +79,8 @@ def check_task(name: str, data: TaskData) -> None:
     if EMBEDDED in {data.data, data.eval_data, data.dev_data} and task not in PAPERS:
         known = ", ".join(one.name for one in PAPERS)
         raise ValueError(f"tasks.{name}.data: the embedded source has rows of {known} alone; give a file or a data set")
+    if data.target == "solution" and not task.teaches_solutions:
+        raise ValueError(f"tasks.{name}.target: a row of {task.name} has no worked solution; leave it out")
     for column, source in data.columns.items():
         _check_column(f"tasks.{name}.columns.{column}", task, column, source)
 

@@ -65,7 +65,7 @@ CASES = (
     ),
     maths("utf-16", "cannot be read as jsonl", LINE.encode("utf-16")),
     maths("no-column", "row 1: .*'expected_answer'|row 1: .*expected_answer", json.dumps({"problem": "x"})),
-    maths("null-answer", "row 1: .*expected_answer", json.dumps(ROW | {"expected_answer": None})),
+    maths("null-answer", "1 left out: empty gold answer", json.dumps(ROW | {"expected_answer": None})),
     maths("number-question", "row 1: .*problem", json.dumps(ROW | {"problem": 3})),
     maths("nan-question", "row 1: .*problem", '{"problem": NaN, "generated_solution": "", "expected_answer": "2"}'),
     maths("surrogate", "row 1: .*problem", '{"problem": "\\ud800?", "generated_solution": "", "expected_answer": "2"}'),

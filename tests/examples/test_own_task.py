@@ -14,8 +14,8 @@ import pytest
 
 from tests.examples.test_support_bot import commands
 from tunescale_core.errors import DataError
-from tunescale_core.tasks.installed import _fault
 from tunescale_core.tasks.task import Answer, Example
+from tunescale_core.tasks.whole import fault_of_task
 
 TUNESCALE = "from tunescale_core.cli import app; app()"
 EXAMPLE = Path(__file__).parents[2] / "examples" / "own-task"
@@ -34,7 +34,7 @@ def module() -> ModuleType:
 
 def test_the_examples_task_is_whole(module: ModuleType) -> None:
     """It is what a package's task must be."""
-    assert _fault(module.Extraction(), "extraction") is None
+    assert fault_of_task(module.Extraction(), "extraction") is None
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.starting import Run
-from tunescale_core.plugin.sharing import ALONE
+from tunescale_core.plugin.session import ALONE
 
 TX = ("--dist", "load", "--tx", "2*popen")
 OWN = """

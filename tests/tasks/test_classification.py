@@ -8,6 +8,7 @@ from sklearn.metrics import f1_score
 
 from tunescale_core.errors import DataError, MetricError
 from tunescale_core.tasks import classification
+from tunescale_core.tasks.boxed import boxed, last_boxed
 from tunescale_core.tasks.classification import Classification, code, macro_f1, outcome, same
 from tunescale_core.tasks.task import Answer, Example, LeftOut, Row
 
@@ -83,7 +84,13 @@ def test_labels_may_be_numbers() -> None:
 
 @pytest.mark.parametrize(
     ("changed", "reason"),
-    [({"text": " "}, "empty text"), ({"label": ""}, "empty label"), ({"label": "  "}, "empty label")],
+    [
+        ({"text": " "}, "empty text"),
+        ({"text": None}, "empty text"),
+        ({"label": ""}, "empty label"),
+        ({"label": "  "}, "empty label"),
+        ({"label": None}, "empty label"),
+    ],
 )
 def test_rows_without_text_or_label_are_left_out(changed: dict[str, object], reason: str) -> None:
     """An empty text or label makes no question."""
@@ -93,8 +100,7 @@ def test_rows_without_text_or_label_are_left_out(changed: dict[str, object], rea
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"text": None}, "column 'text' is NoneType, not str"),
-        ({"label": True}, "column 'label' is bool, not str"),
+        ({"label": "$"}, r"column 'label' is '\$', of which nothing is read from"),
         ({"label": float("nan")}, "column 'label' is float, not str"),
         ({"label": ["a"]}, "column 'label' is list, not str"),
     ],
@@ -146,6 +152,20 @@ def test_a_worked_solution_can_be_taught(solution: str, target: str) -> None:
 def test_the_last_box_is_read(text: str, said: str | None) -> None:
     """What the last box holds is the label; an empty box and no box are not readable."""
     assert TASK.parse(text) == said
+
+
+@given(st.text().filter(lambda text: last_boxed(boxed(text.strip()))))
+def test_any_label_that_is_taught_can_be_right(label: str) -> None:
+    """What a row teaches is read as its own label, be there braces, backslashes or dollars in it."""
+    found = TASK.example({**ROW, "label": label}, "answer")
+    assert isinstance(found, Example)
+    assert TASK.score(Answer(found.gold, TASK.parse(found.target)))["accuracy"] == 1
+
+
+def test_a_label_is_counted_however_it_is_spelt() -> None:
+    """The majority is of labels, not of spellings."""
+    golds = [("access",), ("Billing",), ("access",), ("billing",), ("BILLING ",)]
+    assert TASK.trivial(golds) == "Billing"
 
 
 def test_the_trivial_answer_is_the_majority_label() -> None:

@@ -1,12 +1,16 @@
 """Reading columns: kinds checked, and errors that say what is there."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tunescale_core.errors import DataError
-from tunescale_core.tasks.columns import column, digest, identity, strings
+from tunescale_core.tasks.boxed import boxed, last_boxed
+from tunescale_core.tasks.columns import column, digest, group_of, held, identity, strings, taught, text_of
+from tunescale_core.tasks.task import LeftOut
 
 
 def test_a_column_of_its_kind_is_returned() -> None:
@@ -59,3 +63,39 @@ def test_a_row_without_an_id_is_known_by_its_content(row: dict[str, object]) -> 
 def test_a_rows_own_id_is_kept(given_id: object, known: str) -> None:
     """A row's id is its own as text, whatever it asks."""
     assert identity({"id": given_id}, "Why?") == known
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [("x", "x"), (3, "3"), (2.5, "2.5"), (True, "true"), (False, "false"), (None, "")]
+)
+def test_values_are_text_as_json_writes_them(value: object, text: str) -> None:
+    """Numbers and truth values are text, and what is null is none."""
+    assert text_of({"a": value}, "a") == text
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, ["x"], {}, b"x"])
+def test_what_is_no_text_is_refused(value: object) -> None:
+    """What JSON has no number for, lists and objects are errors that name the column."""
+    with pytest.raises(DataError, match=r"^column 'a' is \w+, not str$"):
+        text_of({"a": value}, "a")
+
+
+@pytest.mark.parametrize("row", [{}, {"group": None}, {"group": ""}, {"group": "  "}])
+def test_rows_without_a_group_are_alone(row: dict[str, object]) -> None:
+    """A group that is missing, null or blank, as an empty cell of a CSV is, joins no rows."""
+    assert group_of(row) == ""
+
+
+@given(st.text().filter(lambda text: last_boxed(boxed(text.strip()))))
+def test_what_is_held_is_what_is_read(text: str) -> None:
+    """An answer is kept as a reader takes it from its box, whatever that takes off."""
+    kept = held(text.strip(), "label")
+    assert last_boxed(taught({}, "answer", kept, lambda _: True)) == held(kept, "label")  # type: ignore[arg-type]
+
+
+def test_a_solution_with_another_answer_is_left_out() -> None:
+    """What a worked solution boxes must be the row's answer: two truths would be taught else."""
+    row = {"solution": "so \\boxed{y}"}
+    assert taught(row, "solution", "x", lambda said: said == "x") == LeftOut("solution with another answer")
+    assert taught(row, "solution", "y", lambda said: said == "y") == row["solution"]
+    assert taught(row, "answer", "x", lambda _: False) == "\\boxed{x}"

@@ -65,6 +65,13 @@ def test_a_packages_task_is_a_task_like_any_other(site: Path, value: str) -> Non
     assert tasks.packages("arc") == {}
 
 
+def test_what_a_package_prints_is_no_output(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a package's module prints as it is loaded goes where messages go, and spoils no command's JSON."""
+    install(site, WHOLE + "\nprint('hello')\n")
+    assert Tasks(PAPERS)["echo"].name == "echo"
+    assert capsys.readouterr() == ("", "hello\n")
+
+
 def test_what_comes_with_tunescale_loads_no_package(site: Path) -> None:
     """A package that is broken breaks no other task, and is not loaded to list them."""
     whole, broken = install(site, WHOLE, "whole"), install(site, "raise RuntimeError", package="broken")
@@ -95,6 +102,18 @@ def test_a_task_of_two_packages_is_refused(site: Path) -> None:
     [
         ("raise RuntimeError('no\\nway')", "Echo", r"cannot be loaded: RuntimeError: no$"),
         ("", "Echo", r"cannot be loaded: AttributeError"),
+        ("raise SystemExit(3)", "Echo", r"cannot be loaded: SystemExit: 3$"),
+        (WHOLE.replace('"higher"', '"up"'), "Echo", r"has a metric 'same' of law 'mean', better 'up'"),
+        (
+            WHOLE.replace("PARSE_RATE)\n", "PARSE_RATE)\n    columns = 'id'\n"),
+            "Echo",
+            r"needs a tuple of names as columns",
+        ),
+        (
+            WHOLE.replace("one.gold))", "one.gold), over=lambda *_: None)"),
+            "Echo",
+            r"is judged by 'same', which is no mean over answers",
+        ),
         ("x = 3", "x", r"is int, no subclass of tunescale_core\.tasks\.Task"),
         ("class Echo: pass", "Echo", r"is Echo, no subclass"),
         (WHOLE.replace('    name = "echo"\n', ""), "Echo", r"lacks name; see docs"),

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tunescale_core.errors import DataError
+from tunescale_core.tasks.boxed import boxed, last_boxed
 from tunescale_core.tasks.short_answer import ShortAnswer, exact, f1, words
 from tunescale_core.tasks.squad_v2 import SquadV2
 from tunescale_core.tasks.task import Answer, Example, LeftOut, Row
@@ -61,6 +62,7 @@ def test_an_answer_may_be_a_number() -> None:
         ({"question": " "}, "empty question"),
         ({"answer": ""}, "empty gold answer"),
         ({"answer": []}, "empty gold answer"),
+        ({"answer": None}, "empty gold answer"),
         ({"answer": ["x", " "]}, "empty gold answer"),
     ],
 )
@@ -72,7 +74,7 @@ def test_rows_without_question_or_answer_are_left_out(changed: dict[str, object]
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"answer": None}, "column 'answer' is NoneType"),
+        ({"answer": "$$"}, r"column 'answer' is '\$\$', of which nothing is read from"),
         ({"answer": [1]}, "column 'answer' is not a list of text"),
         ({"answer": float("nan")}, "column 'answer' is float, not str"),
         ({"question": ["a"]}, "column 'question' is list, not str"),
@@ -92,4 +94,13 @@ def test_the_last_box_is_read(text: str, said: str | None) -> None:
 
 def test_the_trivial_answer_is_accepted_most_often() -> None:
     """It is the text that most questions accept."""
-    assert TASK.trivial([("a", "b"), ("c", "b"), ("c", "c")]) == "b"
+    assert TASK.trivial([("x", "y"), ("z", "y"), ("z", "z")]) == "y"
+    assert TASK.trivial([("river",), ("mill",), ("the Mill.",)]) == "mill"
+
+
+@given(st.text().filter(lambda text: last_boxed(boxed(text.strip()))))
+def test_any_answer_that_is_taught_can_be_right(answer: str) -> None:
+    """What a row teaches is read as an accepted answer."""
+    found = TASK.example({**ROW, "answer": answer}, "answer")
+    assert isinstance(found, Example)
+    assert exact(Answer(found.gold, TASK.parse(found.target))) == 100

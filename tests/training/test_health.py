@@ -16,9 +16,8 @@ from tunescale_core.method import Method
 from tunescale_core.models import load_weights
 from tunescale_core.progress import Progress
 from tunescale_core.training import tune as tuning
-from tunescale_core.training.footprint import tokens_of
 from tunescale_core.training.health import IDLE_ADAPTER, IN_A_ROW, SAME_WEIGHTS, Curve, same_weights
-from tunescale_core.training.lesson import Lesson, check_learnable, cut_flags, masked_rows, rows_cut
+from tunescale_core.training.lesson import Lesson, check_learnable, masked_rows
 from tunescale_core.training.plan import Plan
 from tunescale_core.training.saves import Saves
 from tunescale_core.training.tune import trainer_for, tune
@@ -242,18 +241,6 @@ def test_all_tokens_masked_stops() -> None:
             TrainingError, match=r"in all 20 rows the prompt alone fills max_length = 8,.* raise max_length$"
         ):
             check_learnable(lesson(MASKED.model_copy(update={"max_length": 8, "loss": loss})))
-
-
-@pytest.mark.slow
-def test_rows_that_lost_their_answers_end_are_flagged() -> None:
-    """From a tenth of the rows on it is said of a training, whatever is learnt; of fewer it is not."""
-    lengths = sorted(tokens_of(ROWS[:20], lesson(FULL).tokenizer))
-    for cut, flagged in ((0, False), (1, False), (2, True), (20, True)):
-        limit = lengths[-1 - cut] if cut < 20 else lengths[0] - 1
-        wanted = lesson(FULL.model_copy(update={"max_length": limit}))
-        told = f"{rows_cut(wanted)} of its 20 training rows lost their answer's end to max_length = {limit}"
-        assert cut_flags(wanted) == ((told,) if rows_cut(wanted) >= 2 else ()), cut
-        assert (rows_cut(wanted) >= 2) is flagged
 
 
 @pytest.mark.slow

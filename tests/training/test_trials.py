@@ -1,6 +1,7 @@
 """The search of a learning rate: one like trial a rate, kept, and chosen on questions that are never evaluated."""
 
 import math
+import shutil
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -85,6 +86,17 @@ def test_a_search_is_made_once(folder: Path, monkeypatch: pytest.MonkeyPatch) ->
         assert other.key != wanted().key
         with pytest.raises(AssertionError, match="trained again"):
             search(other, folder, Progress())
+
+
+def test_a_search_is_of_its_task_and_template(tmp_path: Path) -> None:
+    """Trials that another parser or metric judged, or that saw another template, are not taken for these."""
+    paper = wanted()
+    other, third = (replace(paper, task=TASKS[name]) for name in ("classification", "short_answer"))
+    plain = tmp_path / "plain"
+    shutil.copytree(paper.base.folder, plain, ignore=shutil.ignore_patterns("*.jinja"))
+    templated = replace(paper, base=replace(paper.base, folder=plain))
+    assert len({one.key for one in (paper, other, third, templated)}) == 4
+    assert replace(paper, task=TASKS["arc"]).key == paper.key  # as it was before there were other tasks
 
 
 def test_seeds_share_their_trials() -> None:

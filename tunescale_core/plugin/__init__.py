@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tunescale_core.plugin.session import SESSION, Session
-from tunescale_core.plugin.sharing import is_worker
+from tunescale_core.plugin.session import SESSION, Session, is_worker
 
 pytest_plugins = (
     "tunescale_core.plugin.beforehand",

@@ -8,8 +8,7 @@ import pytest
 
 from tunescale_core.errors import TuneScaleError
 from tunescale_core.harmless import harmless
-from tunescale_core.plugin.session import SESSION, cell_of
-from tunescale_core.plugin.sharing import is_worker
+from tunescale_core.plugin.session import SESSION, cell_of, is_worker
 
 if TYPE_CHECKING:
     from tunescale_core.grid import Cell

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tunescale_core.errors import ResourceError, StoreError, StudyError, ThresholdError, TuneScaleError
-from tunescale_core.plugin.session import SESSION, Uncaptured, one_line
-from tunescale_core.plugin.sharing import ALONE, is_shared_out
+from tunescale_core.plugin.session import ALONE, SESSION, Uncaptured, is_shared_out, one_line
 
 if TYPE_CHECKING:
     from tunescale_core.decoding.completion import Call

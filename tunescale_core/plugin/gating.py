@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tunescale_core.errors import BaselineError, ResourceError, StoreError, TuneScaleError
-from tunescale_core.plugin.session import SESSION, cell_of, one_line
-from tunescale_core.plugin.sharing import ALONE, is_shared_out, is_worker
+from tunescale_core.plugin.session import ALONE, SESSION, cell_of, is_shared_out, is_worker, one_line
 
 if TYPE_CHECKING:
     from tunescale_core.gates.gating import Gating

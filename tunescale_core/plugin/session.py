@@ -54,6 +54,19 @@ class Session:
         return self.study
 
 
+def is_worker(config: pytest.Config) -> bool:
+    """Tell whether this is a process of xdist's, which is replaced without end where it refuses to be configured."""
+    return hasattr(config, "workerinput")
+
+
+def is_shared_out(config: pytest.Config) -> bool:
+    """Tell whether xdist shares this run out: its own rule, by which -n, -d and --tx come to the same."""
+    if is_worker(config):
+        return True
+    shares = config.getoption("dist", "no") != "no" and bool(config.getoption("tx", None))
+    return shares and not config.option.collectonly
+
+
 def cell_of(item: pytest.Item) -> Cell | None:
     """Return the cell that a case measures; None of another test."""
     callspec = getattr(item, "callspec", None)
@@ -62,6 +75,8 @@ def cell_of(item: pytest.Item) -> Cell | None:
 
 
 SESSION = pytest.StashKey[Session]()
+ALONE = "cells are timed, and want the machine and one process for themselves: leave out -n, or give -n 0"
+"""Said where xdist would share them out."""
 
 
 def one_line(error: TuneScaleError) -> BaseException:

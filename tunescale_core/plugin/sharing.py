@@ -7,23 +7,7 @@ from typing import Any
 
 import pytest
 
-from tunescale_core.plugin.session import SESSION
-
-ALONE = "cells are timed, and want the machine and one process for themselves: leave out -n, or give -n 0"
-"""Said where xdist would share them out."""
-
-
-def is_worker(config: pytest.Config) -> bool:
-    """Tell whether this is a process of xdist's, which is replaced without end where it refuses to be configured."""
-    return hasattr(config, "workerinput")
-
-
-def is_shared_out(config: pytest.Config) -> bool:
-    """Tell whether xdist shares this run out: its own rule, by which -n, -d and --tx come to the same."""
-    if is_worker(config):
-        return True
-    shares = config.getoption("dist", "no") != "no" and bool(config.getoption("tx", None))
-    return shares and not config.option.collectonly
+from tunescale_core.plugin.session import ALONE, SESSION
 
 
 @pytest.hookimpl(optionalhook=True)

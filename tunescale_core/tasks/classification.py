@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from tunescale_core.errors import MetricError
 from tunescale_core.tasks.boxed import last_boxed
-from tunescale_core.tasks.columns import digest, group_of, identity, taught, text_of
+from tunescale_core.tasks.columns import digest, group_of, held, identity, taught, text_of
 from tunescale_core.tasks.task import PARSE_RATE, Answer, Example, Figures, LeftOut, Metric, Row, Task
 
 _BITS = 26
@@ -71,6 +71,7 @@ class Classification(Task):
     )
     trivial_rule: ClassVar[str] = "majority label"
     judged: ClassVar[str] = "accuracy"
+    teaches_solutions: ClassVar[bool] = True
 
     def example(self, row: Row, style: str) -> Example | LeftOut:
         """Ask for the label; with style "solution" teach the row's own reasoning before it."""
@@ -78,12 +79,16 @@ class Classification(Task):
         for said, reason in ((text, "empty text"), (label, "empty label")):
             if not said.strip():
                 return LeftOut(reason)
-        target = taught(row, style, label.strip())
-        return Example(identity(row, text), self.prompt(text), (label.strip(),), target, group_of(row))
+        label = held(label.strip(), "label")
+        target = taught(row, style, label, lambda said: same(said) == same(label))
+        if isinstance(target, LeftOut):
+            return target
+        return Example(identity(row, text), self.prompt(text), (label,), target, group_of(row))
 
     def trivial(self, golds: Sequence[tuple[str, ...]]) -> str:
-        """Return the label that is right most often, the first of equals."""
-        return Counter(gold[0] for gold in golds).most_common(1)[0][0]
+        """Return the label that is right most often, however it is spelt, the first of equals."""
+        ((most, _),) = Counter(same(gold[0]) for gold in golds).most_common(1)
+        return next(gold[0] for gold in golds if same(gold[0]) == most)
 
     def parse(self, text: str) -> str | None:
         """Read the last box, whatever label it holds."""

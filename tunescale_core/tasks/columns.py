@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Callable
 from typing import TypeVar
 
 from tunescale_core.errors import DataError
 from tunescale_core.harmless import harmless
 from tunescale_core.tasks.boxed import boxed, last_boxed
-from tunescale_core.tasks.task import Row
+from tunescale_core.tasks.task import LeftOut, Row
 
 Kind = TypeVar("Kind")
 
@@ -50,24 +51,35 @@ def strings(values: object, name: str) -> list[str]:
 
 
 def text_of(row: Row, name: str) -> str:
-    """Return a column as text; a number is one as it is written.
+    """Return a column as text: a number and a truth value as JSON writes them, what is null as nothing.
 
     Raises:
-        DataError: It is missing, or neither.
+        DataError: It is missing, or nothing of that kind.
     """
+    if name in row and row[name] is None:
+        return ""
     value = row.get(name)
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float) and math.isfinite(value):
         return str(value)
     return column(row, name, str)
 
 
 def group_of(row: Row) -> str:
     """Return what a row's column `group` says it shares with others that are not independent of it; "" without one."""
-    return "" if row.get("group") is None else digest(text_of(row, "group"))[:16]
+    named = text_of(row, "group").strip() if "group" in row else ""
+    return digest(named)[:16] if named else ""
 
 
-def taught(row: Row, style: str, answer: str) -> str:
+def taught(row: Row, style: str, answer: str, is_right: Callable[[str], bool]) -> str | LeftOut:
     """Return what tuning teaches: the box alone, or with style "solution" the row's column of that name before it.
+
+    Args:
+        row: Of the data.
+        style: As `Task.example` takes it.
+        answer: What the box holds.
+        is_right: Tells of what a worked solution boxes whether it is that answer; one with another is left out.
 
     Raises:
         DataError: The column is wanted and missing, or no text.
@@ -75,7 +87,22 @@ def taught(row: Row, style: str, answer: str) -> str:
     if style != "solution":
         return boxed(answer)
     worked = text_of(row, "solution").rstrip()
-    return worked if last_boxed(worked) is not None else "\n".join(filter(None, (worked, boxed(answer))))
+    said = last_boxed(worked)
+    if said is None:
+        return "\n".join(filter(None, (worked, boxed(answer))))
+    return worked if is_right(said) else LeftOut("solution with another answer")
+
+
+def held(answer: str, name: str) -> str:
+    r"""Return an answer as it is read from its box, for a reader takes more off than white space (`$`, `\text{}`).
+
+    Raises:
+        DataError: Nothing of it would be read.
+    """
+    said = last_boxed(boxed(answer))
+    if not said:
+        raise DataError(f"column {name!r} is {answer!r}, of which nothing is read from \\boxed{{}}: name it otherwise")
+    return said
 
 
 def _check_unicode(text: str, name: str) -> None:
@@ -98,5 +125,10 @@ def identity(row: Row, content: str) -> str:
         DataError: It is neither text nor a number.
     """
     if row.get("id") is None or row["id"] == "":
-        return digest(content)[:24]
+        return made_of(content)
     return text_of(row, "id")
+
+
+def made_of(content: str) -> str:
+    """Return the id of a row that has none of its own."""
+    return digest(content)[:24]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import redirect_stdout
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 
 from tunescale_core.errors import TaskError, UnknownTaskError
-from tunescale_core.tasks.task import PARSE_RATE, Task
+from tunescale_core.tasks.task import Task
+from tunescale_core.tasks.whole import fault_of_task
 
 GROUP = "tunescale.tasks"
 """The group of entry points by which a package provides tasks."""
@@ -67,13 +70,14 @@ class Tasks(Mapping[str, Task]):
         if len(points) > 1:
             raise TaskError(f"task {name!r} is provided by several packages ({_by(points)}): uninstall all but one")
         try:
-            found = points[0].load()
-            task = found() if isinstance(found, type) else found
-        except Exception as error:  # whatever the package's own code raises
+            with redirect_stdout(sys.stderr):  # what it prints is no part of a command's output
+                found = points[0].load()
+                task = found() if isinstance(found, type) else found
+        except (Exception, SystemExit) as error:  # whatever the package's own code raises
             raise TaskError(
                 f"task {name!r} of {_by(points)} cannot be loaded: {type(error).__name__}: {_line(error)}"
             ) from error
-        if (told := _fault(task, name)) is not None:
+        if (told := fault_of_task(task, name)) is not None:
             raise TaskError(f"task {name!r} of {_by(points)} {told}; see docs/tasks.md")
         checked: Task = task
         return checked
@@ -83,22 +87,5 @@ def _by(points: Iterable[EntryPoint]) -> str:
     return ", ".join(f"{point.dist.name if point.dist else 'a package'} ({point.value})" for point in points)
 
 
-def _line(error: Exception) -> str:
+def _line(error: BaseException) -> str:
     return next(iter(str(error).splitlines()), "")
-
-
-def _fault(task: object, name: str) -> str | None:
-    """Return what a package's task lacks of what `Task` asks for; None where it is whole."""
-    if not isinstance(task, Task):
-        return f"is {type(task).__name__}, no subclass of tunescale_core.tasks.Task"
-    missing = [one for one in ("name", "system", "metrics", "trivial_rule", "judged") if not hasattr(task, one)]
-    if missing:
-        return f"lacks {', '.join(missing)}"
-    names = [metric.name for metric in task.metrics]
-    if task.name != name:
-        return f"calls itself {task.name!r}"
-    if len(set(names)) < len(names) or names[-1:] != [PARSE_RATE.name] or len(names) < 2:
-        return f"needs metrics of different names, the parse rate last; it has {', '.join(names) or 'none'}"
-    if task.judged not in names:
-        return f"is judged by {task.judged!r}, which is none of its metrics"
-    return None

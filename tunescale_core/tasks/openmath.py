@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from tunescale_core.errors import DataError
 from tunescale_core.tasks.boxed import boxed, last_boxed
-from tunescale_core.tasks.columns import column, digest
+from tunescale_core.tasks.columns import column, identity, text_of
 from tunescale_core.tasks.numerals import number_in
 from tunescale_core.tasks.task import PARSE_RATE, Answer, Example, LeftOut, Metric, Row, Task, weighted_median
 
@@ -52,7 +52,7 @@ class OpenMath(Task):
     system: ClassVar[str] = (
         "Solve the problem. Put the final answer, as a number, in \\boxed{}, for example \\boxed{42}."
     )
-    columns: ClassVar[tuple[str, ...]] = ("problem", "expected_answer", "generated_solution", "question", "answer")
+    columns: ClassVar[tuple[str, ...]] = ("id", "problem", "expected_answer", "generated_solution")
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("abs_diff", "AbsDiff", "", "lower", difference, digits=2, law="error"),
         Metric("accuracy", "accuracy", "fraction", "higher", lambda answer: float(is_right(answer)), law="binary"),
@@ -62,6 +62,7 @@ class OpenMath(Task):
     )
     trivial_rule: ClassVar[str] = "median number"
     judged: ClassVar[str] = "accuracy"
+    teaches_solutions: ClassVar[bool] = True
 
     def example(self, row: Row, style: str) -> Example | LeftOut:
         """Teach the box alone, or with style "solution" the row's worked solution."""
@@ -73,7 +74,7 @@ class OpenMath(Task):
         if number_in(problem.gold) is None:
             return LeftOut("gold answer is not a number")
         target = problem.solution if style == "solution" and problem.solution is not None else boxed(problem.gold)
-        return Example(digest(problem.text)[:24], self.prompt(problem.text), (problem.gold,), target)
+        return Example(identity(row, problem.text), self.prompt(problem.text), (problem.gold,), target)
 
     def trivial(self, golds: Sequence[tuple[str, ...]]) -> str:
         """Return the lower median of the right numbers, which no other number beats in mean absolute difference."""
@@ -91,7 +92,7 @@ class OpenMath(Task):
 
 def _openmath(row: Row, style: str) -> _Problem:
     solution = column(row, "generated_solution", str) if style == "solution" else None
-    return _Problem(column(row, "problem", str), column(row, "expected_answer", str), solution)
+    return _Problem(column(row, "problem", str), text_of(row, "expected_answer"), solution)
 
 
 def _is_gsm8k(row: Row) -> bool:

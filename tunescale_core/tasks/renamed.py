@@ -63,7 +63,9 @@ def _text(value: object, name: str) -> str:
     """Return a value as a text holds it; nothing of what is missing."""
     if value is None:
         return ""
-    if isinstance(value, bool) or not isinstance(value, str | int | float) or value != value:  # noqa: PLR0124  NaN
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not isinstance(value, str | int | float) or value != value:  # noqa: PLR0124  NaN
         raise DataError(f"column {name!r} is {_kind(value)}, which no text can hold")
     return str(value)
 

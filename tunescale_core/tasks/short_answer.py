@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import ClassVar
 
 from tunescale_core.tasks.boxed import last_boxed
-from tunescale_core.tasks.columns import group_of, identity, strings, taught, text_of
+from tunescale_core.tasks.columns import group_of, held, identity, strings, taught, text_of
 from tunescale_core.tasks.squad_v2 import PERCENT, normalised, overlap
 from tunescale_core.tasks.task import PARSE_RATE, Answer, Example, LeftOut, Metric, Row, Task
 
@@ -49,6 +49,7 @@ class ShortAnswer(Task):
     )
     trivial_rule: ClassVar[str] = "commonest answer"
     judged: ClassVar[str] = "f1"
+    teaches_solutions: ClassVar[bool] = True
 
     def example(self, row: Row, style: str) -> Example | LeftOut:
         """Teach the first accepted answer; with style "solution" the row's own reasoning before it."""
@@ -57,12 +58,19 @@ class ShortAnswer(Task):
             return LeftOut("empty question")
         if not gold or not all(text.strip() for text in gold):
             return LeftOut("empty gold answer")
-        target = taught(row, style, gold[0])
+        gold = tuple(dict.fromkeys(held(text, "answer") for text in gold))
+        target = taught(row, style, gold[0], lambda said: bool(exact(Answer(gold, said))))
+        if isinstance(target, LeftOut):
+            return target
         return Example(identity(row, question), self.prompt(question), gold, target, group_of(row))
 
     def trivial(self, golds: Sequence[tuple[str, ...]]) -> str:
         """Return the answer that most questions accept, the first of equals."""
-        return Counter(text for gold in golds for text in dict.fromkeys(gold)).most_common(1)[0][0]
+        spelt: dict[tuple[str, ...], str] = {}
+        for text in (text for gold in golds for text in gold):
+            spelt.setdefault(words(text), text)
+        ((most, _),) = Counter(one for gold in golds for one in {words(text): None for text in gold}).most_common(1)
+        return spelt[most]
 
     def parse(self, text: str) -> str | None:
         """Read the last box."""
@@ -76,6 +84,6 @@ class ShortAnswer(Task):
 
 def _accepted(row: Row) -> tuple[str, ...]:
     value = row.get("answer")
-    if value is None or isinstance(value, str | int | float):
+    if value is None or isinstance(value, str | int | float):  # a truth value is a whole number to Python
         return (text_of(row, "answer").strip(),)
     return tuple(dict.fromkeys(text.strip() for text in strings(value, "answer")))

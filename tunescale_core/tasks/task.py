@@ -119,7 +119,9 @@ class Task(ABC):
     trivial_rule: ClassVar[str]
     """In words, how the trivial answer is chosen."""
     judged: ClassVar[str]
-    """The metric that tells of a single answer how good it is."""
+    """The metric that tells of a single answer how good it is; a mean over answers."""
+    teaches_solutions: ClassVar[bool] = False
+    """Whether a row may bring a worked solution, which a study's `target` asks for."""
 
     @property
     def primary(self) -> Metric:

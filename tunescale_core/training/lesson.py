@@ -52,22 +52,10 @@ def _tokenizer(base: Path) -> PreTrainedTokenizerBase:
     return tokenizer_of(base)
 
 
-DOUBTED = 0.1
-"""Share of the rows without their end from which what was taught is doubted."""
-
-
 def rows_cut(lesson: Lesson) -> int:
     """Return how many rows are longer than the recipe allows: TRL keeps their start, and the answer is at their end."""
     lengths = tokens_of(lesson.examples, lesson.tokenizer)
     return sum(one > lesson.settings.max_length for one in lengths)
-
-
-def cut_flags(lesson: Lesson) -> tuple[str, ...]:
-    """Return what is to be said of a training of whose rows too many lost their end."""
-    cut, rows = rows_cut(lesson), len(lesson.examples)
-    if cut < DOUBTED * rows:
-        return ()
-    return (f"{cut} of its {rows} training rows lost their answer's end to max_length = {lesson.settings.max_length}",)
 
 
 def unanswered_rows(lesson: Lesson) -> tuple[bool, ...]:

@@ -22,13 +22,13 @@ from tunescale_core.data import fingerprint
 from tunescale_core.decoding.decoder import EagerDecoder
 from tunescale_core.errors import DamagedError, DivergedError
 from tunescale_core.grid import Variant
-from tunescale_core.models import Base, device, open_model
+from tunescale_core.models import MINIMAL_TEMPLATE, Base, device, lacks_template, open_model
 from tunescale_core.progress import Progress
 from tunescale_core.records import Trial
 from tunescale_core.store.aside import set_aside
 from tunescale_core.store.searches import TRIAL, keep, kept
 from tunescale_core.study import Protocol
-from tunescale_core.tasks import Answer, Example, Task
+from tunescale_core.tasks import PAPERS, TASKS, Answer, Example, Task
 from tunescale_core.training.lesson import Lesson
 from tunescale_core.training.saves import Saves
 from tunescale_core.training.tune import tune
@@ -62,6 +62,10 @@ class Search:
         method = self.variant.settings.model_dump(mode="json", exclude={"ranks"}) | {"rank": self.variant.rank}
         judged = {"protocol": self.protocol.model_dump(mode="json", include=ANSWERING), "dev": fingerprint(self.dev)}
         judged["training"] = self.training
+        if self.task not in PAPERS:  # whose parsers and metrics are TuneScale's of old
+            judged["task"] = {"name": self.task.name, "judged": self.task.judged} | TASKS.packages(self.task.name)
+        if lacks_template(self.base.folder):
+            judged["chat_template"] = MINIMAL_TEMPLATE
         return key_of(
             identity_of(self.base.revision, method | judged, fingerprint(self.train), self.variant.seed or 0, device())
         )

@@ -20,7 +20,7 @@ from tunescale_core.sensors.card import warn_if_shared
 from tunescale_core.sensors.device import Sensors
 from tunescale_core.training.footprint import measured_footprint
 from tunescale_core.training.health import IDLE_ADAPTER, SAME_WEIGHTS, Curve, idle, same_weights, snapshot
-from tunescale_core.training.lesson import Lesson, check_learnable, cut_flags, masked_rows, rows_cut
+from tunescale_core.training.lesson import Lesson, check_learnable, masked_rows, rows_cut
 from tunescale_core.training.plan import Footprint, Plan, memory_at_hand, plans
 from tunescale_core.training.recipe import adapter_config, conversations, quantisation_config, sft_config, steps_of
 from tunescale_core.training.release import release
@@ -241,7 +241,7 @@ def run(trainer: Trainer, rows: Rows, lesson: Lesson, attempt: Attempt, progress
         rows=len(lesson.examples),
         rows_cut=rows_cut(lesson),
         rows_masked=sum(masked_rows(lesson)),
-        flags=(*curve.flags(), *cut_flags(lesson)),
+        flags=curve.flags(),
         resumed_at=spent.resumed_at,
     )
 
