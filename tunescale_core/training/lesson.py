@@ -60,13 +60,13 @@ def rows_cut(lesson: Lesson) -> int:
 
 def unanswered_rows(lesson: Lesson) -> tuple[bool, ...]:
     """Tell of each row whether its prompt alone fills `max_length`, so that nothing of its answer is left."""
-    tokenizer = lesson.tokenizer
+    limit, tokenizer = lesson.settings.max_length, lesson.tokenizer
     prompts = [
         str(tokenizer.apply_chat_template(list(one.messages), add_generation_prompt=True, tokenize=False))
         for one in lesson.examples
     ]
     lengths = [len(ids) for ids in tokenizer(prompts, add_special_tokens=False).input_ids]
-    return tuple(one >= lesson.settings.max_length for one in lengths)
+    return tuple(one >= limit for one in lengths)
 
 
 def masked_rows(lesson: Lesson) -> tuple[bool, ...]:
