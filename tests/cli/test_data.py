@@ -51,6 +51,15 @@ def test_rows_are_counted_and_an_example_is_shown(study: str) -> None:
     assert "[user] t2!" not in ran.stdout
 
 
+def test_labels_are_counted_and_those_that_training_lacks_are_named(study: str) -> None:
+    """Of a classification it is told which labels are asked, and which of them no training row has."""
+    lines = CliRunner().invoke(app, ["data", "--study", study]).stdout.splitlines()
+    assert "route: 2 labels are asked: billing 1, access 1" in lines
+    assert not any("never taught" in line for line in lines)
+    Path(study).with_name("t.jsonl").write_text(json.dumps({"subject": "b", "team": "Billing"}), encoding="utf-8")
+    assert "route: never taught: access" in CliRunner().invoke(app, ["data", "--study", study]).stdout.splitlines()
+
+
 def test_json_holds_the_same(study: str) -> None:
     """The JSON has every purpose with its counts, its fingerprint and as many examples as are asked for."""
     ran = CliRunner().invoke(app, ["data", "--study", study, "--task", "route", "--examples", "2", "--json"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from tunescale_core.tasks import Example
 
     Loaded = tuple[str, Purpose, Examples]
+
+
+LABELS = 20
+"""Labels that are named, at most."""
 
 
 def data(
@@ -40,6 +45,8 @@ def data(
         return
     rows = [(name, purpose, len(one.rows), _left_out(one), one.origin) for name, purpose, one in found]
     typer.echo(_harmless_lines(tabulate(rows, ["task", "for", "rows", "left out", "from"], disable_numparse=True)))
+    for line in _labels(declared, found):
+        typer.echo(harmless(line))
     for name, purpose, one in found:
         for example in one.rows[:examples]:
             typer.echo(f"\n{name}, {purpose}, example {harmless(example.id)}\n{_harmless_lines(_shown(example))}")
@@ -59,6 +66,23 @@ def _purposes(study: Study) -> Iterator[Purpose]:
     if any(method.learning_rates for method in study.methods.values()):
         yield "dev"
     yield "eval"
+
+
+def _labels(study: Study, found: list[Loaded]) -> Iterator[str]:
+    """Say of each classification which labels are asked, how often, and which of them training lacks."""
+    from tunescale_core.grid import task_kind
+    from tunescale_core.tasks.classification import same
+
+    kept = {(name, purpose): Counter(same(each.gold[0]) for each in one.rows) for name, purpose, one in found}
+    for (name, purpose), counts in kept.items():
+        if purpose != "eval" or task_kind(study, name) != "classification":
+            continue
+        told = ", ".join(f"{label} {number}" for label, number in counts.most_common(LABELS))
+        more = f" and {len(counts) - LABELS} more" if len(counts) > LABELS else ""
+        yield f"{name}: {len(counts)} labels are asked: {told}{more}"
+        taught = kept.get((name, "train"))
+        if taught and (lacking := sorted(counts.keys() - taught.keys())):
+            yield f"{name}: never taught: {', '.join(lacking[:LABELS])}"
 
 
 def _left_out(examples: Examples) -> str:
