@@ -76,6 +76,14 @@ def test_development_rows_are_shown_where_a_rate_is_searched() -> None:
     assert [one["purpose"] for one in json.loads(ran.stdout)] == ["train", "dev", "eval"]
 
 
+def test_every_task_can_be_shown() -> None:
+    """All tasks of the embedded study are shown, questions without an answer among them."""
+    ran = CliRunner().invoke(app, ["data", "--study", "mini", "--examples", "40"])
+    assert (ran.exit_code, ran.stderr) == (0, "")
+    assert "[accepted] (that there is none)" in ran.stdout
+    assert "labels are asked" not in ran.stdout
+
+
 def test_what_cannot_be_read_is_one_line(study: str) -> None:
     """A bad row, an unknown task and a missing study end in one line, exit code 4."""
     Path(study).with_name("e.jsonl").write_text('{"subject": "x"}', encoding="utf-8")

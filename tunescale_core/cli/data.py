@@ -73,9 +73,13 @@ def _labels(study: Study, found: list[Loaded]) -> Iterator[str]:
     from tunescale_core.grid import task_kind
     from tunescale_core.tasks.classification import same
 
-    kept = {(name, purpose): Counter(same(each.gold[0]) for each in one.rows) for name, purpose, one in found}
+    kept = {
+        (name, purpose): Counter(same(each.gold[0]) for each in one.rows)
+        for name, purpose, one in found
+        if task_kind(study, name) == "classification"
+    }
     for (name, purpose), counts in kept.items():
-        if purpose != "eval" or task_kind(study, name) != "classification":
+        if purpose != "eval":
             continue
         told = ", ".join(f"{label} {number}" for label, number in counts.most_common(LABELS))
         more = f" and {len(counts) - LABELS} more" if len(counts) > LABELS else ""
