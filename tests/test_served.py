@@ -70,6 +70,16 @@ def test_a_way_that_thinks_otherwise_has_its_own_quality() -> None:
     assert served.results.quality(BASE, "arc") == 0.0
     assert served.same == {}
     assert served_by(both(asked("BBB", 0.25, serving="on", serving_settings={"thinking": None})), "on").same
+    alike_asked = asked("BBB", 0.25, serving="on", serving_settings={"thinking": "on"}, protocol={"thinking": "on"})
+    assert served_by(both(alike_asked), "on").same
+
+
+def test_a_batch_that_thinks_otherwise_has_one_time_a_call() -> None:
+    """Questions of one call share its seconds there too: the first stands for all."""
+    way = asked("BBBB", 0.25, serving="off-2", serving_settings={"thinking": "off", "batch": 2})
+    (found,) = served_by(both(way), "off-2").results.at(BASE, "arc")
+    assert found.rows is not None
+    assert found.rows.timed.tolist() == [True, False, True, False]
 
 
 def test_eager_is_what_results_are() -> None:

@@ -73,7 +73,7 @@ class TrainingCost(BaseModel):
     @property
     def doubts(self) -> tuple[str, ...]:
         """What makes the checkpoint doubtful: its flags, and that too many rows lost their end."""
-        if self.rows is None or self.rows_cut < DOUBTED * self.rows:
+        if not self.rows or self.rows_cut < DOUBTED * self.rows:
             return self.flags
         return (*self.flags, f"{self.rows_cut} of its {self.rows} training rows lost their answer's end to max_length")
 

@@ -103,7 +103,7 @@ class Loader:
             raise self._unusable[place]
         try:
             return load_examples(self._study, task, purpose, seed)
-        except DataError as error:
+        except (DataError, TaskError) as error:
             self._unusable[place] = bare(error)
             raise
 

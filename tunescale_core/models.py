@@ -94,9 +94,17 @@ def folder_here(model: Model, folder: Path) -> Path | None:
 
 
 def lacks_template(folder: Path) -> bool:
-    """Tell whether a model's tokenizer has no chat template of its own, by its files."""
-    settings = folder / "tokenizer_config.json"
-    told = settings.is_file() and "chat_template" in json.loads(settings.read_text(encoding="utf-8"))
+    """Tell whether a model's tokenizer has no chat template of its own, by its files.
+
+    Raises:
+        ModelError: The tokenizer's settings cannot be read.
+    """
+    path = folder / "tokenizer_config.json"
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except ValueError as error:
+        raise ModelError(f"model folder {folder} cannot be opened: {path.name} is not JSON ({error})") from error
+    told = isinstance(settings, dict) and bool(settings.get("chat_template"))
     return not told and not any(folder.glob("chat_template*"))
 
 

@@ -148,7 +148,10 @@ def _place(cell: Result) -> tuple[Candidate, str, int | None]:
 
 def _asks_otherwise(cell: Result) -> bool:
     """Tell whether a way of serving tells a model to think, or not to: its answers are then its own."""
-    return cell.record is not None and cell.record.serving_settings.get("thinking") is not None
+    if cell.record is None:
+        return False
+    own, protocol = cell.record.serving_settings.get("thinking"), (cell.record.protocol or {}).get("thinking", "free")
+    return own is not None and own != protocol
 
 
 def _timed_as(cell: Result, other: Result | None) -> Result:
@@ -158,7 +161,7 @@ def _timed_as(cell: Result, other: Result | None) -> Result:
     if other_weights(other, cell):
         return replace(cell, quality=None, latency=None, source=None)
     if _asks_otherwise(other):
-        return replace(other, serving=EAGER)
+        return replace(other, serving=EAGER, source=_with_clocks(other, other))
     record = cell.record.model_copy(update={"peak_memory_bytes": other.record.peak_memory_bytes})
     return replace(cell, latency=other.latency, record=record, source=_with_clocks(cell, other))
 

@@ -98,4 +98,5 @@ def test_a_solution_with_another_answer_is_left_out() -> None:
     row = {"solution": "so \\boxed{y}"}
     assert taught(row, "solution", "x", lambda said: said == "x") == LeftOut("solution with another answer")
     assert taught(row, "solution", "y", lambda said: said == "y") == row["solution"]
+    assert taught({"solution": None}, "solution", "y", lambda _: True) == LeftOut("empty solution")
     assert taught(row, "answer", "x", lambda _: False) == "\\boxed{x}"

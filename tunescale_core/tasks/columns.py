@@ -87,9 +87,11 @@ def taught(row: Row, style: str, answer: str, is_right: Callable[[str], bool]) -
     if style != "solution":
         return boxed(answer)
     worked = text_of(row, "solution").rstrip()
+    if not worked:
+        return LeftOut("empty solution")
     said = last_boxed(worked)
     if said is None:
-        return "\n".join(filter(None, (worked, boxed(answer))))
+        return f"{worked}\n{boxed(answer)}"
     return worked if is_right(said) else LeftOut("solution with another answer")
 
 

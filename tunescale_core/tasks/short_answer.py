@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import ClassVar
 
-from tunescale_core.tasks.boxed import last_boxed
-from tunescale_core.tasks.columns import group_of, held, identity, strings, taught, text_of
+from tunescale_core.tasks.boxed import boxed, last_boxed
+from tunescale_core.tasks.columns import group_of, identity, strings, taught, text_of
 from tunescale_core.tasks.squad_v2 import PERCENT, normalised, overlap
 from tunescale_core.tasks.task import PARSE_RATE, Answer, Example, LeftOut, Metric, Row, Task
 
@@ -58,7 +58,9 @@ class ShortAnswer(Task):
             return LeftOut("empty question")
         if not gold or not all(text.strip() for text in gold):
             return LeftOut("empty gold answer")
-        gold = tuple(dict.fromkeys(held(text, "answer") for text in gold))
+        gold = tuple(dict.fromkeys(said for text in gold if (said := last_boxed(boxed(text)))))
+        if not gold:
+            return LeftOut("gold answer that no box can hold")
         target = taught(row, style, gold[0], lambda said: bool(exact(Answer(gold, said))))
         if isinstance(target, LeftOut):
             return target

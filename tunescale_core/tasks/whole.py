@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import get_args
 
-from tunescale_core.tasks.task import PARSE_RATE, Direction, Example, Law, LeftOut, Task
+from tunescale_core.tasks.task import PARSE_RATE, Direction, Example, Law, LeftOut, Metric, Task
 
 DECLARED = ("name", "system", "metrics", "trivial_rule", "judged")
 
@@ -28,6 +28,8 @@ def fault_of_example(example: object) -> str | None:
 
 
 def _faults(task: Task, name: str) -> Iterator[str]:
+    if not all(isinstance(metric, Metric) for metric in task.metrics):
+        yield "needs metrics that are tunescale_core.tasks.Metric"
     names = [metric.name for metric in task.metrics]
     if task.name != name:
         yield f"calls itself {task.name!r}"
@@ -45,11 +47,14 @@ def _faults(task: Task, name: str) -> Iterator[str]:
         yield f"is judged by {task.judged!r}, which is no mean over answers"
 
 
+def _is_message(one: object) -> bool:
+    return isinstance(one, dict) and all(isinstance(one.get(key), str) for key in ("role", "content"))
+
+
 def _odd_fields(example: Example) -> Iterator[str]:
     if not all(isinstance(text, str) for text in (example.id, example.target, example.group)):
         yield "an Example whose id, target or group is no text"
     if not isinstance(example.gold, tuple) or not all(isinstance(text, str) for text in example.gold):
         yield "an Example whose gold is no tuple of texts"
-    asked = isinstance(example.messages, tuple) and example.messages
-    if not asked or not all({"role", "content"} <= one.keys() for one in example.messages):
+    if not isinstance(example.messages, tuple) or not example.messages or not all(map(_is_message, example.messages)):
         yield "an Example whose messages are no tuple of roles and contents"
