@@ -40,12 +40,12 @@ def study(tmp_path: Path) -> str:
 
 
 def test_rows_are_counted_and_an_example_is_shown(study: str) -> None:
-    """Each purpose has its rows, those left out by reason, and an example as a model gets it; no model is asked for."""
+    """Each purpose has its rows, of how many, those left out by reason, and an example whole; no model is asked for."""
     ran = CliRunner().invoke(app, ["data", "--study", study])
     assert (ran.exit_code, ran.stderr) == (0, "")
     lines = [line.split() for line in ran.stdout.splitlines()]
     assert ["route", "train", "2", "1", "(empty", "label)", "t.jsonl"] in lines
-    assert ["route", "eval", "2", "1", "(empty", "label)", "e.jsonl"] in lines
+    assert ["route", "eval", "2", "of", "200", "1", "(empty", "label)", "e.jsonl"] in lines
     for shown in (r"[system] billing or access? \boxed{}", "[user] t0!", "[user] e0!", r"[target] \boxed{billing}"):
         assert shown in ran.stdout.splitlines()
     assert "[user] t2!" not in ran.stdout

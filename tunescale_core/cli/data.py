@@ -43,7 +43,7 @@ def data(
     if as_json:
         typer.echo(json.dumps([_object(one, examples) for one in found], indent=1))
         return
-    rows = [(name, purpose, len(one.rows), _left_out(one), one.origin) for name, purpose, one in found]
+    rows = [(one[0], one[1], _number(declared, one), _left_out(one[2]), one[2].origin) for one in found]
     typer.echo(_harmless_lines(tabulate(rows, ["task", "for", "rows", "left out", "from"], disable_numparse=True)))
     for line in _labels(declared, found):
         typer.echo(harmless(line))
@@ -87,6 +87,14 @@ def _labels(study: Study, found: list[Loaded]) -> Iterator[str]:
         taught = kept.get((name, "train"))
         if taught and (lacking := sorted(counts.keys() - taught.keys())):
             yield f"{name}: never taught: {', '.join(lacking[:LABELS])}"
+
+
+def _number(study: Study, loaded: Loaded) -> str:
+    """Return how many rows there are, and of how many that were asked for where they are fewer."""
+    name, purpose, one = loaded
+    field = f"{purpose}_examples"
+    wanted = getattr(study.tasks[name], field) or getattr(study.study, field)
+    return str(len(one.rows)) if len(one.rows) == wanted else f"{len(one.rows)} of {wanted}"
 
 
 def _left_out(examples: Examples) -> str:
