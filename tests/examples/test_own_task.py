@@ -12,7 +12,7 @@ from types import ModuleType
 
 import pytest
 
-from tests.examples.test_support_bot import commands
+from tests.following import follow
 from tunescale_core.errors import DataError
 from tunescale_core.tasks.task import Answer, Example
 from tunescale_core.tasks.whole import fault_of_task
@@ -86,15 +86,8 @@ def test_the_readme_works_as_written(tmp_path: Path) -> None:
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PATH": f"{_beside(tmp_path)}{os.pathsep}{os.environ['PATH']}"}
     for name in ("PYTEST_ADDOPTS", "PYTHONPATH", "VIRTUAL_ENV"):
         environment.pop(name, None)
-    printed = []
-    found = commands((folder / "README.md").read_text(encoding="utf-8"))
-    for command in found:
-        done = subprocess.run(  # noqa: S602  the README's own words
-            command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=280
-        )
-        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-        printed.append(done.stdout)
-    assert len(found) == 3
+    printed = follow(folder, environment)
+    assert len(printed) == 3
     assert "2 passed" in printed[1]
     full = next(line.split() for line in printed[1].splitlines() if line.startswith("small") and " full " in line)
     assert float(full[2]) > 0.9

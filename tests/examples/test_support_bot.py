@@ -2,42 +2,24 @@
 
 import json
 import os
-import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.following import follow
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "support-bot"
-
-
-def commands(text: str) -> list[str]:
-    """Return what stands behind a `$` in the console blocks of a Markdown text."""
-    blocks = re.findall(r"```console\n(.*?)```", text, re.DOTALL)
-    return [
-        line.removeprefix("$ ").partition("  #")[0]
-        for block in blocks
-        for line in block.splitlines()
-        if line[:1] == "$"
-    ]
 
 
 @pytest.mark.slow
 def test_the_readme_works_as_written(tmp_path: Path) -> None:
     """Each command of the README passes in a copy of the folder alone: a baseline, a gate, the verdicts again."""
     folder = shutil.copytree(EXAMPLE, tmp_path / "bot")
-    found = commands((folder / "README.md").read_text(encoding="utf-8"))
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     environment.pop("PYTEST_ADDOPTS", None)
-    printed = []
-    for command in found:
-        done = subprocess.run(  # noqa: S602  the README's own words
-            command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=280
-        )
-        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-        printed.append(done.stdout)
-    assert len(found) == 3
+    printed = follow(folder, environment)
+    assert len(printed) == 3
     assert "saved baseline" in printed[0]
     assert "against baseline main: holds" in printed[1]
     assert "trained nothing, took 1 checkpoint from the store" in printed[1]

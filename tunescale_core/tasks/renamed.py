@@ -65,10 +65,8 @@ def _text(value: object, name: str) -> str:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
-    if not isinstance(value, str | int | float) or value != value:  # noqa: PLR0124  NaN
-        raise DataError(f"column {name!r} is {_kind(value)}, which no text can hold")
+    if isinstance(value, float) and math.isnan(value):
+        raise DataError(f"column {name!r} is not a number, which no text can hold")
+    if not isinstance(value, str | int | float):
+        raise DataError(f"column {name!r} is {type(value).__name__}, which no text can hold")
     return str(value)
-
-
-def _kind(value: object) -> str:
-    return "not a number" if isinstance(value, float) and math.isnan(value) else type(value).__name__
