@@ -26,7 +26,9 @@ from tunescale_core.decoding.completion import Prompt
 from tunescale_core.decoding.decoder import EagerDecoder
 from tunescale_core.grid import Variant
 from tunescale_core.method import Method
-from tunescale_core.models import device, open_model, resolve
+from tunescale_core.models.base import resolve
+from tunescale_core.models.device import device
+from tunescale_core.models.opened import open_model
 from tunescale_core.progress import Progress
 from tunescale_core.provenance import provenance
 from tunescale_core.study import Model, Protocol, load

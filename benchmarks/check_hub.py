@@ -29,7 +29,8 @@ from pathlib import Path
 
 from tunescale_core.data import load_examples
 from tunescale_core.errors import DataError, ModelError
-from tunescale_core.models import resolve, tokenizer_of
+from tunescale_core.models.base import resolve
+from tunescale_core.models.chat import tokenizer_of
 from tunescale_core.store.files import sha256_of
 from tunescale_core.study import load
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from tunescale_core.estimate.costs import training_bytes
 from tunescale_core.estimate.shapes import Shape, read_shape
 from tunescale_core.grid import variants
-from tunescale_core.models import device
+from tunescale_core.models.device import device
 from tunescale_core.provenance import provenance
 from tunescale_core.results import Result, Results, from_folder
 from tunescale_core.study import Study, load

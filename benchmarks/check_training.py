@@ -27,7 +27,8 @@ from unittest import mock
 from tunescale_core.data import load_examples
 from tunescale_core.grid import Variant
 from tunescale_core.method import ATTENTION, Method
-from tunescale_core.models import device, resolve
+from tunescale_core.models.base import resolve
+from tunescale_core.models.device import device
 from tunescale_core.progress import Progress
 from tunescale_core.provenance import provenance
 from tunescale_core.study import Model, load

@@ -19,7 +19,8 @@ from tunescale_core.errors import RecordError, ResourceError, StudyError
 from tunescale_core.exhausted import check_room, exhausted, free_bytes, telling
 from tunescale_core.gates.baseline import read as read_baseline
 from tunescale_core.gates.baseline import save
-from tunescale_core.models import open_model, resolve
+from tunescale_core.models.base import resolve
+from tunescale_core.models.opened import open_model
 from tunescale_core.placing import place
 from tunescale_core.records import Record, read, read_all, write
 from tunescale_core.study import Model, Protocol

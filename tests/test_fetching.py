@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 from tunescale_core import fetching
 from tunescale_core.errors import ModelError
-from tunescale_core.models import resolve
+from tunescale_core.models.base import resolve
 from tunescale_core.store.files import sha256_of
 from tunescale_core.study import Model
 
@@ -170,7 +170,7 @@ OFFLINE = """
 import time
 from pathlib import Path
 from tunescale_core.errors import DataError, ModelError
-from tunescale_core.models import resolve
+from tunescale_core.models.base import resolve
 from tunescale_core.sources import source_of
 from tunescale_core.study import Model
 from tunescale_core.task_data import TaskData

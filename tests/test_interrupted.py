@@ -16,7 +16,7 @@ from tunescale_core.checkpoints import Store
 from tunescale_core.errors import DamageWarning
 from tunescale_core.grid import cells
 from tunescale_core.interrupted import Notes
-from tunescale_core.models import device
+from tunescale_core.models.device import device
 from tunescale_core.progress import Progress
 from tunescale_core.records import Record, write
 from tunescale_core.run import Bench

@@ -13,7 +13,7 @@ import pytest
 from tunescale_core.checkpoints import MANIFEST, Checkpoint, weights_digest
 from tunescale_core.errors import ModelError
 from tunescale_core.grid import Cell, cells
-from tunescale_core.models import resolve
+from tunescale_core.models.base import resolve
 from tunescale_core.progress import Progress
 from tunescale_core.records import Record, read, read_all, write
 from tunescale_core.run import Bench

@@ -12,7 +12,7 @@ from tests.serving import serving
 from tunescale_core.decoding.completion import REMOTE
 from tunescale_core.errors import EndpointError
 from tunescale_core.grid import cells
-from tunescale_core.models import resolve
+from tunescale_core.models.base import resolve
 from tunescale_core.progress import Progress
 from tunescale_core.records import Record, write
 from tunescale_core.results import from_folder

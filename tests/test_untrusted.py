@@ -20,7 +20,10 @@ from pydantic import ValidationError
 from tests.making import line, record
 from tunescale_core.decoding.decoder import EagerDecoder
 from tunescale_core.errors import ModelError
-from tunescale_core.models import is_trusted, open_adapted, open_model, resolve, tokenizer_of
+from tunescale_core.models.base import resolve
+from tunescale_core.models.chat import tokenizer_of
+from tunescale_core.models.opened import open_adapted, open_model
+from tunescale_core.models.trusted import is_trusted
 from tunescale_core.records import write
 from tunescale_core.report.page import policy, write_page
 from tunescale_core.results import from_folder
@@ -138,9 +141,8 @@ def test_chat_templates_stay_in_their_sandbox(copied: Path, template: str) -> No
     """A model's template that reaches for more than the messages ends in one line, or reaches nothing."""
     opened = open_model(copied, PROTOCOL)
     opened.tokenizer.chat_template = template
-    decoder = EagerDecoder(opened, PROTOCOL)
     try:
-        said = decoder.prompts.text(({"role": "user", "content": "?"},))
+        said = EagerDecoder(opened, PROTOCOL).prompts.text(({"role": "user", "content": "?"},))
     except ModelError as error:
         assert "the chat template of" in str(error)  # noqa: PT017  either is right
     else:
@@ -181,7 +183,9 @@ import sys
 from pathlib import Path
 found = []
 sys.addaudithook(lambda event, details: found.append(details) if event == "pickle.find_class" else None)
-from tunescale_core.models import load_weights, resolve, tokenizer_of
+from tunescale_core.models.base import resolve
+from tunescale_core.models.chat import tokenizer_of
+from tunescale_core.models.opened import load_weights
 from tunescale_core.records import read_all
 from tunescale_core.study import Model, load
 import torch

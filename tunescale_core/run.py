@@ -17,7 +17,7 @@ from tunescale_core.exhausted import exhausted, out_of_memory
 from tunescale_core.grid import Cell, task_kind
 from tunescale_core.interrupted import Notes, same_circumstances
 from tunescale_core.lines import Line
-from tunescale_core.models import device, dtype_of
+from tunescale_core.models.device import device, dtype_of
 from tunescale_core.progress import Progress
 from tunescale_core.provenance import ANSWER_PACKAGES, Provenance, provenance, versions
 from tunescale_core.records import Record, Stages, read, write

@@ -24,19 +24,12 @@ from tunescale_core.decoding.static import StaticDecoder
 from tunescale_core.errors import TrainingError, bare
 from tunescale_core.exhausted import check_room, telling
 from tunescale_core.grid import Cell, Variant, task_kind
-from tunescale_core.models import (
-    MINIMAL_TEMPLATE,
-    Base,
-    Opened,
-    device,
-    lacks_template,
-    open_adapted,
-    open_model,
-    resolve,
-    tokenizer_of,
-    trust,
-    weight_files_bytes,
-)
+from tunescale_core.models.base import Base, resolve, weight_files_bytes
+from tunescale_core.models.chat import tokenizer_of
+from tunescale_core.models.device import device
+from tunescale_core.models.opened import Opened, open_adapted, open_model
+from tunescale_core.models.trusted import trust
+from tunescale_core.models.turn import ours
 from tunescale_core.progress import Progress
 from tunescale_core.provenance import provenance, versions
 from tunescale_core.records import Trial
@@ -229,8 +222,7 @@ class Subjects:
         quantised = versions(("bitsandbytes",)) if variant.settings.quantize else {}
         if self.study.models[variant.model].trust_remote_code:
             method["trust_remote_code"] = True
-        if lacks_template(base.folder):
-            method["chat_template"] = MINIMAL_TEMPLATE
+        method |= ours(base.folder)
         return identity_of(base.revision, method | quantised, examples.fingerprint, variant.seed or 0, device())
 
     def _trained(

@@ -21,7 +21,8 @@ from tunescale_core.decoding.decoder import EagerDecoder
 from tunescale_core.decoding.endpoint import Endpoint
 from tunescale_core.decoding.streamed import Said
 from tunescale_core.errors import EndpointError
-from tunescale_core.models import Opened, open_model, resolve
+from tunescale_core.models.base import resolve
+from tunescale_core.models.opened import Opened, open_model
 from tunescale_core.serving import Thinking
 from tunescale_core.study import Model, Protocol, load
 from tunescale_core.tasks.task import Message

@@ -13,7 +13,8 @@ from tunescale_core.decoding.completion import Call
 from tunescale_core.decoding.decoder import EagerDecoder
 from tunescale_core.errors import ResourceError
 from tunescale_core.grid import Cell, cells
-from tunescale_core.models import open_model, resolve
+from tunescale_core.models.base import resolve
+from tunescale_core.models.opened import open_model
 from tunescale_core.progress import Progress
 from tunescale_core.records import read, write
 from tunescale_core.run import Bench
@@ -45,7 +46,8 @@ import resource, sys
 from pathlib import Path
 import psutil
 from tunescale_core.errors import ResourceError
-from tunescale_core.models import open_model, resolve
+from tunescale_core.models.base import resolve
+from tunescale_core.models.opened import open_model
 from tunescale_core.study import Model, Protocol
 
 small, large = (resolve(Model(source=f"embedded:mini-{size}"), Path()).folder for size in ("small", "large"))

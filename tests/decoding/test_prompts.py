@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from tunescale_core.decoding.decoder import EagerDecoder, prompt_limit
 from tunescale_core.decoding.prompts import Prompts, shortened
 from tunescale_core.errors import ModelError
-from tunescale_core.models import MINIMAL_TEMPLATE, Opened, open_model, resolve, tokenizer_of
+from tunescale_core.models.base import resolve
+from tunescale_core.models.chat import MINIMAL_TEMPLATE, tokenizer_of
+from tunescale_core.models.opened import Opened, open_model
 from tunescale_core.study import Model, Protocol
 from tunescale_core.tasks import TASKS
 

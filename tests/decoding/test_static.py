@@ -10,7 +10,8 @@ from tunescale_core.data import load_examples
 from tunescale_core.decoding.completion import Completion
 from tunescale_core.decoding.decoder import EagerDecoder
 from tunescale_core.decoding.static import ROUND, StaticDecoder
-from tunescale_core.models import Opened, open_model, resolve
+from tunescale_core.models.base import resolve
+from tunescale_core.models.opened import Opened, open_model
 from tunescale_core.study import Model, Protocol, load
 
 PROTOCOL = Protocol(dtype="float32", max_new_tokens=40)

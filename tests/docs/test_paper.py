@@ -15,7 +15,8 @@ from trl import SFTConfig
 
 from tunescale_core.decoding.decoder import EagerDecoder
 from tunescale_core.grid import variants
-from tunescale_core.models import open_model, resolve
+from tunescale_core.models.base import resolve
+from tunescale_core.models.opened import open_model
 from tunescale_core.study import Model, Protocol, Study, load
 from tunescale_core.training import recipe
 from tunescale_core.training.recipe import adapter_config

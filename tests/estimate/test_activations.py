@@ -9,7 +9,7 @@ from tunescale_core.estimate.activations import footprint_of
 from tunescale_core.estimate.shapes import Shape
 from tunescale_core.grid import Variant
 from tunescale_core.method import Method
-from tunescale_core.models import resolve
+from tunescale_core.models.base import resolve
 from tunescale_core.study import Model
 from tunescale_core.tasks import Example
 from tunescale_core.training.footprint import kept_bytes
@@ -36,7 +36,7 @@ def counted(shape: Shape, settings: Method, tmp_path: Path, *, checkpointing: bo
     import torch
     from transformers import Qwen3Config, Qwen3ForCausalLM
 
-    from tunescale_core.models import tokenizer_of
+    from tunescale_core.models.chat import tokenizer_of
     from tunescale_core.training.dropout import by_row
     from tunescale_core.training.order import Trainer
     from tunescale_core.training.recipe import conversations, sft_config

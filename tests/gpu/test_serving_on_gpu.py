@@ -12,7 +12,8 @@ from tunescale_core.decoding.completion import Completion
 from tunescale_core.decoding.decoder import EagerDecoder
 from tunescale_core.decoding.static import StaticDecoder
 from tunescale_core.gates.selftest import embedded
-from tunescale_core.models import Opened, open_model, resolve
+from tunescale_core.models.base import resolve
+from tunescale_core.models.opened import Opened, open_model
 from tunescale_core.pace.measure import questions, run_blocks
 from tunescale_core.progress import Progress
 from tunescale_core.study import Model, Protocol, load

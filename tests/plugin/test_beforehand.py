@@ -7,7 +7,7 @@ import pytest
 
 from tests.hubs import GATED, HELD, hub
 from tests.starting import STUDY, Run, study_file
-from tunescale_core.models import folder_here
+from tunescale_core.models.base import folder_here
 from tunescale_core.records import read_all
 from tunescale_core.study import Model
 

@@ -13,7 +13,7 @@ from tunescale_core import subjects as subjects_room
 from tunescale_core.checkpoints import TrainingCost
 from tunescale_core.errors import ResourceError
 from tunescale_core.grid import Cell, cells
-from tunescale_core.models import resolve, weight_files_bytes
+from tunescale_core.models.base import resolve, weight_files_bytes
 from tunescale_core.progress import Progress
 from tunescale_core.records import read_all
 from tunescale_core.run import Bench

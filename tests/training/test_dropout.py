@@ -94,3 +94,31 @@ def test_a_models_dropouts_are_replaced() -> None:
     assert (model.one.p, model.more["default"].p) == (0.3, 0.2)
     assert model.one.layer != model.more["default"].layer
     assert isinstance(model.none, nn.Dropout)
+
+
+def test_flattened_rows_are_masked_as_whole_ones() -> None:
+    """Where a model passes `(batch · tokens, features)`, the masks are those of `(batch, tokens, features)`."""
+    rows = rows_of(torch.arange(12).view(3, 4))
+    layer = RowDropout(0.5, 1, rows).train()
+    x = torch.ones(3, 4, FEATURES)
+    assert torch.equal(layer(x.view(12, FEATURES)).view(3, 4, FEATURES), layer(x))
+
+
+@given(row=st.lists(st.integers(0, 99), min_size=1, max_size=6), others=st.integers(0, 3), heads=st.integers(1, 3))
+@settings(deadline=None)
+def test_every_inner_place_has_a_mask_of_its_own(row: list[int], others: int, heads: int) -> None:
+    """Of `(batch, heads, tokens, features)` a row is masked the same alone and beside others."""
+    ids = torch.tensor([row, *([[5] * len(row)] * others)])
+    shape = (heads, len(row), FEATURES)
+    together = RowDropout(0.5, 0, rows_of(ids)).train()(torch.ones(1 + others, *shape))
+    alone = RowDropout(0.5, 0, rows_of(ids[:1])).train()(torch.ones(1, *shape))
+    assert torch.equal(together[0], alone[0])
+    assert len({tuple(mask.tolist()) for mask in alone.view(-1, FEATURES)}) == heads * len(row)
+
+
+def test_what_holds_only_some_tokens_is_dropped_all_the_same() -> None:
+    """An expert's share of the tokens cannot be told apart by row: PyTorch drops it."""
+    layer = RowDropout(0.5, 0, rows_of(torch.arange(12).view(3, 4))).train()
+    out = layer(torch.ones(7, 64))
+    assert torch.unique(out).tolist() == [0.0, 2.0]
+    assert (out == 0).float().mean().item() == pytest.approx(0.5, abs=0.15)

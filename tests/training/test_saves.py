@@ -17,7 +17,7 @@ from tunescale_core.data import load_examples
 from tunescale_core.errors import DamageWarning
 from tunescale_core.grid import Variant
 from tunescale_core.method import Method
-from tunescale_core.models import resolve
+from tunescale_core.models.base import resolve
 from tunescale_core.progress import Progress
 from tunescale_core.store.files import sha256_of
 from tunescale_core.study import Model, load

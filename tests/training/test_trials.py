@@ -13,7 +13,7 @@ from tunescale_core.checkpoints import Store, TrainingCost
 from tunescale_core.data import load_examples
 from tunescale_core.errors import TrainingError
 from tunescale_core.grid import variants
-from tunescale_core.models import resolve
+from tunescale_core.models.base import resolve
 from tunescale_core.progress import Progress
 from tunescale_core.records import Trial
 from tunescale_core.study import Protocol, Study, load

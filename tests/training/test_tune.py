@@ -1,5 +1,6 @@
 """Fine-tuning for real on the embedded small model: plans that agree, memory that runs out, adapters of every kind."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,7 +15,9 @@ from tunescale_core.decoding.decoder import EagerDecoder as Decoder
 from tunescale_core.errors import StudyError, TrainingError
 from tunescale_core.grid import Variant
 from tunescale_core.method import Method
-from tunescale_core.models import MINIMAL_TEMPLATE, open_model, resolve, tokenizer_of
+from tunescale_core.models.base import resolve
+from tunescale_core.models.chat import MINIMAL_TEMPLATE, tokenizer_of
+from tunescale_core.models.opened import open_model
 from tunescale_core.progress import Progress
 from tunescale_core.study import Model, Protocol, load
 from tunescale_core.training import tune as tuning
@@ -99,6 +102,25 @@ def test_a_model_without_a_chat_template_learns_to_stop(tmp_path: Path) -> None:
     decoder = Decoder(open_model(tmp_path / "tuned" / "model", Protocol()), Protocol(max_new_tokens=60))
     found = [completion.finish for _, completion in decoder.batched([one.messages for one in taught[:8]], 8)]
     assert found == ["stop"] * 8
+
+
+def test_a_base_model_with_a_chat_template_learns_to_stop(tmp_path: Path) -> None:
+    """Where documents end otherwise than turns do, a tuned model ends its turn, and servers are told that it does."""
+    other = shutil.copytree(BASE, tmp_path / "other")
+    for name, told in (
+        ("tokenizer_config", {"eos_token": "<|endoftext|>"}),
+        ("generation_config", {"eos_token_id": 0}),
+    ):
+        path = other / f"{name}.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | told))
+    end = tokenizer_of(other).convert_tokens_to_ids("<|im_end|>")
+    settings = FULL.model_copy(update={"learning_rate": 2e-3})
+    tune(replace(lesson(settings), base=other), tmp_path / "tuned", Progress(), "planned")
+    decoder = Decoder(open_model(tmp_path / "tuned" / "model", Protocol()), Protocol(max_new_tokens=60))
+    found = [completion.finish for _, completion in decoder.batched([one.messages for one in ROWS[:8]], 8)]
+    assert found == ["stop"] * 8
+    generation = json.loads((tmp_path / "tuned" / "model" / "generation_config.json").read_text())
+    assert generation["eos_token_id"] == [0, end]
 
 
 def test_a_qlora_adapter_is_trained_in_fp32(tmp_path: Path) -> None:
@@ -198,7 +220,7 @@ def test_literal_training_is_the_recipe(tmp_path: Path) -> None:
 
 def test_rows_that_lose_their_end_are_counted() -> None:
     """Rows longer than max_length are counted, those as long as it are not."""
-    from tunescale_core.models import tokenizer_of
+    from tunescale_core.models.chat import tokenizer_of
 
     lengths = sorted(tokens_of(ROWS, tokenizer_of(BASE)))
     for limit, number in ((lengths[-1], 0), (lengths[-1] - 1, lengths.count(lengths[-1])), (1, len(ROWS))):
@@ -220,7 +242,7 @@ def test_kept_bytes_grow_with_tokens_and_checkpointing_saves_them(tmp_path: Path
 
 def test_lengths_are_of_whole_conversations() -> None:
     """Tokens of an example count its prompt, its target and the template's own."""
-    from tunescale_core.models import tokenizer_of
+    from tunescale_core.models.chat import tokenizer_of
 
     tokenizer = tokenizer_of(BASE)
     longer = replace(ROWS[0], target=ROWS[0].target + " and more")

@@ -11,7 +11,8 @@ from tunescale_core.decoding.completion import Call, Completion, Prompt
 from tunescale_core.decoding.prompts import Prompts
 from tunescale_core.errors import ModelError
 from tunescale_core.exhausted import out_of_memory
-from tunescale_core.models import Opened
+from tunescale_core.models.opened import Opened
+from tunescale_core.models.turn import Ends, ends_of
 from tunescale_core.reasoning import reasoning
 from tunescale_core.study import Protocol
 from tunescale_core.training.release import release
@@ -28,8 +29,7 @@ class EagerDecoder:
         from transformers import GenerationConfig
 
         self.opened, self.device = opened, opened.device
-        own = opened.model.generation_config
-        ends = own.eos_token_id if own.eos_token_id is not None else opened.tokenizer.eos_token_id
+        ends = ends_of(opened.tokenizer, opened.model.generation_config.eos_token_id)
         self.config = GenerationConfig(
             do_sample=False,
             temperature=None,
@@ -133,7 +133,7 @@ class EagerDecoder:
 class Reader:
     """Reads generated token ids as completions."""
 
-    def __init__(self, opened: Opened, ends: int | list[int]) -> None:
+    def __init__(self, opened: Opened, ends: Ends) -> None:
         self.tokenizer = opened.tokenizer
         self.ends = set(ends if isinstance(ends, list) else [ends])
         added = opened.tokenizer.added_tokens_decoder.values()
@@ -170,7 +170,7 @@ def prompt_limit(opened: Opened, protocol: Protocol) -> int:
     Raises:
         ModelError: The answer alone fills the window.
     """
-    window = getattr(opened.model.config, "max_position_embeddings", None)
+    window = getattr(opened.model.config.get_text_config(), "max_position_embeddings", None)
     if window is None:
         return protocol.max_prompt_tokens or 1 << 30
     left = window - protocol.max_new_tokens

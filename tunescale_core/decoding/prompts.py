@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tunescale_core.decoding.completion import Prompt
 from tunescale_core.errors import ModelError
+from tunescale_core.models.chat import rendered
 from tunescale_core.serving import Thinking
 
 if TYPE_CHECKING:
@@ -33,7 +34,9 @@ class Prompts:
     def __init__(self, tokenizer: PreTrainedTokenizerBase, thinking: Thinking, limit: int) -> None:
         self.tokenizer, self.limit = tokenizer, limit
         self._asked = {} if thinking == "free" else {"enable_thinking": thinking == "on"}
-        if self._asked and self._render(_PROBE, enable_thinking=True) == self._render(_PROBE, enable_thinking=False):
+        if self._asked and rendered(tokenizer, _PROBE, enable_thinking=True) == rendered(
+            tokenizer, _PROBE, enable_thinking=False
+        ):
             raise ModelError(
                 f'thinking = "{thinking}": the chat template of {tokenizer.name_or_path} takes no enable_thinking; '
                 'use thinking = "free"'
@@ -41,7 +44,7 @@ class Prompts:
 
     def text(self, messages: Prompt) -> str:
         """Return a prompt as the model reads it."""
-        return self._render(messages, **self._asked)
+        return rendered(self.tokenizer, messages, **self._asked)
 
     def encode(self, prompts: Sequence[Prompt], device: str) -> Encoded:
         """Tokenise, shorten what is too long, pad on the left, and bring it to the device."""
@@ -56,19 +59,6 @@ class Prompts:
         inputs = {"input_ids": torch.tensor(padded), "attention_mask": torch.tensor(mask)}
         cut = tuple(len(before) - len(after) for before, after in zip(whole, ids, strict=True))
         return Encoded({name: value.to(device) for name, value in inputs.items()}, cut)
-
-    def _render(self, messages: Prompt, **asked: bool) -> str:
-        from jinja2 import TemplateError
-
-        try:
-            return str(
-                self.tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True, **asked)
-            )
-        except TemplateError as error:  # one that reaches for what the sandbox keeps from it, among others
-            raise ModelError(
-                f"the chat template of {self.tokenizer.name_or_path} fails ({type(error).__name__}: {error}); "
-                "correct it, or use another model"
-            ) from error
 
 
 def shortened(ids: list[int], limit: int) -> list[int]:

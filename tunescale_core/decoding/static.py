@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tunescale_core.decoding.completion import Call, Prompt
 from tunescale_core.decoding.decoder import EagerDecoder
-from tunescale_core.models import Opened
+from tunescale_core.models.opened import Opened
 from tunescale_core.study import Protocol
 
 if TYPE_CHECKING:

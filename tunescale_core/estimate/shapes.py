@@ -144,7 +144,7 @@ def read_shape(model: Model, folder: Path) -> Shape:
     Raises:
         ModelError: It cannot be had, or is no dense decoder.
     """
-    from tunescale_core.models import config_file
+    from tunescale_core.models.base import config_file
 
     known = tomllib.loads((Path(__file__).parent / "known_shapes.toml").read_text(encoding="utf-8"))
     if model.source in known and model.revision is None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from tunescale_core.errors import PaceError
 from tunescale_core.gates.pace import change, confirmed, judge
 from tunescale_core.margins import DEFAULTS, Margin
-from tunescale_core.models import device
+from tunescale_core.models.device import device
 from tunescale_core.pace.measure import questions, run_blocks
 from tunescale_core.pace.pace import YARDSTICK, Pace
 from tunescale_core.pace.sides import Pair, Served

@@ -33,7 +33,8 @@ def warm() -> None:
     from transformers import GenerationConfig
 
     import tunescale_core.decoding.decoder
-    from tunescale_core.models import load_weights, tokenizer_of
+    from tunescale_core.models.chat import tokenizer_of
+    from tunescale_core.models.opened import load_weights
 
     folder = Path(tunescale_core.__file__).parent / "embedded" / "mini-small"
     model, tokenizer = load_weights(folder, torch.float32), tokenizer_of(folder)

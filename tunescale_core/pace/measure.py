@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from tunescale_core.data import load_examples
 from tunescale_core.decoding.completion import Prompt
 from tunescale_core.errors import PaceError, bare
-from tunescale_core.models import device, is_trusted
+from tunescale_core.models.device import device
+from tunescale_core.models.trusted import is_trusted
 from tunescale_core.pace.block import Work
 from tunescale_core.pace.classes import PaceClass, reference_of
 from tunescale_core.pace.pace import YARDSTICK, Block, Measured, Pace

@@ -43,7 +43,8 @@ class Served:
             ModelError: Its files cannot be read.
         """
         from tunescale_core.decoding.decoder import EagerDecoder
-        from tunescale_core.models import open_adapted, open_model, trust
+        from tunescale_core.models.opened import open_adapted, open_model
+        from tunescale_core.models.trusted import trust
 
         asking = forced(self.asking, self.tokens)
         if self.trusted:

@@ -29,14 +29,14 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     try:
         _check_models(study, selected)
         _check_data(study, selected)
-        _check_adapters(study)
+        _check_adapters(study, selected)
     except TuneScaleError as error:
         raise pytest.UsageError(harmless(f"study {study.name}: {error}")) from None
 
 
 def _check_models(study: Study, selected: list[Cell]) -> None:
     """Bring each model's configuration here, which a repository that is gated, private or missing does not give."""
-    from tunescale_core.models import config_file, folder_here
+    from tunescale_core.models.base import config_file, folder_here
 
     wanted = [study.models[name] for name in dict.fromkeys(cell.variant.model for cell in selected)]
     for check in (folder_here, config_file):  # what is asked of this machine alone comes first
@@ -67,9 +67,19 @@ def _purposes(selected: list[Cell]) -> set[tuple[str, Purpose]]:
     return wanted
 
 
-def _check_adapters(study: Study) -> None:
-    """Ask PEFT about a study's adapters."""
+def _check_adapters(study: Study, selected: list[Cell]) -> None:
+    """Ask PEFT about a study's adapters, and whether each fits the models that it is wanted on."""
+    from tunescale_core.models.base import EMBEDDED, config_file
+
     if any(method.peft or method.quantize for method in study.methods.values()):
         from tunescale_core.training.recipe import check_methods
 
         check_methods(study)
+    wanted = {(cell.variant.model, cell.variant.method): cell.variant for cell in selected}
+    for (model, _), variant in wanted.items():
+        declared = study.models[model]
+        if variant.settings is None or declared.source.startswith(EMBEDDED) or declared.trust_remote_code:
+            continue  # code of a model's own is not here yet
+        from tunescale_core.training.adapting import check_fits
+
+        check_fits(variant, config_file(declared, study.folder).parent)

@@ -27,17 +27,24 @@ class Rows:
         self.step = 0
         self.keys: torch.Tensor | None = None
         """Shape `(batch,)`, int64."""
+        self.tokens = 0
+        """Of each row, padding included."""
 
     def note(self, _: nn.Module, __: tuple[Any, ...], inputs: dict[str, Any]) -> None:
         """Take the rows' keys from a forward pass's inputs; padding is left out."""
         ids, mask = inputs["input_ids"], inputs.get("attention_mask")
-        places = _places(ids)
+        self.tokens = ids.shape[1]
+        places = _places(ids.shape[1], ids.device)
         said = (ids.long() + 1) * _scrambled(places * _ODD)
         self.keys = (said if mask is None else said * mask).sum(-1) + self.step * 0x9E3779B9
 
 
 class RowDropout(nn.Module):
-    """Dropout of shape `(batch, tokens, features)` whose masks do not depend on how rows are batched."""
+    """Dropout whose masks do not depend on how rows are batched.
+
+    Shapes are `(batch, tokens, …, features)` or, as some models flatten them, `(batch · tokens, features)`; what holds
+    only some of the tokens, an expert's say, is dropped as PyTorch does.
+    """
 
     def __init__(self, p: float, layer: int, rows: Rows) -> None:
         super().__init__()
@@ -49,14 +56,23 @@ class RowDropout(nn.Module):
             return x
         if self.rows.keys is None:
             raise RuntimeError("the rows of this forward pass are not known: its model has no hook")
-        return x * self._kept(x).to(x.dtype) * (1 / (1 - self.p))
+        if x.dim() > 2:
+            return self._dropped(x, self.rows.keys)
+        if x.shape[0] == self.rows.keys.shape[0] * self.rows.tokens:
+            apart = x.view(-1, self.rows.tokens, x.shape[-1])
+            return self._dropped(apart, self.rows.keys).view_as(x)
+        return nn.functional.dropout(x, self.p)
 
-    def _kept(self, x: torch.Tensor) -> torch.Tensor:
+    def _dropped(self, x: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:
+        return x * self._kept(x, keys).to(x.dtype) * (1 / (1 - self.p))
+
+    def _kept(self, x: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:
         import torch
 
-        keys = self.rows.keys
-        assert keys is not None  # noqa: S101  told in forward
-        token = _scrambled(keys[:, None] + _places(x) * _ODD).int()
+        place = _scrambled(keys[:, None] + _places(x.shape[1], x.device) * _ODD)
+        for size in x.shape[2:-1]:
+            place = _scrambled(place[..., None] + _places(size, x.device) * _ODD)
+        token = place.int()
         feature = torch.arange(x.shape[-1], device=x.device, dtype=torch.int32)
         mixed = token[..., None] ^ _mixed((feature + self.layer * 65537) * _FIRST)
         return (_mixed(mixed) & ((1 << _BITS) - 1)) >= int(self.p * (1 << _BITS))
@@ -80,11 +96,11 @@ def by_row(model: nn.Module) -> Rows:
     return rows
 
 
-def _places(x: torch.Tensor) -> torch.Tensor:
-    """Return 1, 2, 3, … along the tokens of `(batch, tokens, …)`, int64."""
+def _places(number: int, device: torch.device) -> torch.Tensor:
+    """Return 1, 2, 3, … up to a number, int64."""
     import torch
 
-    return torch.arange(1, x.shape[1] + 1, device=x.device)
+    return torch.arange(1, number + 1, device=device)
 
 
 def _scrambled(values: torch.Tensor) -> torch.Tensor:

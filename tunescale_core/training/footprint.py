@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tunescale_core.method import Method
+from tunescale_core.models.chat import rendered
 from tunescale_core.tasks import Example
 from tunescale_core.training.plan import Footprint
 
@@ -21,6 +23,8 @@ HEAD_SLICE = 32768
 """Logits that TRL makes of a token at a time (`trl.kernels.chunked_logprob`)."""
 HEAD_COPIES = 8
 """Of that tile in fp32 at once, where there is no Triton to work on it in place."""
+SAME = 1e-6
+"""Relative difference of two losses that rounding may make."""
 PROBE_TOKENS = 256
 """The row that is measured is the longest of at most so many tokens: memory is what may be short."""
 
@@ -47,8 +51,9 @@ def measured_footprint(
     twice = {name: value.repeat(2, 1) for name, value in batch.items()}
     # The difference: what does not grow with the rows, autocast's copies of weights among it, is counted apart.
     kept = (kept_bytes(trainer, twice) - kept_bytes(trainer, batch)) / batch["input_ids"].numel()
-    layers = trainer.model.config.num_hidden_layers
-    inputs = trainer.model.config.hidden_size * layers * 4
+    config = trainer.model.config.get_text_config()
+    layers = config.num_hidden_layers
+    inputs = config.hidden_size * layers * 4
     embeddings = trainer.model.get_input_embeddings().weight
     trained = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
     return Footprint(
@@ -57,10 +62,27 @@ def measured_footprint(
         moment_bytes=MOMENT_BYTES * trained,
         kept_bytes=kept,
         checkpointed_bytes=inputs + kept / layers,
-        head_bytes=head_bytes(trainer.model.config.vocab_size, trainer.model.device.type),
+        head_bytes=head_bytes(config.vocab_size, trainer.model.device.type),
         embedding_bytes=GRADIENT_BYTES * embeddings.numel() if embeddings.requires_grad else 0,
         longest=max(lengths),
+        drawn=draws(trainer, batch),
     )
+
+
+def draws(trainer: Trainer, batch: dict[str, torch.Tensor]) -> bool:
+    """Tell whether a forward pass in training draws random numbers: under two seeds it gives two losses."""
+    import torch
+
+    losses = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        with torch.no_grad(), trainer.accelerator.autocast():
+            losses.append(float(trainer.compute_loss(trainer.model.train(), _on(trainer, batch))))
+    return not math.isclose(*losses, rel_tol=SAME)
+
+
+def _on(trainer: Trainer, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: value.to(trainer.model.device) for name, value in batch.items()}
 
 
 def weight_bytes(trainer: Trainer) -> int:
@@ -82,12 +104,8 @@ def head_bytes(vocabulary: int, device: str) -> float:
 def tokens_of(examples: Sequence[Example], tokenizer: PreTrainedTokenizerBase) -> list[int]:
     """Return how many tokens each example has as a whole conversation."""
     texts = [
-        str(
-            tokenizer.apply_chat_template(
-                [*example.messages, {"role": "assistant", "content": example.target}], tokenize=False
-            )
-        )
-        for example in examples
+        rendered(tokenizer, [*one.messages, {"role": "assistant", "content": one.target}], asking=False)
+        for one in examples
     ]
     return [len(ids) for ids in tokenizer(texts, add_special_tokens=False).input_ids]
 
@@ -109,6 +127,6 @@ def kept_bytes(trainer: Trainer, batch: dict[str, torch.Tensor]) -> int:
         return tensor.detach()
 
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor), trainer.accelerator.autocast():
-        loss = trainer.compute_loss(model, {name: value.to(model.device) for name, value in batch.items()})
+        loss = trainer.compute_loss(model, _on(trainer, batch))
     del loss
     return sum(found.values())

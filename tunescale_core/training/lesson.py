@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tunescale_core.errors import TrainingError
 from tunescale_core.grid import Variant
 from tunescale_core.method import Method
-from tunescale_core.models import tokenizer_of
+from tunescale_core.models.chat import rendered, tokenizer_at
 from tunescale_core.tasks import Example
 from tunescale_core.training.footprint import tokens_of
 
@@ -43,13 +42,7 @@ class Lesson:
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase:
         """The base's, the same object for every training of a base, for reading alone."""
-        return _tokenizer(self.base)
-
-
-@lru_cache(maxsize=1)
-def _tokenizer(base: Path) -> PreTrainedTokenizerBase:
-    """Read a base's tokenizer once: a large one takes a second, and `datasets` keeps some of each that it maps with."""
-    return tokenizer_of(base)
+        return tokenizer_at(self.base)
 
 
 def rows_cut(lesson: Lesson) -> int:
@@ -61,10 +54,7 @@ def rows_cut(lesson: Lesson) -> int:
 def unanswered_rows(lesson: Lesson) -> tuple[bool, ...]:
     """Tell of each row whether its prompt alone fills `max_length`, so that nothing of its answer is left."""
     limit, tokenizer = lesson.settings.max_length, lesson.tokenizer
-    prompts = [
-        str(tokenizer.apply_chat_template(list(one.messages), add_generation_prompt=True, tokenize=False))
-        for one in lesson.examples
-    ]
+    prompts = [rendered(tokenizer, one.messages) for one in lesson.examples]
     lengths = [len(ids) for ids in tokenizer(prompts, add_special_tokens=False).input_ids]
     return tuple(one >= limit for one in lengths)
 

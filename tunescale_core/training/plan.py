@@ -88,6 +88,9 @@ class Footprint(BaseModel):
     """The embeddings' gradient once more: the head's and the input's are added up where they are one matrix."""
     longest: int
     """Tokens of the longest row."""
+    drawn: bool = False
+    """Whether a forward pass draws numbers by more than its rows (dropout of attention weights, say), so that rows cut
+    otherwise would be drawn otherwise."""
 
     def predicted(self, micro_batch: int, accumulation: int, *, checkpointing: bool) -> int:
         """Return the bytes that a plan takes at its longest rows.
@@ -107,11 +110,16 @@ class Footprint(BaseModel):
 def plans(settings: Method, footprint: Footprint, memory: int) -> Iterator[Plan]:
     """Yield plans that fit, the fastest first, then ever smaller ones to fall back on; the last takes least.
 
+    Where numbers are drawn that a cut would change, that is the literal loop alone.
+
     Args:
         settings: Whose effective batch is cut.
         footprint: As measured.
         memory: Bytes at hand.
     """
+    if footprint.drawn:
+        yield Plan.literal(settings)
+        return
     ordered = [_plan(settings, micro, footprint, memory, checkpointing=off) for micro, off in _cuts(settings)]
     fitting = [plan for plan in ordered if MARGIN * (plan.predicted_bytes or 0) <= memory]
     first = ordered.index(fitting[0]) if fitting else len(ordered) - 1

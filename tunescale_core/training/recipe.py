@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tunescale_core.errors import StudyError
 from tunescale_core.grid import Variant
 from tunescale_core.method import Method
-from tunescale_core.models import device
+from tunescale_core.models.device import device
 from tunescale_core.study import Study
 from tunescale_core.tasks import Example
 from tunescale_core.training.plan import Plan
@@ -70,6 +70,7 @@ def sft_config(settings: Method, seed: int, rows: int, scratch: Path, plan: Plan
         packing=False,
         assistant_only_loss=False,
         activation_checkpointing=plan.activation_checkpointing,
+        router_aux_loss_coef=0.0,  # its value depends on how a step is cut
         bf16=autocast(),
         fp16=False,
         seed=seed,

@@ -6,7 +6,7 @@ import ctypes
 import gc
 import sys
 
-from tunescale_core.models import device
+from tunescale_core.models.device import device
 
 
 def release() -> None:

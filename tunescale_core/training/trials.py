@@ -22,7 +22,10 @@ from tunescale_core.data import fingerprint
 from tunescale_core.decoding.decoder import EagerDecoder
 from tunescale_core.errors import DamagedError, DivergedError
 from tunescale_core.grid import Variant
-from tunescale_core.models import MINIMAL_TEMPLATE, Base, device, lacks_template, open_model
+from tunescale_core.models.base import Base
+from tunescale_core.models.device import device
+from tunescale_core.models.opened import open_model
+from tunescale_core.models.turn import ours
 from tunescale_core.progress import Progress
 from tunescale_core.records import Trial
 from tunescale_core.store.aside import set_aside
@@ -64,8 +67,7 @@ class Search:
         judged["training"] = self.training
         if self.task not in PAPERS:  # whose parsers and metrics are TuneScale's of old
             judged["task"] = {"name": self.task.name, "judged": self.task.judged} | TASKS.packages(self.task.name)
-        if lacks_template(self.base.folder):
-            judged["chat_template"] = MINIMAL_TEMPLATE
+        judged |= ours(self.base.folder)
         return key_of(
             identity_of(self.base.revision, method | judged, fingerprint(self.train), self.variant.seed or 0, device())
         )

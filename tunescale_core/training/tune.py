@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,16 +12,19 @@ from typing import TYPE_CHECKING, Any, Literal
 from tunescale_core.checkpoints import TrainingCost
 from tunescale_core.errors import DivergedError, TrainingError
 from tunescale_core.exhausted import out_of_memory
-from tunescale_core.grid import Variant
-from tunescale_core.models import device, load_weights
+from tunescale_core.models.architecture import freeze_towers
+from tunescale_core.models.device import device
+from tunescale_core.models.opened import load_weights
+from tunescale_core.models.turn import taught_amiss
 from tunescale_core.progress import Progress
 from tunescale_core.sensors.card import warn_if_shared
 from tunescale_core.sensors.device import Sensors
+from tunescale_core.training.adapting import adapter_for, fitting
 from tunescale_core.training.footprint import measured_footprint
 from tunescale_core.training.health import IDLE_ADAPTER, SAME_WEIGHTS, Curve, idle, same_weights, snapshot
 from tunescale_core.training.lesson import Lesson, check_learnable, masked_rows, rows_cut
 from tunescale_core.training.plan import Footprint, Plan, memory_at_hand, plans
-from tunescale_core.training.recipe import adapter_config, conversations, quantisation_config, sft_config, steps_of
+from tunescale_core.training.recipe import conversations, quantisation_config, sft_config, steps_of
 from tunescale_core.training.release import release
 from tunescale_core.training.saves import Saved, Saves, Saving, Spent, saver
 from tunescale_core.training.tuned import save_tuned
@@ -99,14 +101,16 @@ def trainer_for(lesson: Lesson, plan: Plan, scratch: Path) -> tuple[Trainer, Row
     set_seed(variant.seed or 0)
     # fp32 master weights: at small learning rates pure bfloat16 loses most updates to rounding.
     model = load_weights(lesson.base, torch.float32, quantisation_config(settings))
+    freeze_towers(model)
+    adapter = adapter_for(variant, model)
     datasets.disable_progress_bars()
-    with _fitting(variant, model):
+    with fitting(variant, model):
         trainer = Trainer(
             model=model,
             args=sft_config(settings, variant.seed or 0, len(lesson.examples), scratch, plan),
             train_dataset=datasets.Dataset.from_list(conversations(lesson.examples, settings.loss)),
             processing_class=lesson.tokenizer,
-            peft_config=adapter_config(variant),
+            peft_config=adapter,
         )
     if not any(parameter.requires_grad for parameter in trainer.model.parameters()):
         raise TrainingError(f"{variant.id} has no weight to train: see its method's target_modules and peft settings")
@@ -115,22 +119,6 @@ def trainer_for(lesson: Lesson, plan: Plan, scratch: Path) -> tuple[Trainer, Row
             parameter.data = parameter.data.float()  # TRL makes a 4-bit base's adapter bfloat16
     trainer.sorted_within = settings.batch * settings.accumulation if plan.padding == "sorted" else None
     return trainer, by_row(trainer.model)
-
-
-@contextmanager
-def _fitting(variant: Variant, model: Any) -> Iterator[None]:
-    """Say which modules there are where an adapter is wanted on others."""
-    from torch import nn
-
-    try:
-        yield
-    except ValueError as error:
-        if "target modules" not in str(error).lower():
-            raise
-        linear = (name for name, one in model.named_modules() if isinstance(one, nn.Linear))
-        names = ", ".join(dict.fromkeys(name.rpartition(".")[2] for name in linear))
-        said = " ".join(str(error).split()).partition(". ")[0]
-        raise TrainingError(f"{variant.id} has no weight to train: {said}; the model has {names}") from error
 
 
 def _attempts(lesson: Lesson, training: str, saves: Saves | None) -> Iterator[tuple[Plan, Saved | None]]:
@@ -196,7 +184,11 @@ def _tuned(lesson: Lesson, attempt: Attempt, target: Path, progress: Progress) -
         trainer, rows = trainer_for(lesson, attempt.plan, attempt.saves.folder if attempt.saves else Path(scratch))
         before = snapshot(trainer.model) if lesson.settings.adapter is not None else None
         cost = run(trainer, rows, lesson, attempt, progress)
-        flags = [*cost.flags, *([IDLE_ADAPTER] if before is not None and idle(trainer.model, before) else [])]
+        flags = [
+            *cost.flags,
+            *taught_amiss(lesson.tokenizer),
+            *([IDLE_ADAPTER] if before is not None and idle(trainer.model, before) else []),
+        ]
         save_tuned(trainer, lesson, target)
     if IDLE_ADAPTER not in flags and same_weights(target / "model", lesson.base):
         flags.append(SAME_WEIGHTS)
@@ -214,7 +206,7 @@ def run(trainer: Trainer, rows: Rows, lesson: Lesson, attempt: Attempt, progress
 
     warn_if_shared(device())
     steps = steps_of(lesson.settings, len(trainer.train_dataset))  # TRL leaves out what has no token to learn
-    curve = Curve(lesson.variant.id, trainer.model.config.vocab_size)
+    curve = Curve(lesson.variant.id, trainer.model.config.get_text_config().vocab_size)
     spent = attempt.spent
     trainer.remove_callback(PrinterCallback)
     trainer._total_train_tokens = spent.tokens  # noqa: SLF001  it counts those of its own process alone

@@ -2,36 +2,61 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tunescale_core.models import copy_generation_files, is_trusted, load_weights, tokenizer_of, trust
+from tunescale_core.models.architecture import config_of
+from tunescale_core.models.chat import tokenizer_of
+from tunescale_core.models.opened import load_weights
+from tunescale_core.models.trusted import is_trusted, trust
+from tunescale_core.models.turn import ends_of, own_ends
+from tunescale_core.reading import json_of
 from tunescale_core.training.lesson import Lesson
 
 if TYPE_CHECKING:
+    import torch
     from peft import PeftConfig
 
     from tunescale_core.training.order import Trainer
 
+GENERATION = "generation_config.json"
+
 
 def save_tuned(trainer: Trainer, lesson: Lesson, target: Path) -> None:
     """Write the model, merged if it was adapted, in the base's own type, and the adapter beside it."""
-    from transformers import AutoConfig
-
     model = trainer.accelerator.unwrap_model(trainer.model)
     if lesson.settings.adapter is not None:
         _order_sets(model.peft_config.values())
         model.save_pretrained(target / "adapter")
         model = _merged(model, lesson, target / "adapter")
     # Rounding once, after the fp32 merge, is the most exact way to the base's type.
-    trusted = is_trusted(lesson.base)
-    dtype = AutoConfig.from_pretrained(lesson.base, trust_remote_code=trusted).dtype
-    model.to(dtype).save_pretrained(target / "model")
-    if trusted:
+    model.to(_dtype_of(lesson.base)).save_pretrained(target / "model")
+    if is_trusted(lesson.base):
         trust(target / "model")
-    copy_generation_files(lesson.base, target / "model")
+    _keep_ends(lesson, target / "model")
     tokenizer_of(lesson.base).save_pretrained(target / "model")
+
+
+def _dtype_of(base: Path) -> torch.dtype:
+    """Return the type of a base's weights, as its configuration says; older ones do not."""
+    import torch
+
+    config = config_of(base)
+    return config.dtype or config.get_text_config().dtype or torch.float32
+
+
+def _keep_ends(lesson: Lesson, target: Path) -> None:
+    """Leave beside a tuned model how its base generates, and what ends its answers: servers look nowhere else."""
+    kept = target / GENERATION
+    if (lesson.base / GENERATION).is_file():
+        shutil.copy(lesson.base / GENERATION, kept)
+    own = own_ends(lesson.base)
+    if (ends := ends_of(lesson.tokenizer, own)) != own:
+        told = json_of(kept.read_text(encoding="utf-8")) if kept.is_file() else {}
+        kept.write_text(json.dumps(told | {"eos_token_id": ends}, indent=2) + "\n", encoding="utf-8")
 
 
 def _order_sets(configs: Iterable[PeftConfig]) -> None:

@@ -6,29 +6,20 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.hubs import GATED, HELD, NEWEST, PINNED, hub
 from tunescale_core.errors import ModelError
-from tunescale_core.models import (
-    MINIMAL_TEMPLATE,
-    config_file,
-    files_digest,
-    lacks_template,
-    open_model,
-    resolve,
-    tokenizer_of,
-)
-from tunescale_core.study import Model, Protocol
+from tunescale_core.models.base import config_file, files_digest, resolve
+from tunescale_core.study import Model
 
 ASK = """
 import sys
 from pathlib import Path
 from tunescale_core.errors import ModelError
-from tunescale_core.models import resolve
+from tunescale_core.models.base import resolve
 from tunescale_core.study import Model
 try:
     resolve(Model(source=sys.argv[1]), Path())
@@ -120,7 +111,7 @@ RESOLVE = """
 import sys
 from pathlib import Path
 from tunescale_core.errors import ModelError
-from tunescale_core.models import resolve
+from tunescale_core.models.base import resolve
 from tunescale_core.study import Model
 
 try:
@@ -181,62 +172,3 @@ def test_the_configuration_alone_can_be_had(small: Path) -> None:
     """A model's config.json is found in its folder, embedded or of one's own."""
     for source in (str(small), "embedded:mini-small"):
         assert json.loads(config_file(Model(source=source), Path()).read_text())["model_type"] == "qwen3"
-
-
-def test_opened_models_are_ready(small: Path) -> None:
-    """An opened model is in evaluation mode, of the declared type, and its tokenizer can pad and chat."""
-    opened = open_model(small, Protocol(dtype="float32"))
-    assert not opened.model.training
-    assert str(opened.model.dtype) == "torch.float32"
-    assert opened.tokenizer.pad_token_id is not None
-    assert opened.tokenizer.chat_template
-
-
-def test_a_tokenizer_without_template_is_given_one(small: Path) -> None:
-    """A tokenizer without a chat template or padding gets the minimal template and pads with its EOS."""
-    (small / "chat_template.jinja").unlink()
-    path = small / "tokenizer_config.json"
-    settings = json.loads(path.read_text())
-    settings.pop("pad_token", None)
-    settings.pop("chat_template", None)
-    path.write_text(json.dumps(settings))
-    tokenizer = tokenizer_of(small)
-    assert tokenizer.chat_template == MINIMAL_TEMPLATE
-    assert tokenizer.pad_token == tokenizer.eos_token
-    messages = [{"role": "user", "content": "Hi"}]
-    said = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-    assert said == "user:\nHi\nassistant:\n"
-
-
-@pytest.mark.parametrize("answer", ["\\boxed{A}", "It is 4.\n\\boxed{4}", " x", "é"])
-def test_under_the_minimal_template_an_answer_ends(small: Path, answer: str) -> None:
-    """The tokens of a prompt and answer begin with the prompt's, and an answer ends in EOS: it is taught."""
-    tokenizer = tokenizer_of(small)
-    tokenizer.chat_template = MINIMAL_TEMPLATE
-    asked = [{"role": "system", "content": "Answer."}, {"role": "user", "content": "Hi"}]
-    whole = [*asked, {"role": "assistant", "content": answer}]
-    prompt = tokenizer.apply_chat_template(asked, add_generation_prompt=True, return_dict=False)
-    tokens = tokenizer.apply_chat_template(whole, return_dict=False)
-    assert tokens[: len(prompt)] == prompt
-    assert tokenizer.decode(tokens[len(prompt) :]) == f"{answer}{tokenizer.eos_token}\n"
-    assert tokenizer.eos_token_id in tokens[len(prompt) :]
-
-
-@pytest.mark.parametrize("damage", [lambda path: path.write_bytes(b"garbage"), Path.unlink])
-def test_a_broken_checkpoint_is_one_line(small: Path, damage: Callable[[Path], object]) -> None:
-    """A configuration that cannot be read, or is gone, is a model error in one line that names the folder."""
-    damage(small / "config.json")
-    with pytest.raises(ModelError, match=f"model folder {small} cannot be opened: ") as caught:
-        open_model(small, Protocol())
-    assert "\n" not in str(caught.value)
-
-
-def test_a_tokenizer_without_a_template_is_told_by_its_files(small: Path) -> None:
-    """The embedded model has a template, in a file or in its tokenizer's settings; without either it has none."""
-    assert not lacks_template(small)
-    template = (small / "chat_template.jinja").read_text()
-    (small / "chat_template.jinja").unlink()
-    assert lacks_template(small)
-    path = small / "tokenizer_config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"chat_template": template}))
-    assert not lacks_template(small)

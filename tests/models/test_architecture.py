@@ -1,0 +1,45 @@
+"""What a model is made of: towers beside the part that reads text."""
+
+import re
+
+import torch
+from transformers import AutoConfig
+
+from tests.families import FAMILIES
+from tunescale_core.models.architecture import class_for, freeze_towers, tower_pattern, towers
+
+
+def built(name: str) -> torch.nn.Module:
+    family = FAMILIES[name]
+    text = family.sizes | {"vocab_size": 64, "pad_token_id": 0}
+    config = AutoConfig.for_model(family.kind, **({"text_config": text} | family.extra if family.extra else text))
+    with torch.device("meta"):
+        model: torch.nn.Module = class_for(config).from_config(config)
+    return model
+
+
+def test_a_model_of_text_has_no_towers() -> None:
+    """Nothing of a language model alone is left out."""
+    model = built("llama")
+    assert towers(model) == ()
+    assert tower_pattern(model) is None
+
+
+def test_towers_are_what_no_text_goes_through() -> None:
+    """Of models that see, the vision tower and the projector are found, under whichever class they are opened."""
+    for name in ("gemma3-vision", "mistral3"):
+        model = built(name)
+        assert towers(model) == ("model.vision_tower", "model.multi_modal_projector")
+        pattern = re.compile(tower_pattern(model) or "")
+        caught = {key for key, _ in model.named_modules() if pattern.fullmatch(key)}
+        assert caught
+        assert {key for key in caught if "language_model" in key or "lm_head" in key} == set()
+        assert all(key in caught for key, _ in model.named_modules() if key.startswith("model.vision_tower"))
+
+
+def test_frozen_towers_are_not_trained() -> None:
+    """Once towers are frozen, what is left to train is the text's part."""
+    model = built("gemma3-vision")
+    freeze_towers(model)
+    trained = {key.split(".")[1] for key, weight in model.named_parameters() if weight.requires_grad}
+    assert trained == {"language_model"}

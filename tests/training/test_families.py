@@ -1,0 +1,89 @@
+"""Models of many families are tuned, merged and asked alike: one study's methods hold for all of them."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.families import FAMILIES, make
+from tunescale_core.data import load_examples
+from tunescale_core.decoding.completion import Completion
+from tunescale_core.decoding.decoder import EagerDecoder
+from tunescale_core.grid import Variant
+from tunescale_core.method import Method
+from tunescale_core.models.opened import Opened, open_adapted, open_model
+from tunescale_core.progress import Progress
+from tunescale_core.study import Protocol, load
+from tunescale_core.training import tune as tuning
+from tunescale_core.training.adapting import check_fits
+from tunescale_core.training.health import IDLE_ADAPTER, SAME_WEIGHTS
+from tunescale_core.training.lesson import Lesson
+from tunescale_core.training.plan import Footprint, Plan, plans
+from tunescale_core.training.tune import Attempt, trainer_for, tune
+
+pytestmark = pytest.mark.slow
+
+ROWS = load_examples(load("mini"), "arc", "train").rows[:20]
+PROTOCOL = Protocol(max_new_tokens=8, dtype="float32")
+ROOMY = Footprint(gradient_bytes=1, moment_bytes=0, kept_bytes=2.0, checkpointed_bytes=1.0, longest=1)
+DRAWING = {"gpt2", "opt"}
+"""Families with dropout that is no module of its own."""
+FULL = Method(learning_rate=1e-2)
+
+
+@pytest.fixture(params=FAMILIES)
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def base(name: str, tmp_path: Path) -> Path:
+    return make(FAMILIES[name], tmp_path / "base")
+
+
+def lesson(base: Path, settings: Method) -> Lesson:
+    rank = settings.ranks[0] if settings.ranks else None
+    return Lesson(Variant("m", "method", "arc", 0, rank, settings, "m-method-on-arc"), base, ROWS)
+
+
+def lora(name: str) -> Method:
+    fields = {"ranks": (4,), "learning_rate": 1e-2, "target_modules": FAMILIES[name].modules}
+    return Method.model_validate(fields)
+
+
+def curve(taught: Lesson, plan: Plan, scratch: Path) -> list[float]:
+    trainer, rows = trainer_for(taught, plan, scratch)
+    return [loss for _, loss in tuning.run(trainer, rows, taught, Attempt(plan), Progress()).losses]
+
+
+def said(opened: Opened, size: int) -> list[Completion]:
+    decoder = EagerDecoder(opened, PROTOCOL)
+    return [one for _, one in sorted(decoder.batched([row.messages for row in ROWS[:4]], size))]
+
+
+def test_a_family_is_tuned_and_asked(name: str, base: Path, tmp_path: Path) -> None:
+    """Both ways of tuning lower the loss; a batch says what single questions are told, merged what an adapter says."""
+    for place, settings in enumerate((FULL, lora(name))):
+        taught, target = lesson(base, settings), tmp_path / str(place)
+        check_fits(taught.variant, base)
+        cost = tune(taught, target, Progress(), "planned")
+        assert cost.losses[-1][1] < cost.losses[0][1]
+        assert not {IDLE_ADAPTER, SAME_WEIGHTS} & {*cost.flags}
+        singly = said(open_model(target / "model", PROTOCOL), 1)
+        assert said(open_model(target / "model", PROTOCOL), 4) == singly
+    assert said(open_adapted(base, target / "adapter", PROTOCOL), 1) == singly
+
+
+def test_plans_learn_the_literal_loops_curve(name: str, base: Path, tmp_path: Path) -> None:
+    """Cut and padded otherwise, a step's loss is the literal loop's to 1e-4 in every family, dropout included.
+
+    Where a model draws more than a row decides, only the literal loop is planned.
+    """
+    for settings in (FULL, lora(name)):
+        taught = lesson(base, settings)
+        literal = curve(taught, Plan.literal(settings), tmp_path)
+        assert len(literal) == 3
+        planned = next(tuning.choices(taught, "planned"))
+        assert (planned.training == "literal") == (name in DRAWING)
+        cut = planned if name in DRAWING else next(plans(settings, ROOMY, 17))
+        assert cut.padding == ("none" if name in DRAWING else "sorted")
+        assert curve(taught, cut, tmp_path) == pytest.approx(literal, abs=1e-4), cut

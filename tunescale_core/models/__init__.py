@@ -1,0 +1,1 @@
+"""A base model: where it lies, what it is, how it talks, and opening it."""

@@ -1,0 +1,65 @@
+"""What a model is made of: the part that reads text, and the parts that do not."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tunescale_core.models.trusted import is_trusted
+
+if TYPE_CHECKING:
+    from torch import nn
+    from transformers import PretrainedConfig, PreTrainedModel
+
+
+def config_of(folder: Path) -> PretrainedConfig:
+    """Read a folder's configuration."""
+    from transformers import AutoConfig
+
+    return AutoConfig.from_pretrained(folder, trust_remote_code=is_trusted(folder))
+
+
+def class_for(config: PretrainedConfig) -> Any:
+    """Return the auto class that builds a language model of a configuration.
+
+    What reads images too is, by some of its makers, no causal language model to transformers, though it answers text.
+    """
+    from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
+
+    kind = type(config)
+    if kind in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING and kind not in MODEL_FOR_CAUSAL_LM_MAPPING:
+        return AutoModelForImageTextToText
+    return AutoModelForCausalLM
+
+
+def towers(model: PreTrainedModel) -> tuple[str, ...]:
+    """Return the names of a model's largest parts that no text goes through: towers of vision and sound."""
+    if model.config.get_text_config() is model.config:
+        return ()
+    text = {id(part) for part in (model.get_decoder(), model.get_output_embeddings())}
+    return tuple(_beside("", model, text))
+
+
+def freeze_towers(model: PreTrainedModel) -> None:
+    """Keep a model's towers as they are: text gives them no gradient, and they are none of what is trained."""
+    for name in towers(model):
+        model.get_submodule(name).requires_grad_(requires_grad=False)
+
+
+def tower_pattern(model: PreTrainedModel) -> str | None:
+    """Return a regular expression of the names of all modules in a model's towers, None where it has none."""
+    found = towers(model)
+    return rf"(?:{'|'.join(map(re.escape, found))})(?:\..*)?" if found else None
+
+
+def _beside(prefix: str, module: nn.Module, text: set[int]) -> list[str]:
+    """Return the names of what neither is nor holds one of the parts that text goes through."""
+    found = []
+    for name, child in module.named_children():
+        inside = {id(one) for one in child.modules()}
+        if id(child) in text:
+            continue
+        found += _beside(f"{prefix}{name}.", child, text) if inside & text else [prefix + name]
+    return found

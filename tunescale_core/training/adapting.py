@@ -1,0 +1,106 @@
+"""Whether an adapter fits a model: its modules are there, and PEFT can put it on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tunescale_core.errors import TrainingError
+from tunescale_core.grid import Variant
+from tunescale_core.models.architecture import class_for, config_of, tower_pattern
+from tunescale_core.training.recipe import adapter_config
+
+if TYPE_CHECKING:
+    from peft import PeftConfig
+
+EXPERTS, DROPOUT = "ParamWrapper", "lora_dropout"
+"""What PEFT names where a dropout is wanted on the weights of experts, which it has none for."""
+
+
+def adapter_for(variant: Variant, model: Any) -> PeftConfig | None:
+    """Return PEFT's configuration for a variant on a model, None for full fine-tuning.
+
+    It leaves out the towers of a model that reads more than text: no answer would teach them anything.
+
+    Raises:
+        StudyError: PEFT knows no such adapter, or the adapter no such setting.
+        TrainingError: The model lacks a module that the adapter is to be put on.
+    """
+    config = adapter_config(variant)
+    if config is None:
+        return None
+    pattern = tower_pattern(model)
+    if pattern and getattr(config, "exclude_modules", "") is None:  # not every adapter can leave something out
+        config.exclude_modules = pattern
+    wanted = getattr(config, "target_modules", None)
+    if isinstance(wanted, set | list):
+        names = [name for name, _ in model.named_modules()]
+        if missing := sorted(one for one in wanted if not any(f".{name}".endswith(f".{one}") for name in names)):
+            raise TrainingError(
+                f"{variant.id} cannot be adapted as declared: the model has no {', '.join(missing)}; "
+                f'name target_modules among {", ".join(linear_names(model))}, or "all-linear"'
+            )
+    return config
+
+
+def linear_names(model: Any) -> list[str]:
+    """Return the names of a model's linear layers, each once, by their last part."""
+    from torch import nn
+    from transformers.pytorch_utils import Conv1D
+
+    head = model.get_output_embeddings()
+    linear = [name for name, one in model.named_modules() if isinstance(one, nn.Linear | Conv1D) and one is not head]
+    last = dict.fromkeys(name.rpartition(".")[2] for name in linear)
+    return [name for name in last if not name.isdigit()]
+
+
+@contextmanager
+def fitting(variant: Variant, model: Any) -> Iterator[None]:
+    """Say in a line why PEFT cannot put an adapter on a model.
+
+    Raises:
+        TrainingError: So it is.
+    """
+    names = linear_names(model)
+    try:
+        yield
+    except ValueError as error:
+        said = " ".join(str(error).split()).partition(". ")[0]
+        if EXPERTS in said and DROPOUT in said:
+            raise TrainingError(
+                f"{variant.id}: all-linear takes a mixture's experts too, which PEFT has no dropout for: set "
+                f"dropout = 0, or name target_modules among {', '.join(names)}"
+            ) from error
+        if "module" not in said.lower():
+            raise
+        raise TrainingError(
+            f"{variant.id} cannot be adapted: {said}; name other target_modules, the model has {', '.join(names)}"
+        ) from error
+
+
+def check_fits(variant: Variant, folder: Path) -> None:
+    """Try an adapter on a model of the same form without weights.
+
+    Args:
+        variant: Whose adapter it is; full fine-tuning always fits.
+        folder: Of the model's `config.json`.
+
+    Raises:
+        StudyError: PEFT knows no such adapter, or the adapter no such setting.
+        TrainingError: It does not fit.
+    """
+    if variant.settings is None or variant.settings.adapter is None or variant.settings.quantize is not None:
+        return
+    import torch
+    from peft import get_peft_model
+
+    config = config_of(folder)
+    with torch.device("meta"):
+        model = class_for(config).from_config(config)
+    adapter = adapter_for(variant, model)
+    if getattr(adapter, "init_lora_weights", True) is not True:
+        return  # it begins from the weights themselves, which are not here
+    with fitting(variant, model):
+        get_peft_model(model, adapter, low_cpu_mem_usage=True)
