@@ -1,15 +1,18 @@
 """A cache of fixed size and a compiled step say what eager decoding says."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 import torch._dynamo.utils
 
+from tests.families import FAMILIES, make
 from tunescale_core.data import load_examples
 from tunescale_core.decoding.completion import Completion
 from tunescale_core.decoding.decoder import EagerDecoder
 from tunescale_core.decoding.static import ROUND, StaticDecoder
+from tunescale_core.errors import ModelError
 from tunescale_core.models.base import resolve
 from tunescale_core.models.opened import Opened, open_model
 from tunescale_core.study import Model, Protocol, load
@@ -67,3 +70,36 @@ def test_one_cache_serves_every_call(opened: Opened) -> None:
     assert len(caches) == 1
     assert decoder._shape[1] % ROUND == 0
     assert longest + 40 <= decoder._shape[1] < longest + 40 + ROUND
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fills", [False, True])
+def test_sliding_windows_are_compiled_once(tmp_path: Path, *, fills: bool) -> None:
+    """Static says what eager says under a window that is full from the start, and one that fills in some answers.
+
+    After the first call nothing is compiled any more.
+    """
+    narrow = open_model(make(FAMILIES["gemma2"], tmp_path / "narrow"), PROTOCOL)
+    decoder = EagerDecoder(narrow, PROTOCOL)
+    lengths = [decoder.prepare([prompt]).inputs["input_ids"].shape[1] for prompt in PROMPTS]
+    window = max(lengths) + 20 if fills else 16
+    assert fills == any(one < window < one + PROTOCOL.max_new_tokens for one in lengths)
+    assert not fills or any(one + PROTOCOL.max_new_tokens < window for one in lengths)
+    family = replace(FAMILIES["gemma2"], sizes=FAMILIES["gemma2"].sizes | {"sliding_window": window})
+    opened = open_model(make(family, tmp_path / "model"), PROTOCOL)
+    said = [one.text for one in asked(EagerDecoder(opened, PROTOCOL), 1)]
+    static = StaticDecoder(opened, PROTOCOL)
+    calls = [static.prepare([prompt]) for prompt in PROMPTS]
+    static.run(calls[0].again())
+    torch._dynamo.utils.counters.clear()
+    for call in calls:
+        static.run(call)
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 0
+    assert [one.text for call in calls for one in static.completions(call)] == said
+
+
+def test_a_model_without_such_a_cache_is_one_line(tmp_path: Path) -> None:
+    """A state-space model has a state of one size anyway: one line says so, and how to leave it out."""
+    opened = open_model(make(FAMILIES["mamba2"], tmp_path), PROTOCOL)
+    with pytest.raises(ModelError, match=r"takes no static cache: .*; leave it out by `only`$"):
+        StaticDecoder(opened, PROTOCOL)
