@@ -1,10 +1,12 @@
 """What is looked at before the first case: models, files, rows and adapters of the cells that were selected."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from tests.families import FAMILIES, make
 from tests.hubs import GATED, HELD, hub
 from tests.starting import STUDY, Run, study_file
 from tunescale_core.models.base import folder_here
@@ -86,3 +88,28 @@ def test_rows_that_no_selected_cell_needs_are_not_read(run: Run, tmp_path: Path)
     done = run("--study", study_file(tmp_path, text), "--store", str(tmp_path / "kept"), *slight)
     assert done.returncode == pytest.ExitCode.OK, done.stdout
     assert len(read_all(tmp_path / "kept" / "records" / "small")) == 1
+
+
+@pytest.mark.parametrize(
+    ("family", "added", "said"),
+    [
+        ("phi3", "", "m-lora-r2-on-.* cannot be adapted as declared: the model has no k_proj, q_proj, v_proj; "),
+        (
+            "qwen2",
+            '[protocol]\nthinking = "off"\n',
+            'thinking = "off": the chat template of .* takes no enable_th',
+        ),
+        (
+            "qwen2",
+            '[serving.thinking-on]\nonly = "m-base"\n',
+            'thinking = "on": the chat template of .* takes no ',
+        ),
+    ],
+    ids=["an adapter that does not fit", "thinking", "thinking of one way of serving"],
+)
+def test_what_a_model_cannot_be_starts_nothing(run: Run, tmp_path: Path, family: str, added: str, said: str) -> None:
+    """A model without a module that an adapter is wanted on, or that cannot be told not to think, is met at once."""
+    model = make(FAMILIES[family], tmp_path / "model")
+    (model / "model.safetensors").unlink()  # no weight is read for it
+    text = STUDY.replace("embedded:mini-small", "./model") + added
+    assert re.search(said, refused(run, tmp_path, text))

@@ -45,9 +45,8 @@ def lesson(base: Path, settings: Method) -> Lesson:
     return Lesson(Variant("m", "method", "arc", 0, rank, settings, "m-method-on-arc"), base, ROWS)
 
 
-def lora(name: str) -> Method:
-    fields = {"ranks": (4,), "learning_rate": 1e-2, "target_modules": FAMILIES[name].modules}
-    return Method.model_validate(fields)
+def lora(modules: tuple[str, ...] | str) -> Method:
+    return Method.model_validate({"ranks": (4,), "learning_rate": 1e-2, "target_modules": modules})
 
 
 def curve(taught: Lesson, plan: Plan, scratch: Path) -> list[float]:
@@ -62,7 +61,8 @@ def said(opened: Opened, size: int) -> list[Completion]:
 
 def test_a_family_is_tuned_and_asked(name: str, base: Path, tmp_path: Path) -> None:
     """Both ways of tuning lower the loss; a batch says what single questions are told, merged what an adapter says."""
-    for place, settings in enumerate((FULL, lora(name))):
+    check_fits(lesson(base, lora(FAMILIES[name].attention)).variant, base)
+    for place, settings in enumerate((FULL, lora(FAMILIES[name].modules))):
         taught, target = lesson(base, settings), tmp_path / str(place)
         check_fits(taught.variant, base)
         cost = tune(taught, target, Progress(), "planned")
@@ -78,12 +78,12 @@ def test_plans_learn_the_literal_loops_curve(name: str, base: Path, tmp_path: Pa
 
     Where a model draws more than a row decides, only the literal loop is planned.
     """
-    for settings in (FULL, lora(name)):
-        taught = lesson(base, settings)
-        literal = curve(taught, Plan.literal(settings), tmp_path)
-        assert len(literal) == 3
-        planned = next(tuning.choices(taught, "planned"))
-        assert (planned.training == "literal") == (name in DRAWING)
-        cut = planned if name in DRAWING else next(plans(settings, ROOMY, 17))
-        assert cut.padding == ("none" if name in DRAWING else "sorted")
-        assert curve(taught, cut, tmp_path) == pytest.approx(literal, abs=1e-4), cut
+    settings = lora(FAMILIES[name].modules)
+    taught = lesson(base, settings)
+    literal = curve(taught, Plan.literal(settings), tmp_path)
+    assert len(literal) == 3
+    planned = next(tuning.choices(taught, "planned"))
+    assert (planned.training == "literal") == (name in DRAWING)
+    cut = planned if name in DRAWING else next(plans(settings, ROOMY, 17))
+    assert cut.padding == ("none" if name in DRAWING else "sorted")
+    assert curve(taught, cut, tmp_path) == pytest.approx(literal, abs=1e-4), cut

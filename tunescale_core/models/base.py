@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tunescale_core.errors import ModelError
@@ -15,7 +16,8 @@ from tunescale_core.study import Model
 EMBEDDED = "embedded:"
 CODE = "*.py"
 """What a model's repository may bring of its own; not even fetched unless it is trusted."""
-WANTED = ["*.json", "*.safetensors", "*.jinja", "*.txt", "tokenizer.model"]
+WEIGHTS = "*.safetensors"
+WANTED = ["*.json", WEIGHTS, "*.jinja", "*.txt", "tokenizer.model"]
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,21 @@ def config_file(model: Model, folder: Path) -> Path:
     return Path(fetched(model, lambda: hf_hub_download(model.source, "config.json", revision=model.revision)))
 
 
+def without_weights(model: Model, folder: Path) -> Path:
+    """Bring all of a model but its weights to disk, and return where it lies.
+
+    Raises:
+        ModelError: One line that names the model and what to do.
+    """
+    if (local := folder_here(model, folder)) is not None:
+        return local
+    from huggingface_hub import snapshot_download
+
+    wanted = [one for one in WANTED if one != WEIGHTS]
+    fetch = partial(snapshot_download, model.source, revision=model.revision, allow_patterns=wanted)
+    return Path(fetched(model, fetch))
+
+
 def files_digest(folder: Path, *, code: bool = False) -> str:
     """Return the SHA-256 over names and contents of the files of a model, its code included where that is run."""
     digest = hashlib.sha256()
@@ -93,7 +110,7 @@ def files_digest(folder: Path, *, code: bool = False) -> str:
 
 def weight_files_bytes(folder: Path) -> int:
     """Return the bytes of a model folder's weights on disk."""
-    return sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+    return sum(path.stat().st_size for path in folder.glob(WEIGHTS))
 
 
 def _trusted(folder: Path, model: Model) -> Path:
@@ -107,9 +124,7 @@ def _from_hub(model: Model) -> Base:
 
     wanted = [*WANTED, *([CODE] if model.trust_remote_code else [])]
 
-    def fetch() -> str:
-        return snapshot_download(model.source, revision=model.revision, allow_patterns=wanted)
-
+    fetch = partial(snapshot_download, model.source, revision=model.revision, allow_patterns=wanted)
     path = Path(fetched(model, fetch))
     if set_damaged_aside(path):
         path = Path(fetched(model, fetch))

@@ -11,13 +11,16 @@ from tunescale_core.harmless import harmless
 from tunescale_core.plugin.session import SESSION, cell_of, is_worker
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tunescale_core.grid import Cell
+    from tunescale_core.serving import Thinking
     from tunescale_core.sources import Purpose
     from tunescale_core.study import Study
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Refuse to start where a model, a file, a row or an adapter cannot be what the selected cases need.
+    """Refuse to start where a model, its template, a file, a row or an adapter cannot be what the selected cases need.
 
     Raises:
         pytest.UsageError: One line that says which, and what to do.
@@ -27,21 +30,46 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         return
     selected = [cell for item in session.items if (cell := cell_of(item)) is not None]
     try:
-        _check_models(study, selected)
+        folders = _check_models(study, selected)
         _check_data(study, selected)
-        _check_adapters(study, selected)
+        _check_chats(study, selected, folders)
+        _check_adapters(study, selected, folders)
     except TuneScaleError as error:
         raise pytest.UsageError(harmless(f"study {study.name}: {error}")) from None
 
 
-def _check_models(study: Study, selected: list[Cell]) -> None:
-    """Bring each model's configuration here, which a repository that is gated, private or missing does not give."""
-    from tunescale_core.models.base import config_file, folder_here
+def _check_models(study: Study, selected: list[Cell]) -> dict[str, Path]:
+    """Bring here all but the weights of models that do not come with TuneScale.
 
-    wanted = [study.models[name] for name in dict.fromkeys(cell.variant.model for cell in selected)]
-    for check in (folder_here, config_file):  # what is asked of this machine alone comes first
-        for model in wanted:
-            check(model, study.folder)
+    A repository that is gated, private or missing gives none of it. Returns where each model lies, but for those with
+    code of their own, which is not here yet.
+    """
+    from tunescale_core.models.base import EMBEDDED, folder_here, without_weights
+
+    wanted = dict.fromkeys(cell.variant.model for cell in selected)
+    for model in wanted:  # what is asked of this machine alone comes first
+        folder_here(study.models[model], study.folder)
+    others = [model for model in wanted if not study.models[model].source.startswith(EMBEDDED)]
+    folders = {model: without_weights(study.models[model], study.folder) for model in others}
+    return {model: folder for model, folder in folders.items() if not study.models[model].trust_remote_code}
+
+
+def _check_chats(study: Study, selected: list[Cell], folders: dict[str, Path]) -> None:
+    """Try each model's chat template, with thinking as its cells ask for it."""
+    wanted = {(cell.variant.model, thinking_of(study, cell)) for cell in selected if cell.variant.model in folders}
+    if not wanted:
+        return
+    from tunescale_core.decoding.prompts import Prompts
+    from tunescale_core.models.chat import tokenizer_at
+
+    for model, thinking in sorted(wanted):
+        Prompts(tokenizer_at(folders[model]), thinking, limit=1)
+
+
+def thinking_of(study: Study, cell: Cell) -> Thinking:
+    """Return what a cell's questions say of thinking."""
+    served = study.serving.get(cell.serving)
+    return study.protocol.thinking if served is None or served.thinking is None else served.thinking
 
 
 def _check_data(study: Study, selected: list[Cell]) -> None:
@@ -67,19 +95,16 @@ def _purposes(selected: list[Cell]) -> set[tuple[str, Purpose]]:
     return wanted
 
 
-def _check_adapters(study: Study, selected: list[Cell]) -> None:
+def _check_adapters(study: Study, selected: list[Cell], folders: dict[str, Path]) -> None:
     """Ask PEFT about a study's adapters, and whether each fits the models that it is wanted on."""
-    from tunescale_core.models.base import EMBEDDED, config_file
-
     if any(method.peft or method.quantize for method in study.methods.values()):
         from tunescale_core.training.recipe import check_methods
 
         check_methods(study)
     wanted = {(cell.variant.model, cell.variant.method): cell.variant for cell in selected}
     for (model, _), variant in wanted.items():
-        declared = study.models[model]
-        if variant.settings is None or declared.source.startswith(EMBEDDED) or declared.trust_remote_code:
-            continue  # code of a model's own is not here yet
+        if model not in folders or variant.settings is None:
+            continue
         from tunescale_core.training.adapting import check_fits
 
-        check_fits(variant, config_file(declared, study.folder).parent)
+        check_fits(variant, folders[model])
