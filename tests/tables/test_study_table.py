@@ -115,10 +115,19 @@ def test_seeds_are_labelled_where_there_are_several() -> None:
 
 
 def test_output_table() -> None:
-    """The second table shows tokens, parse rate and training seconds; an untuned model has none of the last."""
-    table = outputs([record("full", "arc", "arc", 0.1, seed=0, tokens=7), record("base", None, "arc", 0.1)])
-    assert row(table, "m", "full") == ["7.0", "75%", "12.3"]
-    assert row(table, "m", "base") == ["4.0", "75%", MISSING]
+    """The second table shows tokens, parse rate and what training took; an untuned model has none of the last."""
+    made = record("full", "arc", "arc", 0.1, seed=0, tokens=7)
+    table = outputs([made, record("base", None, "arc", 0.1)])
+    assert row(table, "m", "full") == ["7.0", "75%", "12.3", "1", MISSING, MISSING]
+    assert row(table, "m", "base") == ["4.0", "75%", *[MISSING] * 4]
+    assert made.cost
+    learnt = made.cost.model_copy(update={"steps": 1200, "losses": ((60, 2.5), (120, 1.0), (1200, 0.5))})
+    assert row(outputs([made.model_copy(update={"cost": learnt})]), "m", "full")[2:] == [
+        "12.3",
+        "1,200",
+        "2.500",
+        "0.500",
+    ]
 
 
 @pytest.mark.parametrize("table", [quality_table, outputs])

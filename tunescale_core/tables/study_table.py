@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from tunescale_core.results import Candidate, Result, Results
 from tunescale_core.tables.passed_over import passed_over
 from tunescale_core.tables.table import MISSING, Block, Column, Entry, Row, Table, block, number, quality, share, words
 from tunescale_core.trivial import trivial_quality, trivial_rule
+
+if TYPE_CHECKING:
+    from tunescale_core.checkpoints import TrainingCost
 
 Rows = list[Row]
 Label = tuple[Candidate, int | None]
@@ -27,11 +31,11 @@ def table1(results: Results) -> Table:
 
 
 def output_table(results: Results) -> Table:
-    """Return what Table 1 leaves out: output tokens and parse rate a task, training seconds, what was passed over."""
+    """Return what Table 1 leaves out: output tokens and parse rate a task, what training took, what was passed over."""
     columns = [*MODEL]
     for task in results.tasks:
         columns += [Column("tokens", task), Column("parsed", task)]
-    columns.append(Column("seconds", "training"))
+    columns += [Column(name, "training") for name in ("seconds", "steps", "first loss", "last loss")]
     blocks = [Block(title, tuple(rows)) for title, rows in _blocks(results, _output_entries)]
     records = [cell.record for cell in (*results.cells, *results.served) if cell.record is not None]
     return Table("outputs", "Output and training", tuple(columns), tuple(blocks), tuple(passed_over(records)))
@@ -90,4 +94,11 @@ def _output_entries(results: Results, label: Label) -> list[Entry]:
         cost = record.cost if record and record.cost else cost
         entries += [number(record.summary.tokens if record and record.summary else None, 1)]
         entries += [share(cell.metric_value("parse_rate") if cell else None)]
-    return [*entries, number(cost.seconds if cost else None, 1)]
+    return [*entries, *_training_entries(cost)]
+
+
+def _training_entries(cost: TrainingCost | None) -> list[Entry]:
+    if cost is None:
+        return [Entry(MISSING)] * 4
+    losses = [number(loss, 3) for _, loss in cost.losses] or [Entry(MISSING)]
+    return [number(cost.seconds, 1), number(cost.steps, 0), losses[0], losses[-1]]
