@@ -65,9 +65,9 @@ def test_json_names_what_to_ship(words: Sequence[str], chosen: list[str]) -> Non
     ],
 )
 def test_nothing_feasible_is_an_answer(words: Sequence[str], step: str) -> None:
-    """Where nothing keeps to the constraints that is the advice, exit code 0, with what stands in the way."""
+    """Where nothing keeps to the constraints that is the advice, with what stands in the way, and exit code 1."""
     ran = advise("--table", PAPER, *words, "--json")
-    assert ran.exit_code == 0
+    assert ran.exit_code == 1
     found = json.loads(ran.stdout)
     assert (found["decision"], found["chosen"]) == ("nothing is feasible", [])
     assert step in found["next_step"]

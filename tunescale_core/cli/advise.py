@@ -27,7 +27,10 @@ def advise(  # noqa: PLR0913, PLR0917  an option a constraint
     max_cost: Annotated[str | None, typer.Option(help="Device time of training: seconds, or as 90m, 2h.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,  # noqa: FBT002
 ) -> None:
-    """Say which candidate to ship under constraints, how sure that is, and what to run where it is not."""
+    """Say which candidate to ship under constraints, how sure that is, and what to run where it is not.
+
+    Exits with 1 where nothing that was measured keeps to the constraints.
+    """
     from tunescale_core.advice.constraints import (
         Constraints,
         checked_latency,
@@ -54,3 +57,5 @@ def advise(  # noqa: PLR0913, PLR0917  an option a constraint
         )
         found = counsel(results, constraints)
     typer.echo(json.dumps(as_object(found), indent=1) if as_json else as_text(found))
+    if found.advice.decision == "nothing is feasible":
+        raise typer.Exit(1)  # what ships by a script must not ship then
