@@ -28,8 +28,6 @@ from tunescale_core.stats.resampling import members_of
 from tunescale_core.tasks.task import Figures
 
 LATENCY = "latency"
-BUSY = 0.25
-"""Cores' worth of other processes' load, or processes on a card, that leave a time comparable."""
 STEADY = 1.1
 """How many times faster or slower the machine may be by the yardstick."""
 PAIRED = "paired log-ratios"
@@ -234,15 +232,15 @@ def _margin(cell: str, task: str, gate: Gate) -> Margin:
 
 
 def _busy(side: Result, where: str) -> str | None:
-    """Return who else was there; a machine that does not say is given the benefit of the doubt."""
-    others = side.record.readings.others if side.record and side.record.readings else None
-    if others is None or others < BUSY:
+    """Return who else was there, None where nobody was."""
+    readings = side.record.readings if side.record else None
+    if side.record is None or readings is None or not readings.busy:
         return None
-    on_card = side.record and side.record.provenance and not side.record.provenance.device.startswith("cpu")
+    on_card = side.record.provenance and not side.record.provenance.device.startswith("cpu")
     return (
-        f"{where} shared its card with {others:g} others"
+        f"{where} shared its card with {readings.others:g} others"
         if on_card
-        else (f"other processes kept {others:.1f} cores busy during {where}")
+        else (f"other processes kept {readings.others:.1f} cores busy during {where}")
     )
 
 

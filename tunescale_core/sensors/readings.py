@@ -11,6 +11,10 @@ SHORTEST = 0.2
 """Seconds a block must last for shares of processor time: the system counts that time in hundredths of a second."""
 
 
+BUSY = 0.25
+"""Cores' worth of other processes' load, or processes on a card, from which a time says less of a model."""
+
+
 class Readings(BaseModel):
     """What was read during a block; None is what the machine did not say, never a guess."""
 
@@ -40,6 +44,11 @@ class Readings(BaseModel):
 
     A CPU's counts the whole machine, beyond a container too, and is None for a block under `SHORTEST`.
     """
+
+    @property
+    def busy(self) -> bool:
+        """Whether others left a time doubtful; a machine that does not say is given the benefit of the doubt."""
+        return self.others is not None and self.others >= BUSY
 
 
 @dataclass

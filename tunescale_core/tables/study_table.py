@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tunescale_core.results import Candidate, Result, Results
 from tunescale_core.tables.passed_over import passed_over
 from tunescale_core.tables.table import MISSING, Block, Column, Entry, Row, Table, block, number, quality, share, words
+from tunescale_core.tables.timed_beside import timed_beside
 from tunescale_core.trivial import trivial_quality, trivial_rule
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def table1(results: Results) -> Table:
     blocks = [block(title, columns, rows) for title, rows in _blocks(results, _quality_entries)]
     floor = _trivial_block(results)
     rules = ", ".join(f"{trivial_rule(results, task)} for {task}" for task in results.tasks)
-    notes = (f"trivial: {rules}",) if floor else ()
+    notes = (*([f"trivial: {rules}"] if floor else []), *timed_beside(results.cells))
     return Table("table1", "Table 1: quality and latency", tuple(columns), (*blocks, *floor), notes)
 
 
