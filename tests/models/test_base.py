@@ -67,6 +67,13 @@ def test_a_folder_without_config_is_refused(tmp_path: Path) -> None:
     assert str(caught.value) == f"model folder {folder} has no config.json: give the folder of a saved checkpoint"
 
 
+def test_weights_of_another_form_are_refused(small: Path) -> None:
+    """A folder whose weights are pickled is refused, and it is said how they become safetensors."""
+    (small / "model.safetensors").rename(small / "pytorch_model.bin")
+    with pytest.raises(ModelError, match=f"^model folder {small} cannot be opened: it has no weights in safetensors"):
+        resolve(Model(source=str(small)), Path())
+
+
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json", "chat_template.jinja"])
 def test_revision_changes_with_any_file(small: Path, name: str) -> None:
     """One more byte in any file of the model is another revision."""

@@ -35,3 +35,10 @@ def test_a_broken_checkpoint_is_one_line(small: Path, damage: Callable[[Path], o
     with pytest.raises(ModelError, match=f"model folder {small} cannot be opened: ") as caught:
         open_model(small, Protocol())
     assert "\n" not in str(caught.value)
+
+
+def test_weights_of_another_form_are_not_read(small: Path) -> None:
+    """Pickled weights, as a hub's repository may have them alone, are no model: one line says how they become one."""
+    (small / "model.safetensors").rename(small / "pytorch_model.bin")
+    with pytest.raises(ModelError, match=r"cannot be opened: it has no weights in safetensors, .*, which writes saf"):
+        open_model(small, Protocol())

@@ -1,5 +1,6 @@
 """The plugin as a user meets it: real pytest runs in other processes."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,8 +8,9 @@ import pytest
 from tests.making import record as made
 from tests.starting import STUDY, Run, study_file
 from tunescale_core.grid import cells
+from tunescale_core.models.base import resolve
 from tunescale_core.records import read_all, write
-from tunescale_core.study import load
+from tunescale_core.study import Model, load
 
 COLLECT = """
 import sys
@@ -113,13 +115,13 @@ def test_bad_options_start_nothing(run: Run, tmp_path: Path, words: tuple[str, .
 
 def test_failed_cells_are_records(run: Run, tmp_path: Path) -> None:
     """A cell that cannot be measured fails with one clean line, its record carries the error, the next is tried."""
-    (tmp_path / "bare").mkdir()
-    (tmp_path / "bare" / "config.json").write_text("{}")
-    path = study_file(tmp_path, STUDY.replace("embedded:mini-small", "bare"))
+    small = resolve(Model(source="embedded:mini-small"), Path()).folder
+    (shutil.copytree(small, tmp_path / "torn") / "model.safetensors").write_bytes(b"torn")
+    path = study_file(tmp_path, STUDY.replace("embedded:mini-small", "torn"))
     store = tmp_path / "kept"
     done = run("--study", path, "--store", str(store), "-k", "base")
     assert done.returncode == pytest.ExitCode.TESTS_FAILED
-    assert "bare cannot be opened: " in done.stdout
+    assert "torn cannot be opened: " in done.stdout
     assert "fixture was not used" not in done.stdout
     assert "Traceback" not in done.stdout
     assert "INTERNALERROR" not in done.stdout + done.stderr

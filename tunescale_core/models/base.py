@@ -10,7 +10,7 @@ from pathlib import Path
 from tunescale_core.errors import ModelError
 from tunescale_core.fetching import set_damaged_aside
 from tunescale_core.models.hub import fetched
-from tunescale_core.models.trusted import trust
+from tunescale_core.models.trusted import UNSAFE, trust
 from tunescale_core.study import Model
 
 EMBEDDED = "embedded:"
@@ -42,7 +42,7 @@ def resolve(model: Model, folder: Path) -> Base:
     local = folder_here(model, folder)
     if local is None:
         return _from_hub(model)
-    return Base(_trusted(local, model), files_digest(local, code=model.trust_remote_code))
+    return Base(_trusted(_weighty(local), model), files_digest(local, code=model.trust_remote_code))
 
 
 def folder_here(model: Model, folder: Path) -> Path | None:
@@ -88,7 +88,7 @@ def without_weights(model: Model, folder: Path) -> Path:
         ModelError: One line that names the model and what to do.
     """
     if (local := folder_here(model, folder)) is not None:
-        return local
+        return _weighty(local)
     from huggingface_hub import snapshot_download
 
     wanted = [one for one in WANTED if one != WEIGHTS]
@@ -111,6 +111,12 @@ def files_digest(folder: Path, *, code: bool = False) -> str:
 def weight_files_bytes(folder: Path) -> int:
     """Return the bytes of a model folder's weights on disk."""
     return sum(path.stat().st_size for path in folder.glob(WEIGHTS))
+
+
+def _weighty(folder: Path) -> Path:
+    if not any(folder.glob(WEIGHTS)):
+        raise ModelError(f"model folder {folder} cannot be opened: {UNSAFE}")
+    return folder
 
 
 def _trusted(folder: Path, model: Model) -> Path:

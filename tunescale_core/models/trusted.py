@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+UNSAFE = (
+    "it has no weights in safetensors, and others are not read, for they may run what they like; "
+    "open it where you trust it and save it with save_pretrained, which writes safetensors"
+)
 _TRUSTED: set[Path] = set()
 """Folders whose own code may be run."""
 
@@ -22,4 +26,6 @@ def reason(error: Exception) -> str:
     """Say in a line why a model cannot be opened; of code that it wants to run, how that is allowed."""
     if "trust_remote_code" in str(error):
         return "it brings Python of its own; having read it, set trust_remote_code = true for the model to run it"
+    if "no file named model.safetensors" in str(error):
+        return UNSAFE
     return (str(error).splitlines() or [type(error).__name__])[0]
