@@ -145,6 +145,11 @@ class Study(Declared):
                 )
         return content | {"serving": named}
 
+    def thinking(self, way: str) -> Thinking:
+        """Return what questions say of thinking by a way of serving."""
+        served = self.serving.get(way)
+        return self.protocol.thinking if served is None or served.thinking is None else served.thinking
+
     @model_validator(mode="after")
     def _consistent(self) -> Study:
         if EAGER in self.serving:

@@ -132,9 +132,7 @@ class Subjects:
 
     def _served(self, variant: Variant, name: str) -> Subject:
         serving = Serving(mode=EAGER) if name == EAGER else self.study.serving[name]
-        protocol = self.study.protocol
-        if serving.thinking is not None:
-            protocol = protocol.model_copy(update={"thinking": serving.thinking})
+        protocol = self.study.protocol.model_copy(update={"thinking": self.study.thinking(name)})
         built = self.built(variant)
         if serving.mode == "endpoint":
             return Subject(self._endpoint(variant, built, serving, protocol), built, serving.batch)

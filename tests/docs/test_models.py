@@ -19,7 +19,9 @@ def row_of(kind: str) -> str:
 
 def test_it_counts_the_families() -> None:
     """It names as many as are tried, and none that is not."""
-    assert f"tiny models of {len(FAMILIES)} kinds" in PAGE
+    kinds, published = {one.kind for one in FAMILIES.values()}, [one for one in FAMILIES.values() if one.template]
+    assert f"{len(FAMILIES)} tiny models of {len(kinds)} kinds" in PAGE
+    assert f"{len(published)} of them under chat templates as published" in PAGE
     named = {kind for row in ROWS for kind in re.findall(r"`(\w+)`", row.split("|")[2])}
     assert named == {family.kind for family in FAMILIES.values()}
 

@@ -3,16 +3,16 @@
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import huggingface_hub
 import pytest
 
 from tests.hubs import GATED, HELD, NEWEST, PINNED, hub
 from tunescale_core.errors import ModelError
-from tunescale_core.models.base import config_file, files_digest, resolve
+from tunescale_core.models.base import check_weights, config_file, files_digest, resolve
 from tunescale_core.study import Model
 
 ASK = """
@@ -28,13 +28,6 @@ except ModelError as error:
 """
 
 EMBEDDED_FOLDER = resolve(Model(source="embedded:mini-small"), Path()).folder.parent
-
-
-@pytest.fixture
-def small(tmp_path: Path) -> Path:
-    """A copy of the embedded small model."""
-    source = resolve(Model(source="embedded:mini-small"), Path()).folder
-    return Path(shutil.copytree(source, tmp_path / "small"))
 
 
 @pytest.mark.parametrize("name", ["mini-small", "mini-large"])
@@ -71,7 +64,23 @@ def test_weights_of_another_form_are_refused(small: Path) -> None:
     """A folder whose weights are pickled is refused, and it is said how they become safetensors."""
     (small / "model.safetensors").rename(small / "pytorch_model.bin")
     with pytest.raises(ModelError, match=f"^model folder {small} cannot be opened: it has no weights in safetensors"):
-        resolve(Model(source=str(small)), Path())
+        check_weights(Model(source=str(small)), Path())
+
+
+def test_a_hub_that_lists_no_safetensors_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So is a repository of the hub; one that does not say what it holds is believed."""
+    listed: list[list[str]] = [["config.json", "pytorch_model.bin"], ["config.json", "model-00001.safetensors"]]
+    monkeypatch.setattr(huggingface_hub, "list_repo_files", lambda *_, **__: listed.pop(0))
+    model = Model(source="someone/small")
+    with pytest.raises(ModelError, match=r"^model someone/small cannot be opened: it has no weights in safetensors"):
+        check_weights(model, Path())
+    check_weights(model, Path())
+
+    def unreached(*_: object, **__: object) -> list[str]:
+        raise ConnectionError
+
+    monkeypatch.setattr(huggingface_hub, "list_repo_files", unreached)
+    check_weights(model, Path())
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json", "chat_template.jinja"])

@@ -13,6 +13,12 @@ TOLD, ASKED = {"role": "system", "content": "Be brief."}, {"role": "user", "cont
 PLAIN = "{% for message in messages %}<{{ message.role }}>{{ message.content }}{% endfor %}"
 STRICT = "{% if messages[0].role == 'system' %}{{ raise_exception('no system') }}{% endif %}" + PLAIN
 DEAF = "{% for message in messages if message.role != 'system' %}<{{ message.role }}>{{ message.content }}{% endfor %}"
+LAST = (
+    "{% set told = messages[0].content if messages[0].role == 'system' else '' %}{% for message in messages %}"
+    "{% if message.role != 'system' %}<{{ message.role }}>{% if message.role == 'user' and loop.last %}{{ told }} "
+    "{% endif %}"
+    "{{ message.content }}{% endif %}{% endfor %}"
+)
 IN_PARTS = (
     "{% for message in messages %}<{{ message.role }}>{% for part in message.content %}"
     "{% if part.type == 'text' %}{{ part.text }}{% endif %}{% endfor %}{% endfor %}"
@@ -33,18 +39,26 @@ def saved(folder: Path, template: str | None, *, bos: bool = False) -> Path:
         (PLAIN, "<system>Be brief.<user>Hi"),
         (STRICT, "<user>Be brief.\n\nHi"),
         (DEAF, "<user>Be brief.\n\nHi"),
+        (LAST, "<user> Be brief.\n\nHi"),
         (IN_PARTS, "<system>Be brief.<user>Hi"),
         (STRICT_IN_PARTS, "<user>Be brief.\n\nHi"),
     ],
-    ids=["plain", "refuses system messages", "drops system messages", "in parts", "in parts, refuses"],
+    ids=[
+        "plain",
+        "refuses system messages",
+        "drops system messages",
+        "tells the last",
+        "in parts",
+        "in parts, refuses",
+    ],
 )
 def test_what_a_task_says_is_passed_on(template: str, said: str, tmp_path: Path) -> None:
     """A system message that a template refuses or drops begins the user's; a template that wants parts gets them."""
     tokenizer = tokenizer_of(saved(tmp_path, template))
     assert rendered(tokenizer, [TOLD, ASKED]) == said
-    assert rendered(tokenizer, [ASKED]) == "<user>Hi"
-    answered = [TOLD, ASKED, {"role": "assistant", "content": "Yo"}]
-    assert rendered(tokenizer, answered, asking=False) == f"{said}<assistant>Yo"
+    assert "".join(rendered(tokenizer, [ASKED]).split()) == "<user>Hi"
+    answered = rendered(tokenizer, [TOLD, ASKED, {"role": "assistant", "content": "Yo"}], asking=False)
+    assert answered.index("Be brief.") < answered.index("Hi") < answered.index("<assistant>")
 
 
 def test_a_template_of_ones_own_stays_as_it_is(tmp_path: Path) -> None:
@@ -64,8 +78,12 @@ def test_a_tuned_model_keeps_what_was_put_before_its_template(tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     ("template", "said"),
-    [(MUTE, "leaves out what a user says; "), ("{{ raise_exception('no') }}", r"fails \(TemplateError: no\); ")],
-    ids=["mute", "fails"],
+    [
+        (MUTE, "leaves out what a user says; "),
+        ("{{ raise_exception('no') }}", r"fails \(TemplateError: no\); "),
+        ("{{ messages[0].content + 1 }}", r"fails \(TypeError: "),
+    ],
+    ids=["mute", "fails", "errs"],
 )
 def test_a_template_without_the_question_is_refused(template: str, said: str, tmp_path: Path) -> None:
     """A template that leaves out what a user says, or fails on it, is one line that names the model."""
@@ -88,6 +106,16 @@ def test_of_named_templates_the_default_is_used(tmp_path: Path) -> None:
     named = [{"name": "default", "template": STRICT}, {"name": "tool_use", "template": MUTE}]
     path.write_text(json.dumps(json.loads(path.read_text()) | {"chat_template": named}))
     assert tokenizer_of(folder).chat_template == FOLDING + STRICT
+
+
+def test_a_processors_template_is_the_models(tmp_path: Path) -> None:
+    """A model that sees, whose template lies where processors have it, is not given the minimal one."""
+    folder = saved(tmp_path, None)
+    (folder / "chat_template.json").write_text(json.dumps({"chat_template": IN_PARTS}))
+    assert tokenizer_of(folder).chat_template == PARTING + IN_PARTS
+    (folder / "chat_template.json").write_text("[]")
+    with pytest.raises(ModelError, match=r"chat_template\.json holds no chat template"):
+        tokenizer_of(folder)
 
 
 @pytest.mark.parametrize("bos", [False, True])

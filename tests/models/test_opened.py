@@ -1,22 +1,13 @@
 """Opened models: ready to generate, or one line that says why not."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tunescale_core.errors import ModelError
-from tunescale_core.models.base import resolve
 from tunescale_core.models.opened import open_model
-from tunescale_core.study import Model, Protocol
-
-
-@pytest.fixture
-def small(tmp_path: Path) -> Path:
-    """A copy of the embedded small model."""
-    source = resolve(Model(source="embedded:mini-small"), Path()).folder
-    return Path(shutil.copytree(source, tmp_path / "small"))
+from tunescale_core.study import Protocol
 
 
 def test_opened_models_are_ready(small: Path) -> None:

@@ -39,6 +39,15 @@ def test_a_template_that_ends_no_answer_is_told(tmp_path: Path) -> None:
     assert [phrase[:40] for phrase in taught_amiss(tokenizer)] == ["its chat template ends an answer with no"]
 
 
+def test_a_space_before_the_end_is_no_end(tmp_path: Path) -> None:
+    """Llama 2 puts a space before the token that ends a turn."""
+    template = "{% for m in messages %}{{ m.role + ' ' + m.content + ' ' }}{{ eos_token }}{% endfor %}"
+    tokenizer_with(template).save_pretrained(tmp_path)
+    tokenizer = tokenizer_of(tmp_path)
+    assert turn_end(tokenizer) == tokenizer.eos_token_id
+    assert not any("no end is learnt" in phrase for phrase in taught_amiss(tokenizer))
+
+
 def test_a_template_that_asks_otherwise_than_it_teaches_is_told(tmp_path: Path) -> None:
     """DeepSeek-R1's template asks for thoughts that no row shows, and that is said."""
     found = taught_amiss(tokenizer_of(published("deepseek_r1_distill", tmp_path)))
@@ -98,11 +107,28 @@ def test_damaged_files_are_one_line(small: Path, damage: str) -> None:
         ("llama-base", {"chat_template"}),
         ("gemma2", {"chat_template", "ends"}),
         ("qwen2", set()),
+        ("qwen3-moe", {"router_aux_loss_coef"}),
     ],
 )
 def test_keys_hold_what_is_not_the_models_own(name: str, changed: set[str], tmp_path: Path) -> None:
     """A checkpoint's key holds a template that was given or put before its own, and ends that were added."""
     assert ours(make(FAMILIES[name], tmp_path)).keys() == changed
+
+
+def test_ends_that_no_file_names_are_in_the_key(tmp_path: Path) -> None:
+    """Where the files are silent EOS is the model's own end, and what the template adds to it is in the key."""
+    folder = make(FAMILIES["qwen3-base"], tmp_path)
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"eos_token_id": None}))
+    (folder / "generation_config.json").unlink(missing_ok=True)
+    assert own_ends(folder) is None
+    assert len(ours(folder)["ends"]) == 2
+
+
+def test_a_tuned_model_as_a_base_has_a_template_of_its_own(small: Path) -> None:
+    """A template that was saved with a model is in its digest already, and needs no place in a key."""
+    (small / "chat_template.jinja").write_text(MINIMAL_TEMPLATE)
+    assert ours(small) == {}
 
 
 def test_the_given_template_is_in_the_key_as_it_is(small: Path) -> None:

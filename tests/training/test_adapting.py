@@ -6,15 +6,17 @@ from typing import Any
 import pytest
 
 from tests.families import FAMILIES, make
-from tunescale_core.errors import TrainingError
+from tunescale_core.errors import ModelError, TrainingError
 from tunescale_core.grid import Variant
 from tunescale_core.method import ATTENTION, Method
 from tunescale_core.training.adapting import check_fits
 
+PROMPT = {"type": "ADAPTION_PROMPT", "adapter_layers": 9, "adapter_len": 2, "target_modules": None}
+
 
 def variant(**fields: Any) -> Variant:
     settings = Method.model_validate({"ranks": (4,), "target_modules": "all-linear"} | fields)
-    return Variant("m", "lora", "arc", 0, 4, settings, "m-lora-r4-on-arc")
+    return Variant("m", "lora", "arc", 0, settings.ranks[0] if settings.ranks else None, settings, "m-lora-r4-on-arc")
 
 
 @pytest.fixture(scope="module")
@@ -43,13 +45,16 @@ def test_all_linear_layers_and_those_of_the_attention_fit(name: str, folder: Pat
             {"target_modules": ATTENTION},
             "has no k_proj, o_proj, q_proj, v_proj; name target_modules among c_",
         ),
+        ("llama", {"target_modules": ("lm_head",)}, "has no lm_head; name target_modules among q_proj"),
+        ("llama", {"target_modules": ("nope",), "quantize": "4bit"}, "has no nope; name target_modules among q_proj"),
+        ("llama", {"ranks": None, "peft": PROMPT}, "m-lora-r4-on-arc"),
         ("llama", {"target_modules": ("nope",)}, 'has no nope; name target_modules among q_proj, .*, or "all-linear"'),
         (
             "qwen3-moe",
             {},
             "a mixture's experts too, which PEFT has no dropout for: set dropout = 0, or",
         ),
-        ("falcon-h1", {}, "Module 'out_proj' is incompatible with Mamba-based models .*; name other target_modules"),
+        ("falcon-h1", {}, "Module 'out_proj' is incompatible with Mamba-based models .*; give other target_modules or"),
     ],
 )
 def test_what_does_not_fit_is_one_line(name: str, fields: dict[str, Any], said: str, folder: Path) -> None:
@@ -70,6 +75,23 @@ def test_what_needs_weights_waits_for_them(folder: Path) -> None:
     check_fits(variant(peft={"init_lora_weights": "pissa"}), folder / "llama")
     with pytest.raises(TrainingError, match="has no nope"):
         check_fits(variant(peft={"init_lora_weights": "pissa"}, target_modules=("nope",)), folder / "llama")
+
+
+@pytest.mark.parametrize("config", ["{", '{"model_type": "nosuch"}', '{"model_type": "t5"}'])
+def test_what_is_no_language_model_is_one_line(config: str, tmp_path: Path) -> None:
+    """A configuration that is broken, of no known kind or of another kind of model is a model error."""
+    (tmp_path / "config.json").write_text(config)
+    with pytest.raises(ModelError, match=f"^model folder {tmp_path} cannot be opened: ") as caught:
+        check_fits(variant(), tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["SHIRA", "VERA", "IA3"])
+def test_adapters_that_read_weights_are_no_fault(kind: str, folder: Path) -> None:
+    """What cannot be tried without weights, or can, of other kinds of adapters is not refused."""
+    fields = {"ranks": None} if kind == "IA3" else {}
+    peft = {"type": kind} | ({"feedforward_modules": []} if kind == "IA3" else {})
+    check_fits(variant(peft=peft, target_modules=("q_proj",), **fields), folder / "llama")
 
 
 def test_full_tuning_fits_everything(folder: Path) -> None:

@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tunescale_core.models.trusted import is_trusted
+from tunescale_core.errors import ModelError
+from tunescale_core.models.trusted import is_trusted, reason
 
 if TYPE_CHECKING:
     from torch import nn
@@ -14,10 +15,34 @@ if TYPE_CHECKING:
 
 
 def config_of(folder: Path) -> PretrainedConfig:
-    """Read a folder's configuration."""
+    """Read a folder's configuration.
+
+    Raises:
+        ModelError: It cannot be read, or is of no kind that transformers knows.
+    """
     from transformers import AutoConfig
 
-    return AutoConfig.from_pretrained(folder, trust_remote_code=is_trusted(folder))
+    try:
+        return AutoConfig.from_pretrained(folder, trust_remote_code=is_trusted(folder))
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise ModelError(f"model folder {folder} cannot be opened: {reason(error)}") from error
+
+
+def unweighted(folder: Path) -> PreTrainedModel:
+    """Build a folder's model without weights, on the `meta` device, which takes no memory.
+
+    Raises:
+        ModelError: Its configuration is none of a language model.
+    """
+    import torch
+
+    config = config_of(folder)
+    try:
+        with torch.device("meta"):
+            model: PreTrainedModel = class_for(config).from_config(config)
+    except (ValueError, KeyError, ImportError) as error:
+        raise ModelError(f"model folder {folder} cannot be opened: {reason(error)}") from error
+    return model
 
 
 def class_for(config: PretrainedConfig) -> Any:

@@ -42,7 +42,7 @@ def resolve(model: Model, folder: Path) -> Base:
     local = folder_here(model, folder)
     if local is None:
         return _from_hub(model)
-    return Base(_trusted(_weighty(local), model), files_digest(local, code=model.trust_remote_code))
+    return Base(_trusted(local, model), files_digest(local, code=model.trust_remote_code))
 
 
 def folder_here(model: Model, folder: Path) -> Path | None:
@@ -88,12 +88,35 @@ def without_weights(model: Model, folder: Path) -> Path:
         ModelError: One line that names the model and what to do.
     """
     if (local := folder_here(model, folder)) is not None:
-        return _weighty(local)
+        return local
     from huggingface_hub import snapshot_download
 
     wanted = [one for one in WANTED if one != WEIGHTS]
     fetch = partial(snapshot_download, model.source, revision=model.revision, allow_patterns=wanted)
     return Path(fetched(model, fetch))
+
+
+def check_weights(model: Model, folder: Path) -> None:
+    """Make sure that a model has weights of the one form that is read; a hub that does not say is believed.
+
+    Raises:
+        ModelError: It has others alone.
+    """
+    local = folder_here(model, folder)
+    if local is not None and not any(local.glob(WEIGHTS)):
+        raise ModelError(f"model folder {local} cannot be opened: {UNSAFE}")
+    if local is None and (files := _listed(model)) and not any(Path(one).match(WEIGHTS) for one in files):
+        raise ModelError(f"model {model.source} cannot be opened: {UNSAFE}")
+
+
+def _listed(model: Model) -> list[str]:
+    from httpx2 import HTTPError
+    from huggingface_hub import list_repo_files
+
+    try:
+        return list_repo_files(model.source, revision=model.revision)
+    except (OSError, HTTPError):  # what is cached may be enough
+        return []
 
 
 def files_digest(folder: Path, *, code: bool = False) -> str:
@@ -111,12 +134,6 @@ def files_digest(folder: Path, *, code: bool = False) -> str:
 def weight_files_bytes(folder: Path) -> int:
     """Return the bytes of a model folder's weights on disk."""
     return sum(path.stat().st_size for path in folder.glob(WEIGHTS))
-
-
-def _weighty(folder: Path) -> Path:
-    if not any(folder.glob(WEIGHTS)):
-        raise ModelError(f"model folder {folder} cannot be opened: {UNSAFE}")
-    return folder
 
 
 def _trusted(folder: Path, model: Model) -> Path:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tunescale_core.errors import ModelError
 from tunescale_core.exhausted import telling
 from tunescale_core.models.trusted import is_trusted, reason
+from tunescale_core.reading import json_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -34,6 +35,8 @@ PARTING = (
     "{%- endfor -%}{%- set messages = parted.messages -%}"
 )
 """Put before a template that takes content in parts alone, images among them: a text is its only part."""
+PROCESSORS = "chat_template.json"
+"""Where models that see had their chat template before tokenizers did."""
 TOLD = {"role": "system", "content": "sentinel-system"}
 ASKED, ANSWERED = {"role": "user", "content": "sentinel-user"}, {"role": "assistant", "content": "sentinel-answer"}
 """What a template is tried with."""
@@ -55,7 +58,7 @@ def tokenizer_of(folder: Path) -> PreTrainedTokenizerBase:
         raise ModelError(f"model folder {folder} cannot be opened: {reason(error)}") from error
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    tokenizer.chat_template = _template_for(tokenizer)
+    tokenizer.chat_template = _template_for(tokenizer, _own_template(tokenizer, folder))
     return tokenizer
 
 
@@ -89,7 +92,7 @@ def rendered(
 
     try:
         return str(tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=asking, **asked))
-    except TemplateError as error:  # one that reaches for what the sandbox keeps from it, among others
+    except (TemplateError, TypeError) as error:  # it reaches for what the sandbox keeps from it, among others
         raise ModelError(
             f"the chat template of {tokenizer.name_or_path} fails ({type(error).__name__}: {error}); "
             "correct it, or use another model"
@@ -101,16 +104,30 @@ def is_ours(template: str) -> bool:
     return template.startswith((FOLDING, PARTING)) or template.endswith(MINIMAL_TEMPLATE)
 
 
-def _template_for(tokenizer: PreTrainedTokenizerBase) -> str:
+def _own_template(tokenizer: PreTrainedTokenizerBase, folder: Path) -> str | None:
+    """Return a model's own chat template: of several the default, of a model that sees its processor's at need."""
     held = tokenizer.chat_template
     own: str | None = held.get("default") if isinstance(held, dict) else held
+    path = folder / PROCESSORS
+    if own or not path.is_file():
+        return own
+    try:
+        found: str = json_of(path.read_text(encoding="utf-8"))["chat_template"]
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise ModelError(f"model folder {folder} cannot be opened: {PROCESSORS} holds no chat template") from error
+    return found
+
+
+def _template_for(tokenizer: PreTrainedTokenizerBase, own: str | None) -> str:
     if not own:
         begins = tokenizer.bos_token_id is not None and tokenizer("").input_ids[:1] == [tokenizer.bos_token_id]
         return (BOS if begins else "") + MINIMAL_TEMPLATE
     tries = [prefix + own for prefix in ("", FOLDING, PARTING, FOLDING + PARTING)]
-    for wanted in ([TOLD, ASKED], [ASKED]):
-        if found := [template for template in tries if _takes(tokenizer, template, wanted)]:
+    # With the answer too: some pass on a system message only where the user speaks last, so in no row that is learnt.
+    for said in ([TOLD, ASKED, ANSWERED], [ASKED, ANSWERED], [ASKED]):
+        if found := [template for template in tries if _takes(tokenizer, template, said)]:
             return found[0]
+    tokenizer.chat_template = own
     rendered(tokenizer, [ASKED])  # raises where it fails
     raise ModelError(
         f"the chat template of {tokenizer.name_or_path} leaves out what a user says; correct it, or use another model"
@@ -118,11 +135,18 @@ def _template_for(tokenizer: PreTrainedTokenizerBase) -> str:
 
 
 def _takes(tokenizer: PreTrainedTokenizerBase, template: str, said: list[dict[str, str]]) -> bool:
-    """Whether a template passes on all that is said."""
+    """Whether a template passes on all that is said, and before an answer all that it answers."""
     from jinja2 import TemplateError
 
-    try:
-        text = tokenizer.apply_chat_template(said, chat_template=template, tokenize=False, add_generation_prompt=True)
-    except (TemplateError, TypeError):
-        return False
-    return all(one["content"] in str(text) for one in said)
+    for number in range(len(said) - (ANSWERED in said), len(said) + 1):
+        part = said[:number]
+        asking = ANSWERED not in part
+        try:
+            text = tokenizer.apply_chat_template(
+                part, chat_template=template, tokenize=False, add_generation_prompt=asking
+            )
+        except (TemplateError, TypeError):
+            return False
+        if not all(one["content"] in str(text) for one in part):
+            return False
+    return True

@@ -6,12 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunescale_core.errors import ModelError
+from tunescale_core.models.architecture import config_of
 from tunescale_core.models.chat import ANSWERED, ASKED, is_ours, rendered, tokenizer_at
 from tunescale_core.reading import json_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+BALANCING = "router_aux_loss_coef"
+"""Of a mixture of experts: the share of a balancing loss, which is none (`training/recipe.py`)."""
+GENERATION = "generation_config.json"
 Ends = int | list[int] | None
 """Token ids that end an answer, as a generation configuration has them."""
 
@@ -30,7 +34,7 @@ def ends_of(tokenizer: PreTrainedTokenizerBase, own: Ends) -> Ends:
 
 def turn_end(tokenizer: PreTrainedTokenizerBase) -> int | None:
     """Return the token by which the chat template ends an answer; None where that is no token of its own."""
-    after = rendered(tokenizer, [ASKED, ANSWERED], asking=False).rpartition(ANSWERED["content"])[2]
+    after = rendered(tokenizer, [ASKED, ANSWERED], asking=False).rpartition(ANSWERED["content"])[2].lstrip()
     ids: list[int] = tokenizer(after, add_special_tokens=False).input_ids if after else []
     return ids[0] if ids and ids[0] in {*tokenizer.added_tokens_decoder, *tokenizer.all_special_ids} else None
 
@@ -52,7 +56,7 @@ def own_ends(folder: Path) -> Ends:
     Raises:
         ModelError: One of them cannot be read.
     """
-    for name in ("generation_config.json", "config.json"):
+    for name in (GENERATION, "config.json"):
         path = folder / name
         try:
             told = json_of(path.read_text(encoding="utf-8")) if path.is_file() else {}
@@ -65,12 +69,24 @@ def own_ends(folder: Path) -> Ends:
 
 
 def ours(folder: Path) -> dict[str, Any]:
-    """Return what of how a model is talked to is not its own, as keys hold it; {} where all is.
+    """Return what of how a model is talked to and taught is not its own, as keys hold it; {} where all is.
 
     Raises:
         ModelError: Its files cannot be read.
     """
     tokenizer, own = tokenizer_at(folder), own_ends(folder)
     template, ends = str(tokenizer.chat_template), ends_of(tokenizer, own)
-    found: dict[str, Any] = {"chat_template": template} if is_ours(template) else {}
-    return found | ({"ends": ends} if own is not None and ends != own else {})
+    found: dict[str, Any] = {}
+    if is_ours(template) and template != _saved(folder):
+        found["chat_template"] = template
+    if ends != (tokenizer.eos_token_id if own is None else own):
+        found["ends"] = ends
+    if hasattr(config_of(folder).get_text_config(), BALANCING):
+        found[BALANCING] = 0.0
+    return found
+
+
+def _saved(folder: Path) -> str | None:
+    """Return the chat template that lies in a folder: of a model that TuneScale tuned it may be one of its own."""
+    path = folder / "chat_template.jinja"
+    return path.read_text(encoding="utf-8") if path.is_file() else None

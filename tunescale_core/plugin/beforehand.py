@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tunescale_core.grid import Cell
-    from tunescale_core.serving import Thinking
     from tunescale_core.sources import Purpose
     from tunescale_core.study import Study
 
@@ -44,19 +43,22 @@ def _check_models(study: Study, selected: list[Cell]) -> dict[str, Path]:
     A repository that is gated, private or missing gives none of it. Returns where each model lies, but for those with
     code of their own, which is not here yet.
     """
-    from tunescale_core.models.base import EMBEDDED, folder_here, without_weights
+    from tunescale_core.models.base import EMBEDDED, check_weights, folder_here, without_weights
 
     wanted = dict.fromkeys(cell.variant.model for cell in selected)
     for model in wanted:  # what is asked of this machine alone comes first
         folder_here(study.models[model], study.folder)
     others = [model for model in wanted if not study.models[model].source.startswith(EMBEDDED)]
+    for model in dict.fromkeys(cell.variant.model for cell in selected if not _only_served(study, cell)):
+        if model in others:
+            check_weights(study.models[model], study.folder)
     folders = {model: without_weights(study.models[model], study.folder) for model in others}
     return {model: folder for model, folder in folders.items() if not study.models[model].trust_remote_code}
 
 
 def _check_chats(study: Study, selected: list[Cell], folders: dict[str, Path]) -> None:
     """Try each model's chat template, with thinking as its cells ask for it."""
-    wanted = {(cell.variant.model, thinking_of(study, cell)) for cell in selected if cell.variant.model in folders}
+    wanted = {(cell.variant.model, study.thinking(cell.serving)) for cell in selected if cell.variant.model in folders}
     if not wanted:
         return
     from tunescale_core.decoding.prompts import Prompts
@@ -66,10 +68,11 @@ def _check_chats(study: Study, selected: list[Cell], folders: dict[str, Path]) -
         Prompts(tokenizer_at(folders[model]), thinking, limit=1)
 
 
-def thinking_of(study: Study, cell: Cell) -> Thinking:
-    """Return what a cell's questions say of thinking."""
-    served = study.serving.get(cell.serving)
-    return study.protocol.thinking if served is None or served.thinking is None else served.thinking
+def _only_served(study: Study, cell: Cell) -> bool:
+    """Whether a cell needs no weights here: a server has them, and nothing is trained."""
+    return (
+        cell.serving in study.serving and study.serving[cell.serving].mode == "endpoint" and not cell.variant.settings
+    )
 
 
 def _check_data(study: Study, selected: list[Cell]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from tunescale_core.errors import TrainingError
 from tunescale_core.grid import Variant
-from tunescale_core.models.architecture import class_for, config_of, tower_pattern
+from tunescale_core.models.architecture import tower_pattern, unweighted
 from tunescale_core.training.recipe import adapter_config
 
 if TYPE_CHECKING:
     from peft import PeftConfig
 
+REFUSED = re.compile(r"[Tt]arget module|PeftType|ParamWrapper|PEFT adapter")
+"""What PEFT's and TRL's words on an adapter that does not fit have in common."""
 EXPERTS, DROPOUT = "ParamWrapper", "lora_dropout"
 """What PEFT names where a dropout is wanted on the weights of experts, which it has none for."""
 
@@ -36,7 +39,8 @@ def adapter_for(variant: Variant, model: Any) -> PeftConfig | None:
         config.exclude_modules = pattern
     wanted = getattr(config, "target_modules", None)
     if isinstance(wanted, set | list):
-        names = [name for name, _ in model.named_modules()]
+        head = model.get_output_embeddings()  # TRL's loss takes it as it is
+        names = [name for name, one in model.named_modules() if one is not head]
         if missing := sorted(one for one in wanted if not any(f".{name}".endswith(f".{one}") for name in names)):
             raise TrainingError(
                 f"{variant.id} cannot be adapted as declared: the model has no {', '.join(missing)}; "
@@ -67,40 +71,48 @@ def fitting(variant: Variant, model: Any) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        said = " ".join(str(error).split()).partition(". ")[0]
-        if EXPERTS in said and DROPOUT in said:
-            raise TrainingError(
-                f"{variant.id}: all-linear takes a mixture's experts too, which PEFT has no dropout for: set "
-                f"dropout = 0, or name target_modules among {', '.join(names)}"
-            ) from error
-        if "module" not in said.lower():
+        if not REFUSED.search(str(error)):
             raise
-        raise TrainingError(
-            f"{variant.id} cannot be adapted: {said}; name other target_modules, the model has {', '.join(names)}"
-        ) from error
+        raise _refusal(variant, names, error) from error
 
 
 def check_fits(variant: Variant, folder: Path) -> None:
     """Try an adapter on a model of the same form without weights.
+
+    What needs the weights themselves is tried when they are there: what begins from them, and a base in 4 bits.
 
     Args:
         variant: Whose adapter it is; full fine-tuning always fits.
         folder: Of the model's `config.json`.
 
     Raises:
+        ModelError: The configuration is none of a language model.
         StudyError: PEFT knows no such adapter, or the adapter no such setting.
         TrainingError: It does not fit.
     """
-    if variant.settings is None or variant.settings.adapter is None or variant.settings.quantize is not None:
+    if variant.settings is None or variant.settings.adapter is None:
         return
-    import torch
     from peft import get_peft_model
 
-    config = config_of(folder)
-    with torch.device("meta"):
-        model = class_for(config).from_config(config)
-    adapter = adapter_for(variant, model)
-    if getattr(adapter, "init_lora_weights", True) is not True:
-        return  # it begins from the weights themselves, which are not here
-    with fitting(variant, model):
+    model = unweighted(folder)
+    adapter, names = adapter_for(variant, model), linear_names(model)
+    if getattr(adapter, "init_lora_weights", True) is not True or variant.settings.quantize is not None:
+        return
+    try:
         get_peft_model(model, adapter, low_cpu_mem_usage=True)
+    except (NotImplementedError, RuntimeError, TypeError, AttributeError):
+        return  # it reads weights
+    except ValueError as error:
+        raise _refusal(variant, names, error) from error
+
+
+def _refusal(variant: Variant, names: list[str], error: Exception) -> TrainingError:
+    said, listed = " ".join(str(error).split()).partition(". ")[0], ", ".join(names)
+    if EXPERTS in said and DROPOUT in said:
+        return TrainingError(
+            f"{variant.id}: all-linear takes a mixture's experts too, which PEFT has no dropout for: set dropout = 0, "
+            f"or name target_modules among {listed}"
+        )
+    return TrainingError(
+        f"{variant.id} cannot be adapted: {said}; give other target_modules or peft settings, the model has {listed}"
+    )

@@ -12,7 +12,7 @@ from tunescale_core.models.architecture import config_of
 from tunescale_core.models.chat import tokenizer_of
 from tunescale_core.models.opened import load_weights
 from tunescale_core.models.trusted import is_trusted, trust
-from tunescale_core.models.turn import ends_of, own_ends
+from tunescale_core.models.turn import GENERATION, ends_of, own_ends
 from tunescale_core.reading import json_of
 from tunescale_core.training.lesson import Lesson
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from peft import PeftConfig
 
     from tunescale_core.training.order import Trainer
-
-GENERATION = "generation_config.json"
 
 
 def save_tuned(trainer: Trainer, lesson: Lesson, target: Path) -> None:
