@@ -20,7 +20,8 @@ def interrupted() -> KeyboardInterrupt:
     if not places:
         pytest.skip("this Python has a line for every instruction")
     nowhere = TracebackType(None, frame, places[0], -1)
-    assert nowhere.tb_lineno is None
+    if nowhere.tb_lineno is not None:
+        pytest.skip("this Python counts a place without a line as line -1")
     assert where is not None
     return KeyboardInterrupt().with_traceback(TracebackType(nowhere, where.tb_frame, where.tb_lasti, where.tb_lineno))
 
