@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 import trl
-from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedTokenizerBase
 
 from tunescale_core.method import ATTENTION
 from tunescale_core.models.architecture import class_for
@@ -110,6 +110,12 @@ def tokenizer_with(template: str | None, end: str = "</s>", *, bos: bool = False
     return tokenizer
 
 
+def configured(family: Family, special: dict[str, Any]) -> PretrainedConfig:
+    """Return a family's configuration over a vocabulary."""
+    text = family.sizes | special
+    return AutoConfig.for_model(family.kind, **({"text_config": text} | family.extra if family.extra else text))
+
+
 def make(family: Family, folder: Path) -> Path:
     """Write a model of a family into a folder."""
     template = (TEMPLATES / f"{family.template}.jinja").read_text() if family.template else None
@@ -117,8 +123,7 @@ def make(family: Family, folder: Path) -> Path:
     tokenizer.save_pretrained(folder)
     special = {"vocab_size": len(tokenizer), "eos_token_id": tokenizer.eos_token_id}
     special |= {"bos_token_id": tokenizer.bos_token_id, "pad_token_id": tokenizer.eos_token_id}
-    text = family.sizes | special
     torch.manual_seed(0)
-    config = AutoConfig.for_model(family.kind, **({"text_config": text} | family.extra if family.extra else text))
+    config = configured(family, special)
     class_for(config).from_config(config).save_pretrained(folder)
     return folder

@@ -3,16 +3,13 @@
 import re
 
 import torch
-from transformers import AutoConfig
 
-from tests.families import FAMILIES
+from tests.families import FAMILIES, configured
 from tunescale_core.models.architecture import class_for, freeze_towers, tower_pattern, towers
 
 
 def built(name: str) -> torch.nn.Module:
-    family = FAMILIES[name]
-    text = family.sizes | {"vocab_size": 64, "pad_token_id": 0}
-    config = AutoConfig.for_model(family.kind, **({"text_config": text} | family.extra if family.extra else text))
+    config = configured(FAMILIES[name], {"vocab_size": 64, "pad_token_id": 0})
     with torch.device("meta"):
         model: torch.nn.Module = class_for(config).from_config(config)
     return model

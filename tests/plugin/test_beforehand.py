@@ -93,7 +93,11 @@ def test_rows_that_no_selected_cell_needs_are_not_read(run: Run, tmp_path: Path)
 @pytest.mark.parametrize(
     ("family", "added", "said"),
     [
-        ("phi3", "", "m-lora-r2-on-.* cannot be adapted as declared: the model has no k_proj, q_proj, v_proj; "),
+        (
+            "phi3",
+            "",
+            "m-lora-r2-on-.* cannot be adapted as declared: the model has no k_proj, q_proj, v_proj to put it on; ",
+        ),
         (
             "qwen2",
             '[protocol]\nthinking = "off"\n',

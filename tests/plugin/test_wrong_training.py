@@ -73,7 +73,7 @@ def test_each_failure_is_a_line(done: tuple[Path, subprocess.CompletedProcess[st
     lines = run.stdout.splitlines()
     for start in (
         "training mini-small-full-on-arc diverged: ",
-        "mini-small-lora-none-r2-on-arc cannot be adapted as declared: the model has no nope; name ",
+        "mini-small-lora-none-r2-on-arc cannot be adapted as declared: the model has no nope to put it on; name ",
         "mini-small-masked-on-arc has nothing to learn: in all 80 rows the prompt alone fills max_length = 8,",
     ):
         assert any(one.startswith(start) for one in lines), start

@@ -25,7 +25,7 @@ from tunescale_core.training.tune import trainer_for, tune
 VOCABULARY = 1024
 BLIND = math.log(VOCABULARY)
 MASKED = FULL.model_copy(update={"loss": "completion", "max_length": 100})
-MODULES = "the model has no nope; name target_modules among q_proj, k_proj, .*down_proj"
+MODULES = "the model has no nope to put it on; name target_modules among q_proj, k_proj, .*down_proj"
 
 
 def logged(losses: list[float], **more: float) -> Curve:

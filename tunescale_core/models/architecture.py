@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunescale_core.errors import ModelError
+from tunescale_core.exhausted import telling
 from tunescale_core.models.trusted import is_trusted, reason
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ def config_of(folder: Path) -> PretrainedConfig:
     from transformers import AutoConfig
 
     try:
-        return AutoConfig.from_pretrained(folder, trust_remote_code=is_trusted(folder))
+        with telling(f"the configuration of {folder}, to be read", folder):
+            return AutoConfig.from_pretrained(folder, trust_remote_code=is_trusted(folder))
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise ModelError(f"model folder {folder} cannot be opened: {reason(error)}") from error
 

@@ -43,7 +43,7 @@ def adapter_for(variant: Variant, model: Any) -> PeftConfig | None:
         names = [name for name, one in model.named_modules() if one is not head]
         if missing := sorted(one for one in wanted if not any(f".{name}".endswith(f".{one}") for name in names)):
             raise TrainingError(
-                f"{variant.id} cannot be adapted as declared: the model has no {', '.join(missing)}; "
+                f"{variant.id} cannot be adapted as declared: the model has no {', '.join(missing)} to put it on; "
                 f'name target_modules among {", ".join(linear_names(model))}, or "all-linear"'
             )
     return config
