@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from tunescale_core.errors import ModelError
@@ -87,13 +86,8 @@ def without_weights(model: Model, folder: Path) -> Path:
     Raises:
         ModelError: One line that names the model and what to do.
     """
-    if (local := folder_here(model, folder)) is not None:
-        return local
-    from huggingface_hub import snapshot_download
-
-    wanted = [one for one in WANTED if one != WEIGHTS]
-    fetch = partial(snapshot_download, model.source, revision=model.revision, allow_patterns=wanted)
-    return Path(fetched(model, fetch))
+    local = folder_here(model, folder)
+    return local or _snapshot(model, [one for one in WANTED if one != WEIGHTS])
 
 
 def check_weights(model: Model, folder: Path) -> None:
@@ -143,12 +137,14 @@ def _trusted(folder: Path, model: Model) -> Path:
 
 
 def _from_hub(model: Model) -> Base:
+    wanted = [*WANTED, *([CODE] if model.trust_remote_code else [])]
+    path = _snapshot(model, wanted)
+    if set_damaged_aside(path):
+        path = _snapshot(model, wanted)
+    return Base(_trusted(path, model), path.name)
+
+
+def _snapshot(model: Model, wanted: list[str]) -> Path:
     from huggingface_hub import snapshot_download
 
-    wanted = [*WANTED, *([CODE] if model.trust_remote_code else [])]
-
-    fetch = partial(snapshot_download, model.source, revision=model.revision, allow_patterns=wanted)
-    path = Path(fetched(model, fetch))
-    if set_damaged_aside(path):
-        path = Path(fetched(model, fetch))
-    return Base(_trusted(path, model), path.name)
+    return Path(fetched(model, lambda: snapshot_download(model.source, revision=model.revision, allow_patterns=wanted)))

@@ -45,15 +45,20 @@ def _check_models(study: Study, selected: list[Cell]) -> dict[str, Path]:
     """
     from tunescale_core.models.base import EMBEDDED, check_weights, folder_here, without_weights
 
-    wanted = dict.fromkeys(cell.variant.model for cell in selected)
-    for model in wanted:  # what is asked of this machine alone comes first
-        folder_here(study.models[model], study.folder)
-    others = [model for model in wanted if not study.models[model].source.startswith(EMBEDDED)]
-    for model in dict.fromkeys(cell.variant.model for cell in selected if not _only_served(study, cell)):
-        if model in others:
-            check_weights(study.models[model], study.folder)
-    folders = {model: without_weights(study.models[model], study.folder) for model in others}
-    return {model: folder for model, folder in folders.items() if not study.models[model].trust_remote_code}
+    wanted = {name: study.models[name] for name in dict.fromkeys(cell.variant.model for cell in selected)}
+    for model in wanted.values():  # what is asked of this machine alone comes first
+        folder_here(model, study.folder)
+    opened = {cell.variant.model for cell in selected if not _only_served(study, cell)}
+    found = {}
+    for name, model in wanted.items():
+        if model.source.startswith(EMBEDDED):
+            continue
+        if name in opened:
+            check_weights(model, study.folder)
+        folder = without_weights(model, study.folder)
+        if not model.trust_remote_code:
+            found[name] = folder
+    return found
 
 
 def _check_chats(study: Study, selected: list[Cell], folders: dict[str, Path]) -> None:
@@ -70,9 +75,8 @@ def _check_chats(study: Study, selected: list[Cell], folders: dict[str, Path]) -
 
 def _only_served(study: Study, cell: Cell) -> bool:
     """Whether a cell needs no weights here: a server has them, and nothing is trained."""
-    return (
-        cell.serving in study.serving and study.serving[cell.serving].mode == "endpoint" and not cell.variant.settings
-    )
+    served = study.serving.get(cell.serving)
+    return served is not None and served.mode == "endpoint" and cell.variant.settings is None
 
 
 def _check_data(study: Study, selected: list[Cell]) -> None:
@@ -104,9 +108,9 @@ def _check_adapters(study: Study, selected: list[Cell], folders: dict[str, Path]
         from tunescale_core.training.recipe import check_methods
 
         check_methods(study)
-    wanted = {(cell.variant.model, cell.variant.method): cell.variant for cell in selected}
-    for (model, _), variant in wanted.items():
-        if model not in folders or variant.settings is None:
+    wanted = {(cell.variant.model, cell.variant.settings): cell.variant for cell in selected}  # ranks fit alike
+    for (model, settings), variant in wanted.items():
+        if model not in folders or settings is None:
             continue
         from tunescale_core.training.adapting import check_fits
 
