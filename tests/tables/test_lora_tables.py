@@ -143,6 +143,14 @@ def test_a_constant_score_has_no_correlation() -> None:
     assert {row[head].text for head in ("Pearson r", "Pearson p", "log2 rank r", "Spearman rho")} == {MISSING}
 
 
+def test_table_3_names_the_model_where_several_were_tuned() -> None:
+    """Each row of two tuned models says whose it is; of one there is no such column."""
+    made_of = [scored("lora-r2", "arc", "arc", 0.5, model=model) for model in ("a", "b")]
+    shown = [row["model"].text for row in entries(table3(results(*made_of))).values()]
+    assert shown == ["a", "b"]
+    assert "model" not in {column.head for column in table3(results(made_of[0])).columns}
+
+
 def test_no_lora_has_no_table_3() -> None:
     """Without a LoRA row there is nothing to correlate."""
     assert entries(table3(results(scored("full", "arc", "arc", 0.5)))) == {}

@@ -33,7 +33,9 @@ def table2(results: Results, ties: Ties = "latency") -> Table:
 
 def table3(results: Results) -> Table:
     """Return how score and latency go with rank: Pearson's r on raw and on log2 rank, Spearman's rho, with n and p."""
-    columns = [Column("task", words=True), Column("figure", words=True), Column("n")]
+    several = len(results.tuned) > 1
+    columns = [Column("model", words=True)] if several else []
+    columns += [Column("task", words=True), Column("figure", words=True), Column("n")]
     for name in ("Pearson", "log2 rank", "Spearman"):
         columns += [Column("r" if name != "Spearman" else "rho", name), Column("p", name)]
     rows = []
@@ -43,7 +45,8 @@ def table3(results: Results) -> Table:
                 found = rank_correlation(results, model, task, figure)
                 if found.n:
                     key = _named(results, model, f"{task} {figure}")
-                    rows.append(Row(key, _correlation_row(task, figure, found)))
+                    head = (words(model),) if several else ()
+                    rows.append(Row(key, (*head, *_correlation_row(task, figure, found))))
     notes = ("over the LoRA rows tuned on the task itself; p of so few ranks is coarse, and none is corrected here",)
     return Table("table3", "Table 3: correlation with LoRA rank", tuple(columns), (Block("", tuple(rows)),), notes)
 
