@@ -24,9 +24,10 @@ from tabulate import tabulate
 
 from tunescale_core.findings.answers import answers
 from tunescale_core.findings.finding import Finding
-from tunescale_core.lines import Line
-from tunescale_core.records import Record
-from tunescale_core.results import Results, from_record
+from tunescale_core.records.lines import Line
+from tunescale_core.records.record import Record
+from tunescale_core.results.result import from_record
+from tunescale_core.results.results import Results
 from tunescale_core.tasks import TASKS, Answer
 
 LEVEL = 0.05

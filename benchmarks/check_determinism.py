@@ -20,18 +20,20 @@ from pathlib import Path
 
 import torch
 
-from tunescale_core.checkpoints import weights_digest
-from tunescale_core.data import load_examples
+from tunescale_core.data.examples import load_examples
 from tunescale_core.decoding.completion import Prompt
 from tunescale_core.decoding.decoder import EagerDecoder
-from tunescale_core.grid import Variant
-from tunescale_core.method import Method
 from tunescale_core.models.base import resolve
 from tunescale_core.models.device import device
 from tunescale_core.models.opened import open_model
 from tunescale_core.progress import Progress
 from tunescale_core.provenance import provenance
-from tunescale_core.study import Model, Protocol, load
+from tunescale_core.store.identity import weights_digest
+from tunescale_core.study.grid import Variant
+from tunescale_core.study.loading import load
+from tunescale_core.study.method import Method
+from tunescale_core.study.model import Model
+from tunescale_core.study.protocol import Protocol
 from tunescale_core.training.lesson import Lesson
 from tunescale_core.training.tune import tune
 

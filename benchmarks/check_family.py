@@ -13,9 +13,12 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from tunescale_core.comparison import Comparisons
-from tunescale_core.lines import read_rows
-from tunescale_core.results import Candidate, Result, Results, from_folder
+from tunescale_core.records.lines import read_rows
+from tunescale_core.results.candidate import Candidate
+from tunescale_core.results.comparison import Comparisons
+from tunescale_core.results.recorded import from_folder
+from tunescale_core.results.result import Result
+from tunescale_core.results.results import Results
 from tunescale_core.stats.interval import Interval
 from tunescale_core.tasks import TASKS
 

@@ -32,14 +32,14 @@ from tunescale_core.gates.judged import Run, judged
 from tunescale_core.gates.pace import confirmed, judge
 from tunescale_core.gates.selftest import comparisons, embedded, fails
 from tunescale_core.gates.verdict import CASE, Verdict
-from tunescale_core.lines import SCORE
-from tunescale_core.margins import Gate
 from tunescale_core.pace.measure import questions, run_blocks
 from tunescale_core.pace.pace import YARDSTICK, Pace
 from tunescale_core.pace.sides import Served
 from tunescale_core.progress import Progress
-from tunescale_core.results import Result
+from tunescale_core.records.lines import SCORE
+from tunescale_core.results.result import Result
 from tunescale_core.stats.interval import wilson
+from tunescale_core.study.margins import Gate
 from tunescale_core.tasks import TASKS
 
 RUNS = Path(__file__).parent / "results" / "gate-runs"

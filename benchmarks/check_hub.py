@@ -27,12 +27,12 @@ FETCH = """
 import json
 from pathlib import Path
 
-from tunescale_core.data import load_examples
+from tunescale_core.data.examples import load_examples
 from tunescale_core.errors import DataError, ModelError
 from tunescale_core.models.base import resolve
 from tunescale_core.models.chat import tokenizer_of
 from tunescale_core.store.files import sha256_of
-from tunescale_core.study import load
+from tunescale_core.study.loading import load
 
 study = load("paper", {"study": {"train_examples": 40, "eval_examples": 40}})
 came = {}

@@ -178,10 +178,10 @@ def _study(folder: Path, name: str, log: Path, kill: int | None) -> int:
 
 def content(store: Path) -> dict[str, Any]:
     """Return what a run is worth: the files of its checkpoints by hash, its answers and scores; no times."""
-    from tunescale_core.checkpoints import Store
-    from tunescale_core.records import read
-    from tunescale_core.store.inventory import children, record_paths
-    from tunescale_core.store.verifying import verified
+    from tunescale_core.records.record import read
+    from tunescale_core.store.checkpoints import Store
+    from tunescale_core.upkeep.inventory import children, record_paths
+    from tunescale_core.upkeep.verifying import verified
 
     opened = Store(store)
     faults = [fault for _, fault in verified(opened) if fault]
@@ -198,8 +198,8 @@ def content(store: Path) -> dict[str, Any]:
 
 def whole(store: Path) -> tuple[str, ...]:
     """Return what is half-written where somebody could read it, straight after a kill."""
-    from tunescale_core.checkpoints import Store
-    from tunescale_core.store.verifying import verified
+    from tunescale_core.store.checkpoints import Store
+    from tunescale_core.upkeep.verifying import verified
 
     told = [fault for _, fault in verified(Store(store)) if fault] if store.is_dir() else []
     for path in store.glob("unfinished/*.json"):
@@ -269,7 +269,7 @@ def warm() -> None:
     import trl
 
     import tunescale_core.decoding.static
-    import tunescale_core.run
+    import tunescale_core.measuring.cell
     import tunescale_core.training.tune
 
     del datasets, peft, pytest_benchmark, trl, tunescale_core

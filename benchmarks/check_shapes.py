@@ -22,11 +22,14 @@ from pathlib import Path
 
 from tunescale_core.estimate.costs import training_bytes
 from tunescale_core.estimate.shapes import Shape, read_shape
-from tunescale_core.grid import variants
 from tunescale_core.models.device import device
 from tunescale_core.provenance import provenance
-from tunescale_core.results import Result, Results, from_folder
-from tunescale_core.study import Study, load
+from tunescale_core.results.recorded import from_folder
+from tunescale_core.results.result import Result
+from tunescale_core.results.results import Results
+from tunescale_core.study.grid import variants
+from tunescale_core.study.loading import load
+from tunescale_core.study.study import Study
 from tunescale_core.tables.formats import markdown
 from tunescale_core.tables.table import Block, Column, Entry, Row, Table, number, words
 from tunescale_core.training.plan import Plan

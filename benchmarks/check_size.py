@@ -18,8 +18,8 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from tunescale_core.lines import Line
-from tunescale_core.records import Record, write
+from tunescale_core.records.lines import Line
+from tunescale_core.records.record import Record, write
 from tunescale_core.tasks import TASKS, Answer
 
 GIB = 2**30
@@ -28,7 +28,7 @@ import sys
 from pathlib import Path
 from tunescale_core.findings.answers import answers
 from tunescale_core.report.page import write_page
-from tunescale_core.results import from_folder
+from tunescale_core.results.recorded import from_folder
 from tunescale_core.tables.every import FORMATS, every_table
 
 results = from_folder(Path(sys.argv[1]))

@@ -21,11 +21,11 @@ from pathlib import Path
 import psutil
 from scipy.stats import theilslopes
 
-from tunescale_core.grid import cells
+from tunescale_core.measuring.cell import Bench
 from tunescale_core.progress import Progress
 from tunescale_core.provenance import provenance
-from tunescale_core.run import Bench
-from tunescale_core.study import load
+from tunescale_core.study.grid import cells
+from tunescale_core.study.loading import load
 
 MEMORY = 10 << 20
 """Bytes a hundred cells. The libraries keep some 20 kB of every training; a copy of the small model that is leaked by

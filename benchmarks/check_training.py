@@ -24,14 +24,15 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from tunescale_core.data import load_examples
-from tunescale_core.grid import Variant
-from tunescale_core.method import ATTENTION, Method
+from tunescale_core.data.examples import load_examples
 from tunescale_core.models.base import resolve
 from tunescale_core.models.device import device
 from tunescale_core.progress import Progress
 from tunescale_core.provenance import provenance
-from tunescale_core.study import Model, load
+from tunescale_core.study.grid import Variant
+from tunescale_core.study.loading import load
+from tunescale_core.study.method import ATTENTION, Method
+from tunescale_core.study.model import Model
 from tunescale_core.training import recipe
 from tunescale_core.training import tune as tuning
 from tunescale_core.training.lesson import Lesson

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tunescale_core.study import ExpectedFinding
+from tunescale_core.study.expected import ExpectedFinding
 
 
 def test_findings(expected_finding: ExpectedFinding, finding_holds: Callable[[ExpectedFinding], None]) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tunescale_core.records import Record
+from tunescale_core.records.record import Record
 
 
 def test_generate(measure: Callable[[], Record], thresholds: Callable[[Record], None]) -> None:

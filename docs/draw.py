@@ -13,7 +13,7 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 from tunescale_core.report.page import write_page
-from tunescale_core.results import from_folder
+from tunescale_core.results.recorded import from_folder
 
 PICTURES = Path(__file__).parent / "pictures"
 NAMES = ("quality-latency", "rank-curves", "transfer", "latency-split")

@@ -11,10 +11,10 @@ import torch
 import trl
 from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedTokenizerBase
 
-from tunescale_core.method import ATTENTION
 from tunescale_core.models.architecture import class_for
 from tunescale_core.models.base import resolve
-from tunescale_core.study import Model
+from tunescale_core.study.method import ATTENTION
+from tunescale_core.study.model import Model
 
 TEMPLATES = Path(trl.__file__).parent / "chat_templates"
 SMALL = resolve(Model(source="embedded:mini-small"), Path()).folder

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from tests.making import line
 from tests.making import record as made
-from tunescale_core.checkpoints import TrainingCost
-from tunescale_core.lines import Line
 from tunescale_core.provenance import Provenance
-from tunescale_core.results import Result, from_record
+from tunescale_core.records.lines import Line
+from tunescale_core.results.result import Result, from_record
 from tunescale_core.sensors.readings import Readings
+from tunescale_core.store.manifest import TrainingCost
 from tunescale_core.tasks import Answer
 
 CELL = "m-base-for-arc"

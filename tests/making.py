@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tunescale_core.checkpoints import TrainingCost
-from tunescale_core.lines import Line
-from tunescale_core.records import Record
+from tunescale_core.records.lines import Line
+from tunescale_core.records.record import Record
+from tunescale_core.store.manifest import TrainingCost
 from tunescale_core.tasks import TASKS, Answer
 
 COST = TrainingCost(

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.making import COST
-from tunescale_core.checkpoints import SCHEMA_VERSION, Checkpoint, Manifest, Store, key_of, weights_digest
 from tunescale_core.provenance import provenance
+from tunescale_core.store.checkpoints import Checkpoint, Store
+from tunescale_core.store.identity import key_of, weights_digest
+from tunescale_core.store.manifest import SCHEMA_VERSION, Manifest
 
 FILES = {
     "model/config.json": "{}",

@@ -53,7 +53,7 @@ def test_a_fault_of_its_own_is_one_line_too(monkeypatch: pytest.MonkeyPatch, tmp
     def broken(*_: object) -> None:
         raise ZeroDivisionError("by \x1b[31mzero")
 
-    monkeypatch.setattr("tunescale_core.scoring.score_file", broken)
+    monkeypatch.setattr("tunescale_core.measuring.scoring.score_file", broken)
     words = ["score", "arc", "--data", str(tmp_path), "--predictions", str(tmp_path)]
     ran = CliRunner().invoke(app, words)
     assert ran.exit_code == FAULT

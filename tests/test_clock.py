@@ -14,15 +14,15 @@ import tunescale_core
 from tests.making import line
 from tests.making import record as made
 from tests.storing import stored
-from tunescale_core.checkpoints import CHECKPOINTS, Store
 from tunescale_core.cli import app
-from tunescale_core.grid import cells
+from tunescale_core.measuring.cell import Bench
 from tunescale_core.placing import ASIDE
 from tunescale_core.progress import Progress
-from tunescale_core.records import write
-from tunescale_core.run import Bench
-from tunescale_core.store.pruning import doomed
-from tunescale_core.study import load
+from tunescale_core.records.record import write
+from tunescale_core.store.checkpoints import CHECKPOINTS, Store
+from tunescale_core.study.grid import cells
+from tunescale_core.study.loading import load
+from tunescale_core.upkeep.pruning import doomed
 
 DAY = 86400.0
 SOURCE = Path(tunescale_core.__file__).parent

@@ -17,10 +17,10 @@ ROOT = Path(__file__).parent.parent
 RUN = """
 import sys, time
 from pathlib import Path
-from tunescale_core.grid import cells
+from tunescale_core.study.grid import cells
 from tunescale_core.progress import Progress
-from tunescale_core.run import Bench
-from tunescale_core.study import load
+from tunescale_core.measuring.cell import Bench
+from tunescale_core.study.loading import load
 
 study, store, name = sys.argv[1:]
 bench = Bench(load(study), Path(store), Progress())

@@ -22,8 +22,9 @@ from tunescale_core.gates.baseline import save
 from tunescale_core.models.base import resolve
 from tunescale_core.models.opened import open_model
 from tunescale_core.placing import place
-from tunescale_core.records import Record, read, read_all, write
-from tunescale_core.study import Model, Protocol
+from tunescale_core.records.record import Record, read, read_all, write
+from tunescale_core.study.model import Model
+from tunescale_core.study.protocol import Protocol
 
 SIZE = 200_000
 ADVICE = "make room, with tunescale store prune say, and run again: what is done is kept"

@@ -22,7 +22,7 @@ from tunescale_core import fetching
 from tunescale_core.errors import ModelError
 from tunescale_core.models.base import resolve
 from tunescale_core.store.files import sha256_of
-from tunescale_core.study import Model
+from tunescale_core.study.model import Model
 
 fetching.LONGEST_WAIT, fetching.PATIENCE = 0.1, 4.0
 try:
@@ -171,9 +171,9 @@ import time
 from pathlib import Path
 from tunescale_core.errors import DataError, ModelError
 from tunescale_core.models.base import resolve
-from tunescale_core.sources import source_of
-from tunescale_core.study import Model
-from tunescale_core.task_data import TaskData
+from tunescale_core.data.sources import source_of
+from tunescale_core.study.model import Model
+from tunescale_core.study.task_data import TaskData
 
 began = time.perf_counter()
 for fetch in (

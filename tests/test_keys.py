@@ -6,15 +6,17 @@ from typing import Any
 
 import pytest
 
-from tunescale_core import checkpoints, run
-from tunescale_core.checkpoints import identity_of, key_of
-from tunescale_core.data import Examples, fingerprint
-from tunescale_core.grid import Cell, cells
+from tunescale_core.data.examples import Examples, fingerprint
+from tunescale_core.measuring import cell as run
+from tunescale_core.measuring.cell import Bench
+from tunescale_core.measuring.subjects import Built
 from tunescale_core.progress import Progress
 from tunescale_core.provenance import ANSWER_PACKAGES, WEIGHT_PACKAGES
-from tunescale_core.run import Bench
-from tunescale_core.study import Protocol, load
-from tunescale_core.subjects import Built
+from tunescale_core.store import identity
+from tunescale_core.store.identity import identity_of, key_of
+from tunescale_core.study.grid import Cell, cells
+from tunescale_core.study.loading import load
+from tunescale_core.study.protocol import Protocol
 from tunescale_core.tasks import Example
 
 STUDY = """
@@ -100,14 +102,14 @@ def test_each_version_that_answers_is_in_the_key(bench: Bench, package: str, mon
 @pytest.mark.parametrize("package", WEIGHT_PACKAGES)
 def test_each_version_that_trains_is_in_the_key(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another version of what trains is another checkpoint."""
-    before, true = key_of(identity_of("base", {}, "data", 0, "cpu")), checkpoints.versions
-    monkeypatch.setattr(checkpoints, "versions", lambda names: true(names) | {package: "0.0.0"})
+    before, true = key_of(identity_of("base", {}, "data", 0, "cpu")), identity.versions
+    monkeypatch.setattr(identity, "versions", lambda names: true(names) | {package: "0.0.0"})
     assert key_of(identity_of("base", {}, "data", 0, "cpu")) != before
 
 
 def test_the_form_of_a_manifest_is_not_in_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
     """A manifest of another schema is no reason to train again: the key stays what the first schema made it."""
-    monkeypatch.setattr(checkpoints, "versions", lambda _: {})
+    monkeypatch.setattr(identity, "versions", lambda _: {})
     assert key_of(identity_of("base", {"rank": 4}, "data", 0, "cpu")) == key_of(
         {
             "schema": 1,

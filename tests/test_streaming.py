@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from tests.files import MATHS, WRITERS
-from tunescale_core import data_files
-from tunescale_core.data import load_examples
-from tunescale_core.data_files import read_file
+from tunescale_core.data import files as data_files
+from tunescale_core.data.examples import load_examples
+from tunescale_core.data.files import read_file
 from tunescale_core.errors import DataError
-from tunescale_core.study import load
+from tunescale_core.study.loading import load
 
 MEGABYTE = 1 << 20
 SIZE = 300_000_000
@@ -41,8 +41,8 @@ eval_examples = 50
 """
 CHILD = """
 import resource, sys
-from tunescale_core.data import load_examples
-from tunescale_core.study import load
+from tunescale_core.data.examples import load_examples
+from tunescale_core.study.loading import load
 
 def peak():
     return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -24,11 +24,12 @@ from tunescale_core.models.base import resolve
 from tunescale_core.models.chat import tokenizer_of
 from tunescale_core.models.opened import open_adapted, open_model
 from tunescale_core.models.trusted import is_trusted
-from tunescale_core.records import write
+from tunescale_core.records.record import write
 from tunescale_core.report.page import policy, write_page
-from tunescale_core.results import from_folder
-from tunescale_core.serving import Serving
-from tunescale_core.study import Model, Protocol
+from tunescale_core.results.recorded import from_folder
+from tunescale_core.study.model import Model
+from tunescale_core.study.protocol import Protocol
+from tunescale_core.study.serving import Serving
 from tunescale_core.tasks import Answer
 
 ROOT = Path(__file__).parent.parent
@@ -186,8 +187,9 @@ sys.addaudithook(lambda event, details: found.append(details) if event == "pickl
 from tunescale_core.models.base import resolve
 from tunescale_core.models.chat import tokenizer_of
 from tunescale_core.models.opened import load_weights
-from tunescale_core.records import read_all
-from tunescale_core.study import Model, load
+from tunescale_core.records.record import read_all
+from tunescale_core.study.model import Model
+from tunescale_core.study.loading import load
 import torch
 load("mini")
 folder = resolve(Model(source="embedded:mini-small"), Path()).folder
@@ -208,8 +210,8 @@ def test_nothing_is_unpickled_while_reading(tmp_path: Path) -> None:
 
 LOADED = """
 import sys
-from tunescale_core.grid import cells
-from tunescale_core.study import load
+from tunescale_core.study.grid import cells
+from tunescale_core.study.loading import load
 load("mini")
 done = []
 acts = ("open", "os.", "subprocess.", "socket.", "exec", "compile", "import", "shutil.", "ctypes.")

@@ -13,8 +13,10 @@ from tests.making import record as made
 from tunescale_core.advice.break_even import BreakEven, break_even
 from tunescale_core.advice.constraints import Bar, Constraints
 from tunescale_core.advice.draws import Draws
-from tunescale_core.published import reference
-from tunescale_core.results import Candidate, Results, from_record
+from tunescale_core.results.candidate import Candidate
+from tunescale_core.results.published import reference
+from tunescale_core.results.result import from_record
+from tunescale_core.results.results import Results
 from tunescale_core.tasks import TASKS
 
 TUNED = Candidate("m", "full", "arc")

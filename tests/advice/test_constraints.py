@@ -22,8 +22,9 @@ from tunescale_core.advice.constraints import (
     parse_stat,
 )
 from tunescale_core.errors import ResultsError
-from tunescale_core.published import reference
-from tunescale_core.results import Results, from_record
+from tunescale_core.results.published import reference
+from tunescale_core.results.result import from_record
+from tunescale_core.results.results import Results
 from tunescale_core.tasks import TASKS
 
 PAPER = reference("paper")

@@ -6,8 +6,9 @@ from tests.making import line
 from tests.making import record as made
 from tunescale_core.advice.constraints import Constraints, objective_of
 from tunescale_core.advice.counsel import Counsel, counsel
-from tunescale_core.records import Record
-from tunescale_core.results import from_record, gathered
+from tunescale_core.records.record import Record
+from tunescale_core.results.recorded import gathered
+from tunescale_core.results.result import from_record
 from tunescale_core.tasks import Answer
 
 

@@ -12,9 +12,11 @@ from tests.making import record as made
 from tunescale_core.advice.constraints import Bar, Constraints, LatencyStat
 from tunescale_core.advice.draws import Draws
 from tunescale_core.errors import ResultsError
-from tunescale_core.published import reference
-from tunescale_core.records import Record
-from tunescale_core.results import Candidate, Results, from_record
+from tunescale_core.records.record import Record
+from tunescale_core.results.candidate import Candidate
+from tunescale_core.results.published import reference
+from tunescale_core.results.result import from_record
+from tunescale_core.results.results import Results
 from tunescale_core.stats.resampling import RESAMPLES
 from tunescale_core.tasks import TASKS, Answer
 

@@ -12,9 +12,11 @@ from tests.making import record as made
 from tunescale_core.advice.constraints import Constraints, objective_of, parse_bar
 from tunescale_core.advice.counsel import counsel
 from tunescale_core.advice.shown import as_object, as_text
-from tunescale_core.published import reference
-from tunescale_core.records import Record
-from tunescale_core.results import Results, from_record, gathered
+from tunescale_core.records.record import Record
+from tunescale_core.results.published import reference
+from tunescale_core.results.recorded import gathered
+from tunescale_core.results.result import from_record
+from tunescale_core.results.results import Results
 from tunescale_core.tables.table import MISSING
 from tunescale_core.tasks import Answer
 

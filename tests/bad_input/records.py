@@ -9,8 +9,8 @@ from typing import Any
 
 from tests.bad_input.cases import CLICK, Case, written
 from tests.making import line, record
-from tunescale_core.checkpoints import key_of
-from tunescale_core.records import write
+from tunescale_core.records.record import write
+from tunescale_core.store.identity import key_of
 from tunescale_core.tasks import Answer
 
 RIGHT = Answer(("A",), "A")

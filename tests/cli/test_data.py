@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from tunescale_core.cli import app
 from tunescale_core.cli.sources import USAGE
-from tunescale_core.data import load_examples
-from tunescale_core.study import load
+from tunescale_core.data.examples import load_examples
+from tunescale_core.study.loading import load
 
 STUDY = r"""
 [study]

@@ -19,11 +19,13 @@ from typer.testing import CliRunner
 from tests.making import COST, line
 from tests.making import record as made_record
 from tests.storing import FILES, building, stored
-from tunescale_core.checkpoints import MANIFEST, Manifest, Store, key_of
 from tunescale_core.cli import app
 from tunescale_core.cli.sources import USAGE
-from tunescale_core.records import Trial, write
-from tunescale_core.store.searches import keep
+from tunescale_core.records.record import Trial, write
+from tunescale_core.store.checkpoints import Store
+from tunescale_core.store.identity import key_of
+from tunescale_core.store.manifest import MANIFEST, Manifest
+from tunescale_core.training.searches import keep
 
 VARIANTS = ("m-full-on-arc", "m-full-on-squad_v2", "m-lora-r4-on-arc")
 SIZE = sum(map(len, FILES.values()))

@@ -4,13 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from tunescale_core.data import load_examples
+from tunescale_core.data.examples import load_examples
 from tunescale_core.decoding.completion import Completion
 from tunescale_core.decoding.decoder import EagerDecoder as Decoder
 from tunescale_core.embedded.tokenizer import TURN_END
 from tunescale_core.models.base import resolve
 from tunescale_core.models.opened import Opened, open_model
-from tunescale_core.study import Model, Protocol, load
+from tunescale_core.study.loading import load
+from tunescale_core.study.model import Model
+from tunescale_core.study.protocol import Protocol
 from tunescale_core.tasks import PAPERS, TASKS
 from tunescale_core.tasks.task import Message
 

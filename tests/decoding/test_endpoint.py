@@ -14,7 +14,7 @@ import pytest
 
 from tests.playing import STREAM, Played, Reply, listing, playing, streamed
 from tests.serving import Served, serving
-from tunescale_core.data import load_examples
+from tunescale_core.data.examples import load_examples
 from tunescale_core.decoding import endpoint
 from tunescale_core.decoding.completion import Completion
 from tunescale_core.decoding.decoder import EagerDecoder
@@ -23,8 +23,10 @@ from tunescale_core.decoding.streamed import Said
 from tunescale_core.errors import EndpointError
 from tunescale_core.models.base import resolve
 from tunescale_core.models.opened import Opened, open_model
-from tunescale_core.serving import Thinking
-from tunescale_core.study import Model, Protocol, load
+from tunescale_core.study.loading import load
+from tunescale_core.study.model import Model
+from tunescale_core.study.protocol import Protocol
+from tunescale_core.study.serving import Thinking
 from tunescale_core.tasks.task import Message
 
 LIMIT = 120

@@ -12,13 +12,15 @@ import torch
 from tunescale_core.decoding.completion import Call
 from tunescale_core.decoding.decoder import EagerDecoder
 from tunescale_core.errors import ResourceError
-from tunescale_core.grid import Cell, cells
+from tunescale_core.measuring.cell import Bench
 from tunescale_core.models.base import resolve
 from tunescale_core.models.opened import open_model
 from tunescale_core.progress import Progress
-from tunescale_core.records import read, write
-from tunescale_core.run import Bench
-from tunescale_core.study import Model, Protocol, load
+from tunescale_core.records.record import read, write
+from tunescale_core.study.grid import Cell, cells
+from tunescale_core.study.loading import load
+from tunescale_core.study.model import Model
+from tunescale_core.study.protocol import Protocol
 from tunescale_core.tables.passed_over import passed_over
 from tunescale_core.training import trials as searching
 
@@ -48,7 +50,8 @@ import psutil
 from tunescale_core.errors import ResourceError
 from tunescale_core.models.base import resolve
 from tunescale_core.models.opened import open_model
-from tunescale_core.study import Model, Protocol
+from tunescale_core.study.model import Model
+from tunescale_core.study.protocol import Protocol
 
 small, large = (resolve(Model(source=f"embedded:mini-{size}"), Path()).folder for size in ("small", "large"))
 open_model(small, Protocol())

@@ -14,7 +14,8 @@ from tunescale_core.errors import ModelError
 from tunescale_core.models.base import resolve
 from tunescale_core.models.chat import MINIMAL_TEMPLATE, tokenizer_of
 from tunescale_core.models.opened import Opened, open_model
-from tunescale_core.study import Model, Protocol
+from tunescale_core.study.model import Model
+from tunescale_core.study.protocol import Protocol
 from tunescale_core.tasks import TASKS
 
 FOLDER = resolve(Model(source="embedded:mini-small"), Path()).folder

@@ -8,14 +8,16 @@ import torch
 import torch._dynamo.utils
 
 from tests.families import FAMILIES, make
-from tunescale_core.data import load_examples
+from tunescale_core.data.examples import load_examples
 from tunescale_core.decoding.completion import Completion
 from tunescale_core.decoding.decoder import EagerDecoder
 from tunescale_core.decoding.static import ROUND, StaticDecoder
 from tunescale_core.errors import ModelError
 from tunescale_core.models.base import resolve
 from tunescale_core.models.opened import Opened, open_model
-from tunescale_core.study import Model, Protocol, load
+from tunescale_core.study.loading import load
+from tunescale_core.study.model import Model
+from tunescale_core.study.protocol import Protocol
 
 PROTOCOL = Protocol(dtype="float32", max_new_tokens=40)
 PROMPTS = [one.messages for task in ("squad_v2", "arc") for one in load_examples(load("mini"), task, "eval").rows[:4]]
@@ -37,7 +39,7 @@ def asked(decoder: EagerDecoder, size: int) -> list[Completion]:
 
 @pytest.mark.slow
 def test_static_says_what_eager_says(opened: Opened) -> None:
-    """In fp32 every answer is eager's word for word, four together; alone is tests/test_subjects.py's claim."""
+    """In fp32 every answer is eager's word for word, four together; alone: tests/measuring/test_subjects.py."""
     eager = [(one.text, one.tokens) for one in asked(EagerDecoder(opened, PROTOCOL), 1)]
     decoder = StaticDecoder(opened, PROTOCOL)
     torch._dynamo.utils.counters.clear()

@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from tunescale_core.cli import app
 from tunescale_core.gates.verdict import Outcome
-from tunescale_core.margins import DEFAULTS, EVERYWHERE, Gate, direction, parse_margin
-from tunescale_core.study import Study
+from tunescale_core.study.margins import DEFAULTS, EVERYWHERE, Gate, direction, parse_margin
+from tunescale_core.study.study import Study
 from tunescale_core.tasks import TASKS
 
 ROOT = Path(__file__).parents[2]

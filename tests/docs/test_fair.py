@@ -9,7 +9,7 @@ import pytest
 from tunescale_core.findings.answers import answers
 from tunescale_core.findings.finding import Finding
 from tunescale_core.gates.baseline import read
-from tunescale_core.results import gathered
+from tunescale_core.results.recorded import gathered
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "fair.md").read_text(encoding="utf-8")

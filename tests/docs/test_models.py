@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.families import FAMILIES
-from tunescale_core.method import ATTENTION
+from tunescale_core.study.method import ATTENTION
 
 PAGE = (Path(__file__).parents[2] / "docs" / "models.md").read_text()
 ROWS = [line for line in PAGE.splitlines() if line.startswith("|")][2:]

@@ -14,10 +14,13 @@ from transformers import GenerationConfig, training_args
 from trl import SFTConfig
 
 from tunescale_core.decoding.decoder import EagerDecoder
-from tunescale_core.grid import variants
 from tunescale_core.models.base import resolve
 from tunescale_core.models.opened import open_model
-from tunescale_core.study import Model, Protocol, Study, load
+from tunescale_core.study.grid import variants
+from tunescale_core.study.loading import load
+from tunescale_core.study.model import Model
+from tunescale_core.study.protocol import Protocol
+from tunescale_core.study.study import Study
 from tunescale_core.training import recipe
 from tunescale_core.training.recipe import adapter_config
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tunescale_core.pair import TESTS
-from tunescale_core.study import Study
+from tunescale_core.results.pair import TESTS
+from tunescale_core.study.study import Study
 from tunescale_core.tasks import TASKS
 from tunescale_core.tasks.installed import GROUP
 

@@ -5,9 +5,9 @@ from itertools import islice
 
 import pytest
 
+from tunescale_core.data.sources import embedded_rows
 from tunescale_core.embedded.mixture import Document, documents
 from tunescale_core.embedded.splits import split_of
-from tunescale_core.sources import embedded_rows
 from tunescale_core.tasks import PAPERS, TASKS, Example
 from tunescale_core.tasks.boxed import last_boxed
 

@@ -7,10 +7,10 @@ import pytest
 
 from tunescale_core.estimate.activations import footprint_of
 from tunescale_core.estimate.shapes import Shape
-from tunescale_core.grid import Variant
-from tunescale_core.method import Method
 from tunescale_core.models.base import resolve
-from tunescale_core.study import Model
+from tunescale_core.study.grid import Variant
+from tunescale_core.study.method import Method
+from tunescale_core.study.model import Model
 from tunescale_core.tasks import Example
 from tunescale_core.training.footprint import kept_bytes
 from tunescale_core.training.plan import Plan

@@ -10,14 +10,16 @@ import pytest
 
 from tests.making import line
 from tests.making import record as made
-from tunescale_core.checkpoints import TrainingCost
 from tunescale_core.estimate.activations import footprint_of, held_bytes
 from tunescale_core.estimate.costs import Device, estimates, plan_of, training_bytes
 from tunescale_core.estimate.shapes import read_shape
 from tunescale_core.estimate.shown import estimate_table
-from tunescale_core.method import Method
-from tunescale_core.results import Results, from_record
-from tunescale_core.study import Model, load
+from tunescale_core.results.result import from_record
+from tunescale_core.results.results import Results
+from tunescale_core.store.manifest import TrainingCost
+from tunescale_core.study.loading import load
+from tunescale_core.study.method import Method
+from tunescale_core.study.model import Model
 from tunescale_core.tables.formats import as_csv
 
 SMALL = read_shape(Model(source="Qwen/Qwen3-0.6B"), Path())

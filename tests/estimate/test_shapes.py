@@ -8,8 +8,8 @@ import pytest
 
 from tunescale_core.errors import ModelError
 from tunescale_core.estimate.shapes import read_shape, shape_of
-from tunescale_core.method import Method
-from tunescale_core.study import Model
+from tunescale_core.study.method import Method
+from tunescale_core.study.model import Model
 
 CONFIG = {
     "model_type": "qwen3",

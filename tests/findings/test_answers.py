@@ -12,9 +12,11 @@ from tests.making import line
 from tests.making import record as made
 from tunescale_core.findings.answers import EVERYTHING, answers
 from tunescale_core.findings.finding import Finding
-from tunescale_core.lines import Line
-from tunescale_core.published import reference
-from tunescale_core.results import Candidate, Results, from_record
+from tunescale_core.records.lines import Line
+from tunescale_core.results.candidate import Candidate
+from tunescale_core.results.published import reference
+from tunescale_core.results.result import from_record
+from tunescale_core.results.results import Results
 from tunescale_core.stats.corrected import adjusted
 from tunescale_core.tasks import Answer
 

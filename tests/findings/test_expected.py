@@ -7,8 +7,8 @@ import pytest
 from tunescale_core.errors import ThresholdError
 from tunescale_core.findings.answers import answers
 from tunescale_core.findings.expected import hold
-from tunescale_core.published import reference
-from tunescale_core.study import ExpectedFinding
+from tunescale_core.results.published import reference
+from tunescale_core.study.expected import ExpectedFinding
 
 FOUND = answers(reference("paper"))
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tunescale_core.comparison import Comparison
 from tunescale_core.findings.finding import Basis, Finding, Show, Verdict, compared, settled, summary
+from tunescale_core.results.comparison import Comparison
 from tunescale_core.stats.corrected import adjusted
 from tunescale_core.stats.interval import Interval
 from tunescale_core.tasks.task import Direction

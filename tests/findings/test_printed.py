@@ -15,9 +15,10 @@ from tests.making import record as made
 from tunescale_core.findings.answers import answers
 from tunescale_core.findings.finding import Finding, Verdict
 from tunescale_core.findings.printed import Claim, printed_for
-from tunescale_core.published import reference
-from tunescale_core.ranks import TIE_RULES, Ties
-from tunescale_core.results import Results, from_record
+from tunescale_core.results.published import reference
+from tunescale_core.results.ranks import TIE_RULES, Ties
+from tunescale_core.results.result import from_record
+from tunescale_core.results.results import Results
 
 PAPER = reference("paper")
 CLAIMS = printed_for(PAPER)

@@ -16,10 +16,12 @@ from tests.making import record as made
 from tunescale_core.findings.evidence import Evidence
 from tunescale_core.findings.finding import Finding, settled
 from tunescale_core.findings.questions import QUESTIONS
-from tunescale_core.lines import Line
-from tunescale_core.published import reference
-from tunescale_core.ranks import Ties
-from tunescale_core.results import Candidate, Results, from_record
+from tunescale_core.records.lines import Line
+from tunescale_core.results.candidate import Candidate
+from tunescale_core.results.published import reference
+from tunescale_core.results.ranks import Ties
+from tunescale_core.results.result import from_record
+from tunescale_core.results.results import Results
 from tunescale_core.stats.interval import Interval
 from tunescale_core.tasks import Answer
 

@@ -12,8 +12,9 @@ from tests.making import record as made
 from tunescale_core.findings.answers import answers
 from tunescale_core.findings.finding import Finding, summary
 from tunescale_core.findings.shown import WIDTH, as_objects, as_text
-from tunescale_core.published import reference
-from tunescale_core.results import Results, from_record
+from tunescale_core.results.published import reference
+from tunescale_core.results.result import from_record
+from tunescale_core.results.results import Results
 from tunescale_core.stats.interval import Interval
 from tunescale_core.tables.table import MISSING
 from tunescale_core.tasks import Answer

@@ -6,12 +6,12 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tunescale_core.data_files import read_file
+from tunescale_core.data.files import read_file
 from tunescale_core.errors import TuneScaleError
 from tunescale_core.gates.rounds import rounds
-from tunescale_core.records import read
-from tunescale_core.scoring import read_predictions
-from tunescale_core.study import load
+from tunescale_core.measuring.scoring import read_predictions
+from tunescale_core.records.record import read
+from tunescale_core.study.loading import load
 from tunescale_core.tasks import TASKS, Answer
 
 Target = Callable[[Path, bytes], object]

@@ -7,7 +7,7 @@ import pytest
 from tests.gating import CELL, HASHES, letters, side
 from tunescale_core.gates.cases import case, case_of_rounds
 from tunescale_core.gates.verdict import CASE
-from tunescale_core.results import Result
+from tunescale_core.results.result import Result
 
 RAN = side(letters([True] * 4))
 FAILED = side(key=None, error="ModelError: gone", hashes={})

@@ -11,9 +11,9 @@ from tests.making import line
 from tunescale_core.gates.exact import EXACT, TOKENS, fixed, parameters
 from tunescale_core.gates.figure import Figure, decided
 from tunescale_core.gates.verdict import Verdict
-from tunescale_core.lines import Line
-from tunescale_core.margins import Gate
 from tunescale_core.provenance import Provenance
+from tunescale_core.records.lines import Line
+from tunescale_core.study.margins import Gate
 from tunescale_core.tasks import Answer
 from tunescale_core.tasks.task import PARSE_RATE
 

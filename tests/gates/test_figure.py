@@ -6,7 +6,7 @@ import pytest
 from tests.gating import letters, side, spans
 from tunescale_core.gates.figure import Figure, decided
 from tunescale_core.gates.quality import pair_of, quality
-from tunescale_core.margins import STRICT, Gate
+from tunescale_core.study.margins import STRICT, Gate
 from tunescale_core.tasks import TASKS
 
 RNG = np.random.default_rng(0)

@@ -10,11 +10,12 @@ from tests.pacing import pace as paced
 from tunescale_core.errors import BaselineError, DataError
 from tunescale_core.gates.baseline import read, save
 from tunescale_core.gates.gating import Gating, Measure
-from tunescale_core.grid import cells
 from tunescale_core.pace.classes import PaceClass
 from tunescale_core.pace.pace import YARDSTICK, Measured, Pace
-from tunescale_core.records import Record
-from tunescale_core.study import Study, load
+from tunescale_core.records.record import Record
+from tunescale_core.study.grid import cells
+from tunescale_core.study.loading import load
+from tunescale_core.study.study import Study
 from tunescale_core.tasks import Answer
 
 STUDY = """

@@ -12,10 +12,11 @@ from tests.gating import CELL, HASHES, elsewhere, letters, side, spans, sums, ti
 from tunescale_core.gates.baseline import Baseline, Timing
 from tunescale_core.gates.judged import Run, expected, judged
 from tunescale_core.gates.verdict import CASE
-from tunescale_core.margins import Gate
-from tunescale_core.records import write
-from tunescale_core.results import Result, from_folder
-from tunescale_core.study import Study
+from tunescale_core.records.record import write
+from tunescale_core.results.recorded import from_folder
+from tunescale_core.results.result import Result
+from tunescale_core.study.margins import Gate
+from tunescale_core.study.study import Study
 
 FAILED = side(key=None, error="ModelError: gone")
 UNTIMED = timed([None] * 8)
@@ -51,7 +52,7 @@ def test_verdicts_are_those_expected(name: str, gate: Gate, now: object) -> None
 
 
 def side_with(one: Result, provenance: object) -> Result:
-    from tunescale_core.results import from_record
+    from tunescale_core.results.result import from_record
 
     assert one.record is not None
     return from_record(one.record.model_copy(update={"provenance": provenance}), one.source)

@@ -15,11 +15,11 @@ from tests.gating import CELL, HERE, elsewhere, side, spans, timed
 from tunescale_core.gates.baseline import Timing
 from tunescale_core.gates.latency import Slowdown, judged_latencies, latency, latency_of_rounds
 from tunescale_core.gates.verdict import Verdict
-from tunescale_core.margins import Gate
 from tunescale_core.pace.pace import YARDSTICK, Block, Pace
 from tunescale_core.provenance import Provenance
-from tunescale_core.results import Result
+from tunescale_core.results.result import Result
 from tunescale_core.sensors.readings import Readings
+from tunescale_core.study.margins import Gate
 
 OLD = np.random.default_rng(0).gamma(4.0, 0.1, 40)
 NOISE = np.exp(np.random.default_rng(1).normal(0, 0.05, 40))

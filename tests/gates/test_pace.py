@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from tests.pacing import HERE, drawn, pace
 from tunescale_core.gates.pace import FEWEST, LEVEL, change, confirmed, judge
-from tunescale_core.margins import Margin, parse_margin
 from tunescale_core.pace.pace import YARDSTICK, Pace
+from tunescale_core.study.margins import Margin, parse_margin
 
 MARGIN = parse_margin("+3%", "lower")
 LOGS = st.lists(st.floats(-1, 1), min_size=FEWEST, max_size=12)

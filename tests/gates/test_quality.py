@@ -13,10 +13,10 @@ from tests.gating import CELL, letters, side, spans, sums
 from tunescale_core.gates.figure import SAME, Figure, decided
 from tunescale_core.gates.quality import gated, quality
 from tunescale_core.gates.verdict import Verdict
-from tunescale_core.lines import Line
-from tunescale_core.margins import Gate
-from tunescale_core.results import Result
+from tunescale_core.records.lines import Line
+from tunescale_core.results.result import Result
 from tunescale_core.stats.interval import Interval
+from tunescale_core.study.margins import Gate
 from tunescale_core.tasks import TASKS
 
 BITS = st.sampled_from([1, 8, 40]).flatmap(

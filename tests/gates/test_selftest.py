@@ -12,11 +12,11 @@ from tunescale_core.errors import PaceError
 from tunescale_core.gates import selftest
 from tunescale_core.gates.pace import judge
 from tunescale_core.gates.selftest import assess, comparisons, embedded, fails, record, score_interval, slowed
-from tunescale_core.margins import DEFAULTS, Margin
 from tunescale_core.pace.measure import Measured
 from tunescale_core.pace.pace import YARDSTICK
 from tunescale_core.progress import Progress
 from tunescale_core.stats.interval import wilson
+from tunescale_core.study.margins import DEFAULTS, Margin
 
 
 def runs(spread: float, number: int = 8, between: float = 0.0) -> list[selftest.Run]:

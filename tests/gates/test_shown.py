@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from tunescale_core.gates.shown import HEADS, as_objects, counts, line, markdown, properties, row, told
 from tunescale_core.gates.verdict import Verdict
-from tunescale_core.margins import Margin
 from tunescale_core.stats.interval import Interval
+from tunescale_core.study.margins import Margin
 
 WORSE = Verdict(
     cell="m-full-on-arc-for-arc",

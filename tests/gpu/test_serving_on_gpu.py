@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tunescale_core.data import load_examples
+from tunescale_core.data.examples import load_examples
 from tunescale_core.decoding.completion import Completion
 from tunescale_core.decoding.decoder import EagerDecoder
 from tunescale_core.decoding.static import StaticDecoder
@@ -16,7 +16,9 @@ from tunescale_core.models.base import resolve
 from tunescale_core.models.opened import Opened, open_model
 from tunescale_core.pace.measure import questions, run_blocks
 from tunescale_core.progress import Progress
-from tunescale_core.study import Model, Protocol, load
+from tunescale_core.study.loading import load
+from tunescale_core.study.model import Model
+from tunescale_core.study.protocol import Protocol
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA GPU")]
 

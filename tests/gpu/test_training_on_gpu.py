@@ -9,18 +9,19 @@ from unittest import mock
 import pytest
 import torch
 
-from tunescale_core.data import load_examples
+from tunescale_core.data.examples import load_examples
 from tunescale_core.errors import TrainingError
-from tunescale_core.grid import Variant
-from tunescale_core.method import Method
 from tunescale_core.models.base import resolve
+from tunescale_core.models.release import release
 from tunescale_core.progress import Progress
-from tunescale_core.study import Model, load
+from tunescale_core.study.grid import Variant
+from tunescale_core.study.loading import load
+from tunescale_core.study.method import Method
+from tunescale_core.study.model import Model
 from tunescale_core.training import recipe
 from tunescale_core.training import tune as tuning
 from tunescale_core.training.lesson import Lesson
 from tunescale_core.training.plan import Plan
-from tunescale_core.training.release import release
 from tunescale_core.training.tune import Attempt, trainer_for, tune
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA GPU")]

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from tunescale_core.models.base import resolve
-from tunescale_core.study import Model
+from tunescale_core.study.model import Model
 
 
 @pytest.fixture

@@ -13,14 +13,14 @@ import pytest
 from tests.hubs import GATED, HELD, NEWEST, PINNED, hub
 from tunescale_core.errors import ModelError
 from tunescale_core.models.base import check_weights, config_file, files_digest, resolve
-from tunescale_core.study import Model
+from tunescale_core.study.model import Model
 
 ASK = """
 import sys
 from pathlib import Path
 from tunescale_core.errors import ModelError
 from tunescale_core.models.base import resolve
-from tunescale_core.study import Model
+from tunescale_core.study.model import Model
 try:
     resolve(Model(source=sys.argv[1]), Path())
 except ModelError as error:
@@ -128,7 +128,7 @@ import sys
 from pathlib import Path
 from tunescale_core.errors import ModelError
 from tunescale_core.models.base import resolve
-from tunescale_core.study import Model
+from tunescale_core.study.model import Model
 
 try:
     base = resolve(Model(source=sys.argv[1], revision=sys.argv[2] or None), Path())

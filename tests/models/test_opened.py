@@ -7,7 +7,7 @@ import pytest
 
 from tunescale_core.errors import ModelError
 from tunescale_core.models.opened import open_model
-from tunescale_core.study import Protocol
+from tunescale_core.study.protocol import Protocol
 
 
 def test_opened_models_are_ready(small: Path) -> None:

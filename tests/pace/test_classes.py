@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from tunescale_core.errors import StudyError
-from tunescale_core.grid import cells
 from tunescale_core.pace.classes import UNPACED, paced, reference_of, unpaced
-from tunescale_core.serving import EAGER
-from tunescale_core.study import Study, load
+from tunescale_core.study.grid import cells
+from tunescale_core.study.loading import load
+from tunescale_core.study.serving import EAGER
+from tunescale_core.study.study import Study
 
 STUDY = """
 [study]

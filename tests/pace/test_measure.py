@@ -9,18 +9,18 @@ import pytest
 
 from benchmarks.slowed import Slowed
 from tests.siding import Dying, Reading, Steady
-from tunescale_core.checkpoints import Store
 from tunescale_core.gates.pace import judge
 from tunescale_core.gates.selftest import embedded
-from tunescale_core.grid import cells
-from tunescale_core.margins import DEFAULTS
+from tunescale_core.measuring.subjects import Subjects
 from tunescale_core.pace.classes import paced
 from tunescale_core.pace.measure import Question, circumstances, measure, questions, run_blocks
 from tunescale_core.pace.pace import YARDSTICK
 from tunescale_core.pace.sides import TOKENS, Pair, Served
 from tunescale_core.progress import Progress
-from tunescale_core.study import load
-from tunescale_core.subjects import Subjects
+from tunescale_core.store.checkpoints import Store
+from tunescale_core.study.grid import cells
+from tunescale_core.study.loading import load
+from tunescale_core.study.margins import DEFAULTS
 
 STUDY = """
 [study]

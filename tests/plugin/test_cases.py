@@ -7,10 +7,11 @@ import pytest
 
 from tests.making import record as made
 from tests.starting import STUDY, Run, study_file
-from tunescale_core.grid import cells
 from tunescale_core.models.base import resolve
-from tunescale_core.records import read_all, write
-from tunescale_core.study import Model, load
+from tunescale_core.records.record import read_all, write
+from tunescale_core.study.grid import cells
+from tunescale_core.study.loading import load
+from tunescale_core.study.model import Model
 
 COLLECT = """
 import sys

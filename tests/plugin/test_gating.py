@@ -12,9 +12,9 @@ import pytest
 
 from tests.making import line, record
 from tunescale_core.gates.baseline import FOLDER, save
-from tunescale_core.grid import cells
-from tunescale_core.records import Record, write
-from tunescale_core.study import load
+from tunescale_core.records.record import Record, write
+from tunescale_core.study.grid import cells
+from tunescale_core.study.loading import load
 from tunescale_core.tasks import Answer
 
 STUDY = """
@@ -36,7 +36,7 @@ from pathlib import Path
 import pytest
 
 from tunescale_core.plugin.session import SESSION
-from tunescale_core.records import read
+from tunescale_core.records.record import read
 
 
 @pytest.fixture

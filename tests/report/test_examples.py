@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from tests.making import line
 from tests.making import record as made
-from tunescale_core.published import reference
 from tunescale_core.report.examples import MOST, WIDEST, _spread, samples
-from tunescale_core.results import Results, from_record
+from tunescale_core.results.published import reference
+from tunescale_core.results.result import from_record
+from tunescale_core.results.results import Results
 
 
 def results(count: int, candidates: int = 2, text: str = "\\boxed{A}") -> Results:

@@ -15,10 +15,12 @@ from pathlib import Path
 import pytest
 
 from tests.storing import FILES, building, manifest_of, stored
-from tunescale_core import checkpoints
-from tunescale_core.checkpoints import MANIFEST, Manifest, Store, key_of, written
 from tunescale_core.errors import DamagedError, DamageWarning, StaleError, StoreError
+from tunescale_core.store import checkpoints
 from tunescale_core.store.aside import set_aside
+from tunescale_core.store.checkpoints import Store
+from tunescale_core.store.identity import key_of
+from tunescale_core.store.manifest import MANIFEST, Manifest, written
 
 KEY = key_of({"of": "m-full-on-arc"})
 SHARD = "model/model-00002-of-00002.safetensors"
@@ -212,7 +214,7 @@ def test_another_schema_is_refused_and_left(tmp_path: Path, schema: object, way:
 DYING = """
 import sys, time
 from pathlib import Path
-from tunescale_core.checkpoints import Store
+from tunescale_core.store.checkpoints import Store
 
 def build(folder):
     (folder / "half").write_text("of a checkpoint")

@@ -9,15 +9,16 @@ from typing import Any
 import pytest
 
 from tests.shortages import FULL, small_disk, small_files
-from tunescale_core import subjects as subjects_room
-from tunescale_core.checkpoints import TrainingCost
 from tunescale_core.errors import ResourceError
-from tunescale_core.grid import Cell, cells
+from tunescale_core.measuring import subjects as subjects_room
+from tunescale_core.measuring.cell import Bench
 from tunescale_core.models.base import resolve, weight_files_bytes
 from tunescale_core.progress import Progress
-from tunescale_core.records import read_all
-from tunescale_core.run import Bench
-from tunescale_core.study import Model, load
+from tunescale_core.records.record import read_all
+from tunescale_core.store.manifest import TrainingCost
+from tunescale_core.study.grid import Cell, cells
+from tunescale_core.study.loading import load
+from tunescale_core.study.model import Model
 from tunescale_core.training.lesson import Lesson
 from tunescale_core.training.tune import tune
 

@@ -12,13 +12,13 @@ from filelock import FileLock
 from typer.testing import CliRunner
 
 from tests.storing import stored
-from tunescale_core.checkpoints import Store
 from tunescale_core.cli import app
-from tunescale_core.method import Method
-from tunescale_core.store import verifying
-from tunescale_core.store.searches import TRIAL
+from tunescale_core.store.checkpoints import Store
+from tunescale_core.study.method import Method
 from tunescale_core.training.plan import Plan
 from tunescale_core.training.saves import INDEX, Saves, Spent
+from tunescale_core.training.searches import TRIAL
+from tunescale_core.upkeep import verifying
 
 STATE = "0123456789abcdef01234567"
 TRIALS = f"{TRIAL}{STATE}-1"

@@ -10,8 +10,9 @@ import pytest
 
 from tests.making import line
 from tests.making import record as made
-from tunescale_core.published import reference
-from tunescale_core.results import Results, from_record
+from tunescale_core.results.published import reference
+from tunescale_core.results.result import from_record
+from tunescale_core.results.results import Results
 from tunescale_core.tables.every import FORMATS, every_table
 from tunescale_core.tables.table import MISSING, Table
 

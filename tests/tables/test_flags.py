@@ -13,9 +13,11 @@ from tests.making import COST, line
 from tests.making import record as made
 from tunescale_core.cli import app
 from tunescale_core.findings.answers import answers
-from tunescale_core.lines import Line
-from tunescale_core.records import Record, Trial, write
-from tunescale_core.results import Results, from_record, gathered
+from tunescale_core.records.lines import Line
+from tunescale_core.records.record import Record, Trial, write
+from tunescale_core.results.recorded import gathered
+from tunescale_core.results.result import from_record
+from tunescale_core.results.results import Results
 from tunescale_core.tables.every import FORMATS, every_table, run_tables
 from tunescale_core.tables.flags import MARK
 from tunescale_core.tasks import Answer

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from tests.making import record as made
-from tunescale_core.published import reference
-from tunescale_core.ranks import Ties
-from tunescale_core.records import Record
-from tunescale_core.results import Results, from_record
+from tunescale_core.records.record import Record
+from tunescale_core.results.published import reference
+from tunescale_core.results.ranks import Ties
+from tunescale_core.results.result import from_record
+from tunescale_core.results.results import Results
 from tunescale_core.tables.lora_tables import table2, table3, transfer_table
 from tunescale_core.tables.table import MISSING, Entry, Table
 

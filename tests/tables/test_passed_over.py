@@ -2,7 +2,8 @@
 
 from tests.making import COST, line
 from tests.making import record as made
-from tunescale_core.results import from_record, gathered
+from tunescale_core.results.recorded import gathered
+from tunescale_core.results.result import from_record
 from tunescale_core.tables.passed_over import passed_over
 from tunescale_core.tables.study_table import output_table
 

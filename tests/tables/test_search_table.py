@@ -5,8 +5,9 @@ import io
 
 from tests.making import line
 from tests.making import record as made
-from tunescale_core.records import Trial
-from tunescale_core.results import from_record, gathered
+from tunescale_core.records.record import Trial
+from tunescale_core.results.recorded import gathered
+from tunescale_core.results.result import from_record
 from tunescale_core.tables.formats import as_csv
 from tunescale_core.tables.search_table import search_table
 

@@ -6,8 +6,10 @@ import re
 
 from tests.making import line
 from tests.making import record as made
-from tunescale_core.records import Record
-from tunescale_core.results import Candidate, Result, from_record, gathered
+from tunescale_core.records.record import Record
+from tunescale_core.results.candidate import Candidate
+from tunescale_core.results.recorded import gathered
+from tunescale_core.results.result import Result, from_record
 from tunescale_core.tables.every import run_tables
 from tunescale_core.tables.formats import as_csv
 from tunescale_core.tables.serving_table import serving_table

@@ -6,8 +6,9 @@ import pytest
 
 from tests.making import line
 from tests.making import record as made_record
-from tunescale_core.records import Record
-from tunescale_core.results import Results, from_record
+from tunescale_core.records.record import Record
+from tunescale_core.results.result import from_record
+from tunescale_core.results.results import Results
 from tunescale_core.tables.formats import terminal
 from tunescale_core.tables.study_table import output_table, table1
 from tunescale_core.tables.table import MISSING

@@ -6,7 +6,8 @@ import pytest
 
 from tests.making import line
 from tests.making import record as made_record
-from tunescale_core.results import Results, from_record
+from tunescale_core.results.result import from_record
+from tunescale_core.results.results import Results
 from tunescale_core.sensors.readings import BUSY, Readings
 from tunescale_core.tables.study_table import table1
 from tunescale_core.tables.timed_beside import timed_beside

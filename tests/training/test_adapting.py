@@ -7,8 +7,8 @@ import pytest
 
 from tests.families import FAMILIES, make
 from tunescale_core.errors import ModelError, TrainingError
-from tunescale_core.grid import Variant
-from tunescale_core.method import ATTENTION, Method
+from tunescale_core.study.grid import Variant
+from tunescale_core.study.method import ATTENTION, Method
 from tunescale_core.training.adapting import check_fits
 
 PROMPT = {"type": "ADAPTION_PROMPT", "adapter_layers": 9, "adapter_len": 2, "target_modules": None}

@@ -14,12 +14,12 @@ import pytest
 
 from tests.interrupting import interruptible
 from tests.shortages import FULL
-from tunescale_core import subjects as subjects_module
-from tunescale_core.checkpoints import Store
-from tunescale_core.grid import Cell, cells
+from tunescale_core.measuring import subjects as subjects_module
+from tunescale_core.measuring.subjects import Subjects
 from tunescale_core.progress import Progress
-from tunescale_core.study import load
-from tunescale_core.subjects import Subjects
+from tunescale_core.store.checkpoints import Store
+from tunescale_core.study.grid import Cell, cells
+from tunescale_core.study.loading import load
 from tunescale_core.training import tune as tuning
 from tunescale_core.training.health import Curve
 from tunescale_core.training.order import Trainer

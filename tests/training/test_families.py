@@ -6,13 +6,14 @@ import pytest
 import torch
 
 from tests.families import FAMILIES, make
-from tunescale_core.data import load_examples
+from tunescale_core.data.examples import load_examples
 from tunescale_core.decoding.decoder import EagerDecoder
-from tunescale_core.grid import Variant
-from tunescale_core.method import Method
 from tunescale_core.models.opened import Opened, open_adapted, open_model
 from tunescale_core.progress import Progress
-from tunescale_core.study import Protocol, load
+from tunescale_core.study.grid import Variant
+from tunescale_core.study.loading import load
+from tunescale_core.study.method import Method
+from tunescale_core.study.protocol import Protocol
 from tunescale_core.training import tune as tuning
 from tunescale_core.training.adapting import check_fits
 from tunescale_core.training.health import IDLE_ADAPTER, SAME_WEIGHTS

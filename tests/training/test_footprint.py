@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from tunescale_core.data import load_examples
-from tunescale_core.grid import Variant
-from tunescale_core.method import Method
+from tunescale_core.data.examples import load_examples
 from tunescale_core.models.base import resolve
 from tunescale_core.models.chat import tokenizer_of
-from tunescale_core.study import Model, load
+from tunescale_core.study.grid import Variant
+from tunescale_core.study.loading import load
+from tunescale_core.study.method import Method
+from tunescale_core.study.model import Model
 from tunescale_core.training.footprint import PROBE_TOKENS, measured_footprint
 from tunescale_core.training.lesson import Lesson
 from tunescale_core.training.order import Trainer

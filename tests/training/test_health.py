@@ -12,9 +12,9 @@ from transformers.trainer_callback import TrainerState
 
 from tests.training.test_tune import FULL, LORA, ROWS, lesson
 from tunescale_core.errors import DivergedError, TrainingError
-from tunescale_core.method import Method
 from tunescale_core.models.opened import load_weights
 from tunescale_core.progress import Progress
+from tunescale_core.study.method import Method
 from tunescale_core.training import tune as tuning
 from tunescale_core.training.health import IDLE_ADAPTER, IN_A_ROW, SAME_WEIGHTS, Curve, same_weights
 from tunescale_core.training.lesson import Lesson, check_learnable, masked_rows

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tunescale_core.method import Method
+from tunescale_core.study.method import Method
 from tunescale_core.training import plan as planning
 from tunescale_core.training.plan import MARGIN, Footprint, Plan, memory_at_hand, plans
 

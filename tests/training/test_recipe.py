@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tunescale_core.grid import Variant, variants
-from tunescale_core.method import Method
 from tunescale_core.progress import Progress
-from tunescale_core.study import load
+from tunescale_core.study.grid import Variant, variants
+from tunescale_core.study.loading import load
+from tunescale_core.study.method import Method
 from tunescale_core.tasks import Example
 from tunescale_core.training.lesson import Lesson
 from tunescale_core.training.recipe import adapter_config, conversations, sft_config, steps_of

@@ -12,15 +12,16 @@ from pathlib import Path
 import pytest
 
 from tests.interrupting import interruptible
-from tunescale_core.checkpoints import TrainingCost
-from tunescale_core.data import load_examples
+from tunescale_core.data.examples import load_examples
 from tunescale_core.errors import DamageWarning
-from tunescale_core.grid import Variant
-from tunescale_core.method import Method
 from tunescale_core.models.base import resolve
 from tunescale_core.progress import Progress
 from tunescale_core.store.files import sha256_of
-from tunescale_core.study import Model, load
+from tunescale_core.store.manifest import TrainingCost
+from tunescale_core.study.grid import Variant
+from tunescale_core.study.loading import load
+from tunescale_core.study.method import Method
+from tunescale_core.study.model import Model
 from tunescale_core.training import tune as tuning
 from tunescale_core.training.lesson import Lesson
 from tunescale_core.training.saves import INDEX, Saved, Saves

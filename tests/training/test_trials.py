@@ -9,15 +9,18 @@ from typing import Any
 
 import pytest
 
-from tunescale_core.checkpoints import Store, TrainingCost
-from tunescale_core.data import load_examples
+from tunescale_core.data.examples import load_examples
 from tunescale_core.errors import TrainingError
-from tunescale_core.grid import variants
+from tunescale_core.measuring.subjects import Subjects
 from tunescale_core.models.base import resolve
 from tunescale_core.progress import Progress
-from tunescale_core.records import Trial
-from tunescale_core.study import Protocol, Study, load
-from tunescale_core.subjects import Subjects
+from tunescale_core.records.record import Trial
+from tunescale_core.store.checkpoints import Store
+from tunescale_core.store.manifest import TrainingCost
+from tunescale_core.study.grid import variants
+from tunescale_core.study.loading import load
+from tunescale_core.study.protocol import Protocol
+from tunescale_core.study.study import Study
 from tunescale_core.tasks import TASKS
 from tunescale_core.training import trials as searching
 from tunescale_core.training.choice import best_of
@@ -134,7 +137,7 @@ def test_a_search_all_of_whose_trials_are_lost_fails(tmp_path: Path, monkeypatch
     lost = Trial(
         learning_rate=1.0, score=None, metric="f1", loss=math.inf, steps=0, seconds=1.0, lost="the loss is nan"
     )
-    monkeypatch.setattr("tunescale_core.subjects.search", lambda *_: (lost, lost))
+    monkeypatch.setattr("tunescale_core.measuring.subjects.search", lambda *_: (lost, lost))
     variant = next(one for one in variants(fair()) if one.settings is not None and one.task == "squad_v2")
     with pytest.raises(TrainingError, match=rf"^{variant.stem}: every trial .* \(the loss is nan\); give lower"):
         Subjects(fair(), Store(tmp_path), Progress()).built(variant)

@@ -10,16 +10,18 @@ from types import ModuleType
 import pytest
 import torch
 
-from tunescale_core.data import load_examples
+from tunescale_core.data.examples import load_examples
 from tunescale_core.decoding.decoder import EagerDecoder as Decoder
 from tunescale_core.errors import StudyError, TrainingError
-from tunescale_core.grid import Variant
-from tunescale_core.method import Method
 from tunescale_core.models.base import resolve
 from tunescale_core.models.chat import MINIMAL_TEMPLATE, tokenizer_of
 from tunescale_core.models.opened import open_model
 from tunescale_core.progress import Progress
-from tunescale_core.study import Model, Protocol, load
+from tunescale_core.study.grid import Variant
+from tunescale_core.study.loading import load
+from tunescale_core.study.method import Method
+from tunescale_core.study.model import Model
+from tunescale_core.study.protocol import Protocol
 from tunescale_core.training import tune as tuning
 from tunescale_core.training import tuned
 from tunescale_core.training.footprint import kept_bytes, tokens_of

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from tunescale_core.advice.draws import Draws
-from tunescale_core.results import Candidate
+from tunescale_core.results.candidate import Candidate
 from tunescale_core.stats.interval import Interval, percentile_interval
 
 

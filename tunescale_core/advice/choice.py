@@ -14,8 +14,9 @@ from typing import Literal
 
 from tunescale_core.advice.constraints import Bar, Constraints
 from tunescale_core.advice.draws import Draws
-from tunescale_core.results import Candidate, Results
-from tunescale_core.served import Alike, served_by
+from tunescale_core.results.candidate import Candidate
+from tunescale_core.results.results import Results
+from tunescale_core.results.served import Alike, served_by
 from tunescale_core.stats.interval import ALPHA, SMALLEST
 from tunescale_core.tasks.task import Figures
 

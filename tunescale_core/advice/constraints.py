@@ -11,8 +11,8 @@ from typing import Literal
 from pydantic import ByteSize, TypeAdapter, ValidationError
 
 from tunescale_core.errors import ResultsError
-from tunescale_core.results import Results
-from tunescale_core.serving import EAGER
+from tunescale_core.results.results import Results
+from tunescale_core.study.serving import EAGER
 from tunescale_core.tasks import TASKS, Metric
 
 LatencyStat = Literal["mean", "median", "p95", "p99"]

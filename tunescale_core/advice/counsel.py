@@ -8,8 +8,9 @@ from tunescale_core.advice.break_even import BreakEven, break_even
 from tunescale_core.advice.choice import Advice, Chooser
 from tunescale_core.advice.constraints import Constraints
 from tunescale_core.errors import ResultsError
-from tunescale_core.results import Candidate, Results
-from tunescale_core.serving import EAGER
+from tunescale_core.results.candidate import Candidate
+from tunescale_core.results.results import Results
+from tunescale_core.study.serving import EAGER
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from tabulate import tabulate
 from tunescale_core.advice.choice import Advice, Standing
 from tunescale_core.advice.constraints import Constraints
 from tunescale_core.advice.counsel import Counsel, Otherwise
-from tunescale_core.results import Candidate
-from tunescale_core.serving import EAGER
+from tunescale_core.results.candidate import Candidate
+from tunescale_core.study.serving import EAGER
 from tunescale_core.tables.flags import MARK
 from tunescale_core.tables.table import MISSING
 

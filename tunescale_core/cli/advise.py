@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tunescale_core.cli.sources import PublishedTable, RecordsFolder, one_line_errors, read
-from tunescale_core.serving import EAGER
+from tunescale_core.study.serving import EAGER
 
 
 def advise(  # noqa: PLR0913, PLR0917  an option a constraint

@@ -14,9 +14,9 @@ from tunescale_core.cli.sources import fail, one_line_errors
 from tunescale_core.harmless import harmless
 
 if TYPE_CHECKING:
-    from tunescale_core.data import Examples
-    from tunescale_core.sources import Purpose
-    from tunescale_core.study import Study
+    from tunescale_core.data.examples import Examples
+    from tunescale_core.data.sources import Purpose
+    from tunescale_core.study.study import Study
     from tunescale_core.tasks import Example
 
     Loaded = tuple[str, Purpose, Examples]
@@ -33,7 +33,7 @@ def data(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead.")] = False,  # noqa: FBT002
 ) -> None:
     """Load a study's rows, and show how many there are, which are left out, and examples as a model gets them."""
-    from tunescale_core.study import load
+    from tunescale_core.study.loading import load
 
     with one_line_errors():
         declared = load(study)
@@ -53,7 +53,7 @@ def data(
 
 
 def _loaded(study: Study, tasks: list[str]) -> Iterator[Loaded]:
-    from tunescale_core.data import load_examples
+    from tunescale_core.data.examples import load_examples
 
     for name in tasks:
         for purpose in _purposes(study):
@@ -70,7 +70,7 @@ def _purposes(study: Study) -> Iterator[Purpose]:
 
 def _labels(study: Study, found: list[Loaded]) -> Iterator[str]:
     """Say of each classification which labels are asked, how often, and which of them training lacks."""
-    from tunescale_core.grid import task_kind
+    from tunescale_core.study.grid import task_kind
     from tunescale_core.tasks.classification import same
 
     kept = {

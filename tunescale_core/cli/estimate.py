@@ -29,8 +29,8 @@ def estimate(  # noqa: PLR0913, PLR0917  an option a figure
     from tunescale_core.estimate.costs import DEVICES, Device, estimates
     from tunescale_core.estimate.shapes import read_shape
     from tunescale_core.estimate.shown import estimate_table
-    from tunescale_core.results import from_folder
-    from tunescale_core.study import load
+    from tunescale_core.results.recorded import from_folder
+    from tunescale_core.study.loading import load
     from tunescale_core.tables.formats import as_json as as_tables
     from tunescale_core.tables.formats import terminal
 

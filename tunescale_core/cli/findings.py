@@ -22,8 +22,8 @@ def findings(
     """Answer the questions Q1 to Q7 and check the conclusions C1 to C7, with intervals and verdicts."""
     from tunescale_core.findings.answers import answers
     from tunescale_core.findings.shown import as_objects, as_text
-    from tunescale_core.published import reference as named
-    from tunescale_core.ranks import checked_ties
+    from tunescale_core.results.published import reference as named
+    from tunescale_core.results.ranks import checked_ties
 
     with one_line_errors():
         found = answers(read(records, table), checked_ties(ties))

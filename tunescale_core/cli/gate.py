@@ -14,7 +14,7 @@ from tunescale_core.errors import StudyError
 
 if TYPE_CHECKING:
     from tunescale_core.gates.gating import Gating
-    from tunescale_core.study import Study
+    from tunescale_core.study.study import Study
 
 EXIT = {"regression": 1, "nothing compared": 5}
 """Exit codes, as a run of pytest with the same gate has them; 0 elsewhere."""
@@ -53,9 +53,9 @@ def gate(  # noqa: PLR0913, PLR0917  an option a wish
 def _gated(folder: Path, study: str | None, baseline: str | None, saved: str | None) -> Gating:
     from tunescale_core.gates.baseline import folder_of
     from tunescale_core.gates.gating import Gating
-    from tunescale_core.grid import cells
     from tunescale_core.pace.pace import paces_beside, read
-    from tunescale_core.records import read_all
+    from tunescale_core.records.record import read_all
+    from tunescale_core.study.grid import cells
 
     records = read_all(folder)
     declared = _declared(study, records[0].study)
@@ -69,7 +69,7 @@ def _gated(folder: Path, study: str | None, baseline: str | None, saved: str | N
 
 def _declared(wanted: str | None, recorded: str) -> Study:
     """Read the study that is asked for, or that of the records where it ships."""
-    from tunescale_core.study import load
+    from tunescale_core.study.loading import load
 
     try:
         return load(wanted or recorded)

@@ -19,7 +19,7 @@ def latency(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,  # noqa: FBT002
 ) -> None:
     """Split the ratio of two candidates' mean latencies, a task a row: output length, time a token, first token."""
-    from tunescale_core.latency import splits
+    from tunescale_core.results.latency import splits
 
     with one_line_errors():
         found = splits(read(records, None), new, old)

@@ -11,9 +11,9 @@ import typer
 from tunescale_core.cli.sources import PublishedTable, RecordsFolder, fail, one_line_errors, read
 
 if TYPE_CHECKING:
-    from tunescale_core.plots import Limits
-    from tunescale_core.ranks import Ties
-    from tunescale_core.results import Results
+    from tunescale_core.report.plots import Limits
+    from tunescale_core.results.ranks import Ties
+    from tunescale_core.results.results import Results
 
 
 def report(  # noqa: PLR0913, PLR0917  an option a wish
@@ -31,8 +31,8 @@ def report(  # noqa: PLR0913, PLR0917  an option a wish
     ] = None,
 ) -> None:
     """Print Table 1 (the grid), Table 2 (best LoRA against full tuning), Table 3 (rank correlations), and more."""
-    from tunescale_core.published import reference as named
-    from tunescale_core.ranks import checked_ties
+    from tunescale_core.results.published import reference as named
+    from tunescale_core.results.ranks import checked_ties
     from tunescale_core.tables.every import FORMATS, every_table
 
     if form not in FORMATS:
@@ -51,7 +51,7 @@ def report(  # noqa: PLR0913, PLR0917  an option a wish
 
 def _limits(results: Results, max_latency: float | None, minimum: Sequence[str]) -> Limits:
     from tunescale_core.advice.constraints import checked_latency, parse_minimum
-    from tunescale_core.plots import Limits
+    from tunescale_core.report.plots import Limits
 
     bars = [parse_minimum(results, text) for text in minimum]
     primary = [(bar.task, bar.value) for bar in bars if bar.metric == results.metric(bar.task)]

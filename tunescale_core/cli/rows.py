@@ -10,7 +10,7 @@ from tunescale_core.cli.sources import RecordsFolder, one_line_errors
 def rows(records: RecordsFolder = None) -> None:
     """Write every example of every cell as CSV: what was said, how long it took, what it scored."""
     from tunescale_core.cli.sources import read
-    from tunescale_core.rows import write_csv
+    from tunescale_core.report.rows import write_csv
 
     with one_line_errors():
         write_csv(read(records, None), sys.stdout.buffer)

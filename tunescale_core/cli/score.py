@@ -21,7 +21,7 @@ def score(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,  # noqa: FBT002
 ) -> None:
     """Score a file of answers with the code that scores completions."""
-    from tunescale_core.scoring import score_file
+    from tunescale_core.measuring.scoring import score_file
 
     with one_line_errors():
         kind, columns = (task, {}) if study is None else _of_study(study, task)
@@ -31,7 +31,7 @@ def score(
 
 def _of_study(study: str, task: str) -> tuple[str, dict[str, str]]:
     """Return which task a study's is, and what its columns are read from."""
-    from tunescale_core.study import load
+    from tunescale_core.study.loading import load
 
     tasks = load(study).tasks
     if task not in tasks:

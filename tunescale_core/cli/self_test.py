@@ -44,7 +44,7 @@ def as_object(found: Sequence[Assessed], runs: Sequence[Run], blocks: int) -> di
 def as_text(found: Sequence[Assessed], runs: Sequence[Run], blocks: int) -> str:
     """Return what a self-test found as a table, with a line on what it rests on."""
     from tunescale_core.gates.pace import LEVEL
-    from tunescale_core.margins import DEFAULTS
+    from tunescale_core.study.margins import DEFAULTS
 
     slower = [share for share in found[0].caught if share]
     heads = ["pace of", "beside", "a block's SD", "false alarms", *(f"+{share:.0%} caught" for share in slower)]

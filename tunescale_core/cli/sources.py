@@ -13,7 +13,8 @@ import typer
 
 from tunescale_core.errors import ResultsError, TuneScaleError
 from tunescale_core.harmless import harmless
-from tunescale_core.results import Results, from_folder
+from tunescale_core.results.recorded import from_folder
+from tunescale_core.results.results import Results
 
 USAGE = 4
 """Exit code of what cannot be started as asked, as pytest's."""
@@ -57,7 +58,7 @@ def read(records: Path | None, table: Path | None) -> Results:
         ResultsError: Both or neither can be meant.
         RecordError: Records cannot be read.
     """
-    from tunescale_core.published import read_table
+    from tunescale_core.results.published import read_table
 
     if table is not None:
         if records is not None:

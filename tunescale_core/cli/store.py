@@ -15,8 +15,8 @@ from tunescale_core.cli.sources import fail, one_line_errors
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tunescale_core.store.inventory import Entry
-    from tunescale_core.store.pruning import Doomed
+    from tunescale_core.upkeep.inventory import Entry
+    from tunescale_core.upkeep.pruning import Doomed
 
 DAMAGE = 1
 """Exit code where something is damaged, or could not be done."""
@@ -31,7 +31,7 @@ def ls(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,  # noqa: FBT002
 ) -> None:
     """List the checkpoints: size, age, what training took, and how many records were measured on each."""
-    from tunescale_core.store.inventory import listed, opened
+    from tunescale_core.upkeep.inventory import listed, opened
 
     with one_line_errors():
         found = listed(opened(store))
@@ -41,8 +41,8 @@ def ls(
 @app.command("verify")
 def verify(store: Folder = DEFAULT) -> None:
     """Hold every checkpoint, record, search and saved state against its hashes; exit code 1 and a line a fault."""
-    from tunescale_core.store.inventory import opened
-    from tunescale_core.store.verifying import verified
+    from tunescale_core.upkeep.inventory import opened
+    from tunescale_core.upkeep.verifying import verified
 
     with one_line_errors():
         told = [fault for _, fault in verified(opened(store))]
@@ -68,9 +68,9 @@ def prune(
     store: Folder = DEFAULT,
 ) -> None:
     """Delete checkpoints but those of the variants to keep, or what this version cannot read; or both."""
-    from tunescale_core.store.inventory import opened
-    from tunescale_core.store.pruning import doomed
-    from tunescale_core.store.pruning import prune as delete
+    from tunescale_core.upkeep.inventory import opened
+    from tunescale_core.upkeep.pruning import doomed
+    from tunescale_core.upkeep.pruning import prune as delete
 
     if keep is None and not stale:
         fail("give --keep PATTERN, or --stale: nothing is deleted unasked")
@@ -96,8 +96,8 @@ def prune(
 def migrate(store: Folder = DEFAULT) -> None:
     """Bring checkpoints of an earlier version up to date, where their weights are what they were."""
     from tunescale_core.errors import StoreError
-    from tunescale_core.store.inventory import listed, opened
-    from tunescale_core.store.migrating import migrate as bring
+    from tunescale_core.upkeep.inventory import listed, opened
+    from tunescale_core.upkeep.migrating import migrate as bring
 
     failed = 0
     with one_line_errors():

@@ -12,10 +12,10 @@ from tunescale_core.decoding.prompts import Prompts
 from tunescale_core.errors import ModelError
 from tunescale_core.exhausted import out_of_memory
 from tunescale_core.models.opened import Opened
+from tunescale_core.models.release import release
 from tunescale_core.models.turn import Ends, ends_of
-from tunescale_core.reasoning import reasoning
-from tunescale_core.study import Protocol
-from tunescale_core.training.release import release
+from tunescale_core.study.protocol import Protocol
+from tunescale_core.tasks.reasoning import reasoning
 
 if TYPE_CHECKING:
     import torch

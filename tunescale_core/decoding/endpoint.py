@@ -13,8 +13,8 @@ from tunescale_core.decoding.completion import Completion
 from tunescale_core.decoding.faults import Faults
 from tunescale_core.decoding.streamed import Said
 from tunescale_core.errors import EndpointError
-from tunescale_core.reasoning import reasoning
-from tunescale_core.serving import Thinking
+from tunescale_core.study.serving import Thinking
+from tunescale_core.tasks.reasoning import reasoning
 from tunescale_core.tasks.task import Message
 
 WAITS = (1.0, 4.0)

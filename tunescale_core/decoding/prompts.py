@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tunescale_core.decoding.completion import Prompt
 from tunescale_core.errors import ModelError
 from tunescale_core.models.chat import rendered
-from tunescale_core.serving import Thinking
+from tunescale_core.study.serving import Thinking
 
 if TYPE_CHECKING:
     import torch

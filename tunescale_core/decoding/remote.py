@@ -9,8 +9,8 @@ from tunescale_core.decoding.completion import REMOTE, Call, Completion, Prompt
 from tunescale_core.decoding.endpoint import Endpoint
 from tunescale_core.decoding.prompts import Prompts
 from tunescale_core.errors import EndpointError
-from tunescale_core.serving import Serving
-from tunescale_core.study import Protocol
+from tunescale_core.study.protocol import Protocol
+from tunescale_core.study.serving import Serving
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -12,7 +12,7 @@ from tunescale_core.decoding.completion import Call, Prompt
 from tunescale_core.decoding.decoder import EagerDecoder
 from tunescale_core.errors import ModelError
 from tunescale_core.models.opened import Opened
-from tunescale_core.study import Protocol
+from tunescale_core.study.protocol import Protocol
 
 if TYPE_CHECKING:
     import torch

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from tunescale_core.checkpoints import weights_digest
 from tunescale_core.embedded.recipe import History, Recipe
 from tunescale_core.provenance import versions
+from tunescale_core.store.identity import weights_digest
 
 POINTS = 12
 """Of the loss curve, at most."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tunescale_core.estimate.shapes import Shape
-from tunescale_core.method import Method
+from tunescale_core.study.method import Method
 from tunescale_core.training.footprint import GRADIENT_BYTES, MOMENT_BYTES, head_bytes
 from tunescale_core.training.plan import Footprint
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 from tunescale_core.estimate.activations import footprint_of
 from tunescale_core.estimate.shapes import Shape
-from tunescale_core.grid import Variant, variants
-from tunescale_core.method import Method
-from tunescale_core.study import Study
+from tunescale_core.study.grid import Variant, variants
+from tunescale_core.study.method import Method
+from tunescale_core.study.study import Study
 from tunescale_core.training.plan import Plan, plans
 
 GB = 1e9

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from tunescale_core.errors import ModelError
-from tunescale_core.method import Method
 from tunescale_core.reading import json_of
-from tunescale_core.study import Model
+from tunescale_core.study.method import Method
+from tunescale_core.study.model import Model
 
 KNOWN = ("qwen3", "qwen2", "llama", "mistral")
 """Model types of this form."""

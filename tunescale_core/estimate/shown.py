@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tunescale_core.estimate.costs import Estimate
-from tunescale_core.latency import anatomy
-from tunescale_core.results import Candidate, Results
+from tunescale_core.results.candidate import Candidate
+from tunescale_core.results.latency import anatomy
+from tunescale_core.results.results import Results
 from tunescale_core.tables.table import MISSING, Block, Column, Entry, Row, Table, number, words
 
 GB = 1e9

@@ -11,8 +11,8 @@ from tunescale_core.findings.evidence import Evidence
 from tunescale_core.findings.finding import Finding, settled, summary
 from tunescale_core.findings.printed import printed_for
 from tunescale_core.findings.questions import QUESTIONS
-from tunescale_core.ranks import Ties
-from tunescale_core.results import Results
+from tunescale_core.results.ranks import Ties
+from tunescale_core.results.results import Results
 
 EVERYTHING = {**QUESTIONS, **CONCLUSIONS}
 

@@ -11,8 +11,8 @@ from dataclasses import replace
 from tunescale_core.findings.evidence import Evidence, Pair
 from tunescale_core.findings.finding import Finding
 from tunescale_core.findings.questions import FIGURES
-from tunescale_core.ranks import ranks_of_one
-from tunescale_core.results import Candidate
+from tunescale_core.results.candidate import Candidate
+from tunescale_core.results.ranks import ranks_of_one
 from tunescale_core.stats.interval import Interval, percentile_interval
 
 

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from tunescale_core.comparison import comparisons_of
 from tunescale_core.findings.finding import Finding, Show, compared
-from tunescale_core.ranks import Ties, best_lora, full_on, loras_on
-from tunescale_core.results import Candidate, Results
+from tunescale_core.results.candidate import Candidate
+from tunescale_core.results.comparison import comparisons_of
+from tunescale_core.results.ranks import Ties, best_lora, full_on, loras_on
+from tunescale_core.results.results import Results
 
 Figure = Literal["quality", "latency"]
 

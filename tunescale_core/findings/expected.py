@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 from tunescale_core.errors import ThresholdError
 from tunescale_core.findings.finding import Finding
-from tunescale_core.study import ExpectedFinding
+from tunescale_core.study.expected import ExpectedFinding
 
 
 def hold(findings: Iterable[Finding], expected: ExpectedFinding) -> None:

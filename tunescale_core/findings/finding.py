@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from tunescale_core.comparison import Comparison
+from tunescale_core.results.comparison import Comparison
 from tunescale_core.stats.corrected import adjusted
 from tunescale_core.stats.interval import ALPHA, Interval
 from tunescale_core.tasks.task import Direction

@@ -10,8 +10,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from tunescale_core.findings.finding import Finding, Verdict
-from tunescale_core.published import SHIPPED, reference
-from tunescale_core.results import Results
+from tunescale_core.results.published import SHIPPED, reference
+from tunescale_core.results.results import Results
 
 
 class Claim(BaseModel):

@@ -11,8 +11,8 @@ from dataclasses import replace
 
 from tunescale_core.findings.evidence import Evidence, Figure, Pair
 from tunescale_core.findings.finding import Finding
-from tunescale_core.ranks import TIE_RULES, Correlation, rank_correlation
-from tunescale_core.results import Candidate
+from tunescale_core.results.candidate import Candidate
+from tunescale_core.results.ranks import TIE_RULES, Correlation, rank_correlation
 from tunescale_core.stats.interval import ALPHA
 from tunescale_core.stats.power import POWER
 

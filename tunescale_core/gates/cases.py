@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tunescale_core.gates.differences import difference
 from tunescale_core.gates.verdict import CASE, Outcome, Verdict
-from tunescale_core.results import Result
+from tunescale_core.results.result import Result
 
 HASHES = ("examples", "prompts", "protocol")
 """What two records must share, in the order in which a difference is told."""

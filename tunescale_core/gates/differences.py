@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from tunescale_core.provenance import Provenance
-from tunescale_core.results import Result
+from tunescale_core.results.result import Result
 
 ARITHMETIC = ("torch", "transformers", "tokenizers", "peft")
 """Packages whose versions can change a greedy answer."""

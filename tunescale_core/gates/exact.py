@@ -11,9 +11,9 @@ from tunescale_core.gates.figure import Figure
 from tunescale_core.gates.quality import pair_of
 from tunescale_core.gates.sides import Sides
 from tunescale_core.gates.verdict import Outcome, Verdict
-from tunescale_core.margins import Gate, direction
-from tunescale_core.pair import touching
-from tunescale_core.results import Result, Rows
+from tunescale_core.results.pair import touching
+from tunescale_core.results.result import Result, Rows
+from tunescale_core.study.margins import Gate, direction
 from tunescale_core.tasks import Metric
 from tunescale_core.tasks.task import PARSE_RATE, Answer, Figures
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from tunescale_core.gates.sides import Sides
 from tunescale_core.gates.verdict import LEVEL, Outcome, Verdict
-from tunescale_core.pair import TESTS, Pair, touching
+from tunescale_core.results.pair import TESTS, Pair, touching
 from tunescale_core.stats.corrected import adjusted
 from tunescale_core.stats.interval import Interval
 from tunescale_core.tasks.task import Direction

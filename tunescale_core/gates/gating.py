@@ -15,13 +15,13 @@ from tunescale_core.gates.judged import Run, expected, judged
 from tunescale_core.gates.pace import confirmed, judge
 from tunescale_core.gates.shown import counts, line, markdown, told
 from tunescale_core.gates.verdict import CASE, Verdict
-from tunescale_core.grid import Cell, cells
-from tunescale_core.margins import Margin
 from tunescale_core.pace.classes import PaceClass, paced, unpaced
 from tunescale_core.pace.pace import Measured, Pace
-from tunescale_core.records import Record
-from tunescale_core.results import from_record
-from tunescale_core.study import Study
+from tunescale_core.records.record import Record
+from tunescale_core.results.result import from_record
+from tunescale_core.study.grid import Cell, cells
+from tunescale_core.study.margins import Margin
+from tunescale_core.study.study import Study
 
 Measure = Callable[[Sequence[PaceClass]], Measured]
 """Measures the paces of classes."""

@@ -12,9 +12,9 @@ from tunescale_core.gates.figure import Figure, decided
 from tunescale_core.gates.latency import LATENCY, Slowdown, judged_latencies, latency, latency_of_rounds
 from tunescale_core.gates.quality import gated, quality
 from tunescale_core.gates.verdict import CASE, Verdict
-from tunescale_core.margins import Gate
 from tunescale_core.pace.pace import YARDSTICK, Pace
-from tunescale_core.results import Result
+from tunescale_core.results.result import Result
+from tunescale_core.study.margins import Gate
 from tunescale_core.tasks.task import PARSE_RATE
 
 Judgement = Verdict | Figure | Slowdown

@@ -15,16 +15,16 @@ from statistics import median
 from tunescale_core.gates.baseline import Timing
 from tunescale_core.gates.differences import difference, machine, machine_of, served_elsewhere
 from tunescale_core.gates.verdict import LEVEL, Outcome, Verdict
-from tunescale_core.margins import Gate, Margin, direction
 from tunescale_core.pace.pace import Pace
-from tunescale_core.pair import touching
 from tunescale_core.provenance import Provenance
-from tunescale_core.results import Result
-from tunescale_core.served import calls_of
+from tunescale_core.results.pair import touching
+from tunescale_core.results.result import Result
+from tunescale_core.results.served import calls_of
 from tunescale_core.stats.corrected import adjusted
 from tunescale_core.stats.interval import ALPHA, Interval
 from tunescale_core.stats.power import POWER
 from tunescale_core.stats.resampling import members_of
+from tunescale_core.study.margins import Gate, Margin, direction
 from tunescale_core.tasks.task import Figures
 
 LATENCY = "latency"

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from tunescale_core.gates.verdict import Outcome, Verdict
-from tunescale_core.margins import Margin
 from tunescale_core.pace.pace import YARDSTICK, Block, Pace
 from tunescale_core.provenance import Provenance
 from tunescale_core.stats.interval import ALPHA, Interval
+from tunescale_core.study.margins import Margin
 from tunescale_core.tasks.task import Figures
 
 LEVEL = 0.05

@@ -7,10 +7,10 @@ from functools import lru_cache
 
 from tunescale_core.gates.figure import Figure
 from tunescale_core.gates.verdict import Verdict
-from tunescale_core.margins import EVERYWHERE, Gate
-from tunescale_core.pair import Pair
-from tunescale_core.results import Result
+from tunescale_core.results.pair import Pair
+from tunescale_core.results.result import Result
 from tunescale_core.stats.resampling import counts, replicated
+from tunescale_core.study.margins import EVERYWHERE, Gate
 from tunescale_core.tasks import TASKS, Metric
 from tunescale_core.tasks.task import Figures
 

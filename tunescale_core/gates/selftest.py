@@ -12,7 +12,6 @@ from pathlib import Path
 
 from tunescale_core.errors import PaceError
 from tunescale_core.gates.pace import change, confirmed, judge
-from tunescale_core.margins import DEFAULTS, Margin
 from tunescale_core.models.device import device
 from tunescale_core.pace.measure import questions, run_blocks
 from tunescale_core.pace.pace import YARDSTICK, Pace
@@ -20,7 +19,8 @@ from tunescale_core.pace.sides import Pair, Served
 from tunescale_core.pace.yardstick import Yardstick
 from tunescale_core.progress import Progress
 from tunescale_core.stats.interval import Interval
-from tunescale_core.study import Study
+from tunescale_core.study.margins import DEFAULTS, Margin
+from tunescale_core.study.study import Study
 
 Run = Mapping[str, Pace]
 """Each pair's pace, by its subject; a baseline, a run held against it, or the fresh blocks that confirm an alarm."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tunescale_core.margins import Margin
+from tunescale_core.study.margins import Margin
 from tunescale_core.tasks.task import Direction
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from tunescale_core.margins import Margin
 from tunescale_core.stats.interval import Interval
+from tunescale_core.study.margins import Margin
 from tunescale_core.tasks.task import Direction
 
 Outcome = Literal["holds", "better", "undecided", "regression", "refused", "new"]

@@ -10,7 +10,7 @@ from tunescale_core.errors import ModelError
 from tunescale_core.fetching import set_damaged_aside
 from tunescale_core.models.hub import fetched
 from tunescale_core.models.trusted import UNSAFE, trust
-from tunescale_core.study import Model
+from tunescale_core.study.model import Model
 
 EMBEDDED = "embedded:"
 CODE = "*.py"

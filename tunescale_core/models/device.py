@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tunescale_core.study import Protocol
+from tunescale_core.study.protocol import Protocol
 
 if TYPE_CHECKING:
     import torch

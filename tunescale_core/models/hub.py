@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tunescale_core.errors import ModelError
 from tunescale_core.fetching import advice as advice_on
 from tunescale_core.fetching import again
-from tunescale_core.study import Model
+from tunescale_core.study.model import Model
 
 
 def fetched(model: Model, fetch: Callable[[], str]) -> str:

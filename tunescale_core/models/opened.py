@@ -12,7 +12,7 @@ from tunescale_core.models.architecture import class_for, config_of
 from tunescale_core.models.chat import tokenizer_of
 from tunescale_core.models.device import device, dtype_of
 from tunescale_core.models.trusted import is_trusted, reason
-from tunescale_core.study import Protocol
+from tunescale_core.study.protocol import Protocol
 
 if TYPE_CHECKING:
     import torch

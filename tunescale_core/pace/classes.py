@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tunescale_core.grid import Cell, Variant
-from tunescale_core.grid import reference as reference_variant
-from tunescale_core.serving import EAGER
-from tunescale_core.study import Study
+from tunescale_core.study.grid import Cell, Variant
+from tunescale_core.study.grid import reference as reference_variant
+from tunescale_core.study.serving import EAGER
+from tunescale_core.study.study import Study
 
 UNPACED = {
     "static": "it compiles anew in each process, for longer than a block takes",

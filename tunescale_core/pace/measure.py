@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tunescale_core.data import load_examples
+from tunescale_core.data.examples import load_examples
 from tunescale_core.decoding.completion import Prompt
 from tunescale_core.errors import PaceError, bare
+from tunescale_core.measuring.subjects import Subjects
 from tunescale_core.models.device import device
 from tunescale_core.models.trusted import is_trusted
 from tunescale_core.pace.block import Work
@@ -18,9 +19,8 @@ from tunescale_core.pace.sides import TOKENS, Pair, Served, Side
 from tunescale_core.pace.yardstick import Yardstick
 from tunescale_core.progress import Progress
 from tunescale_core.provenance import Provenance, provenance
-from tunescale_core.serving import EAGER, Serving
-from tunescale_core.study import Study
-from tunescale_core.subjects import Subjects
+from tunescale_core.study.serving import EAGER, Serving
+from tunescale_core.study.study import Study
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from tunescale_core.exhausted import telling
 from tunescale_core.placing import place
 from tunescale_core.provenance import Provenance
 from tunescale_core.reading import json_of
-from tunescale_core.records import Frozen
+from tunescale_core.records.record import Frozen
 
 YARDSTICK = "yardstick-2"
 """A fixed piece of work that goes through neither transformers nor the decoder: the reference's own reference.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tunescale_core.decoding.completion import Decoder, Prompt
-from tunescale_core.study import Protocol as Asking
+from tunescale_core.study.protocol import Protocol as Asking
 
 TOKENS = 4
 """Of every answer: the first comes with the prompt, three with the cache; more would only make a block longer."""

@@ -13,9 +13,9 @@ from tunescale_core.plugin.session import SESSION, cell_of, is_worker
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tunescale_core.grid import Cell
-    from tunescale_core.sources import Purpose
-    from tunescale_core.study import Study
+    from tunescale_core.data.sources import Purpose
+    from tunescale_core.study.grid import Cell
+    from tunescale_core.study.study import Study
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -81,8 +81,8 @@ def _only_served(study: Study, cell: Cell) -> bool:
 
 def _check_data(study: Study, selected: list[Cell]) -> None:
     """Read the rows of each purpose once; embedded ones are always there."""
-    from tunescale_core.data import load_examples
-    from tunescale_core.sources import check_here, is_embedded
+    from tunescale_core.data.examples import load_examples
+    from tunescale_core.data.sources import check_here, is_embedded
 
     wanted = sorted(_purposes(selected))
     for task, purpose in wanted:

@@ -15,17 +15,17 @@ from tunescale_core.plugin.session import ALONE, SESSION, Uncaptured, is_shared_
 
 if TYPE_CHECKING:
     from tunescale_core.decoding.completion import Call
-    from tunescale_core.grid import Cell
-    from tunescale_core.records import Record
-    from tunescale_core.run import Bench
-    from tunescale_core.study import ExpectedFinding
-    from tunescale_core.subjects import Subject
+    from tunescale_core.measuring.cell import Bench
+    from tunescale_core.measuring.subjects import Subject
+    from tunescale_core.records.record import Record
+    from tunescale_core.study.expected import ExpectedFinding
+    from tunescale_core.study.grid import Cell
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Make a case of each cell, those of one variant together."""
     if "cell" in metafunc.fixturenames:
-        from tunescale_core.grid import cells
+        from tunescale_core.study.grid import cells
 
         grid = cells(metafunc.config.stash[SESSION].load())
         metafunc.parametrize("cell", grid, ids=[cell.id for cell in grid])
@@ -51,8 +51,8 @@ def bench(request: pytest.FixtureRequest) -> Bench:
     """The study at work: its store, its data, and the one variant that is open."""
     if is_shared_out(request.config):
         raise one_line(StudyError(ALONE))
+    from tunescale_core.measuring.cell import Bench
     from tunescale_core.progress import Progress
-    from tunescale_core.run import Bench
 
     session = request.config.stash[SESSION]
     if session.bench is None:
@@ -108,8 +108,8 @@ def measure(bench: Bench, cell: Cell, benchmark: Any, request: pytest.FixtureReq
 @pytest.fixture
 def thresholds(bench: Bench, cell: Cell) -> Callable[[Record], None]:
     """A function that asserts the study's quality thresholds for the cell."""
-    from tunescale_core.grid import expected_of
-    from tunescale_core.thresholds import hold
+    from tunescale_core.gates.thresholds import hold
+    from tunescale_core.study.grid import expected_of
 
     def held(record: Record) -> None:
         try:
@@ -126,7 +126,7 @@ def finding_holds(bench: Bench) -> Callable[[ExpectedFinding], None]:
     from tunescale_core.errors import RecordError
     from tunescale_core.findings.answers import answers
     from tunescale_core.findings.expected import hold
-    from tunescale_core.results import from_folder
+    from tunescale_core.results.recorded import from_folder
 
     def held(expected: ExpectedFinding) -> None:
         try:
@@ -139,7 +139,7 @@ def finding_holds(bench: Bench) -> Callable[[ExpectedFinding], None]:
 
 def _rounds(benchmark: Any, function: Callable[[Call], None], calls: Iterator[Call], number: int) -> None:
     """Give pytest-benchmark one round a call; where it is switched off, just make the calls."""
-    from tunescale_core.asking import untimed
+    from tunescale_core.measuring.asking import untimed
 
     if benchmark.disabled:
         benchmark.pedantic(lambda: untimed(function, calls, number))
@@ -149,7 +149,7 @@ def _rounds(benchmark: Any, function: Callable[[Call], None], calls: Iterator[Ca
 
 def _replay(benchmark: Any, record: Record) -> None:
     """Give pytest-benchmark the times of calls that another run made."""
-    from tunescale_core.records import call_seconds
+    from tunescale_core.records.record import call_seconds
 
     if benchmark.disabled:
         benchmark.pedantic(lambda: None)

@@ -16,9 +16,9 @@ from tunescale_core.plugin.session import ALONE, SESSION, cell_of, is_shared_out
 
 if TYPE_CHECKING:
     from tunescale_core.gates.gating import Gating
+    from tunescale_core.measuring.cell import Bench
     from tunescale_core.pace.classes import PaceClass
     from tunescale_core.pace.pace import Measured
-    from tunescale_core.run import Bench
 
 GATING = pytest.StashKey["Gating"]()
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"

@@ -13,7 +13,7 @@ from tunescale_core.plugin.session import SESSION, cell_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tunescale_core.run import Bench
+    from tunescale_core.measuring.cell import Bench
 
 UNDONE = {pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR}
 SHOWN = 5

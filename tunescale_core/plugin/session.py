@@ -13,10 +13,10 @@ from tunescale_core.errors import StudyError, TuneScaleError
 from tunescale_core.harmless import harmless
 
 if TYPE_CHECKING:
-    from tunescale_core.grid import Cell
-    from tunescale_core.records import Record
-    from tunescale_core.run import Bench
-    from tunescale_core.study import Study
+    from tunescale_core.measuring.cell import Bench
+    from tunescale_core.records.record import Record
+    from tunescale_core.study.grid import Cell
+    from tunescale_core.study.study import Study
 
 
 @dataclass
@@ -43,8 +43,8 @@ class Session:
             pytest.UsageError: It is not valid; nothing has been started.
         """
         if self.study is None:
-            from tunescale_core.grid import cells
-            from tunescale_core.study import load
+            from tunescale_core.study.grid import cells
+            from tunescale_core.study.loading import load
 
             try:
                 self.study = load(self.name, self.overrides)

@@ -21,7 +21,7 @@ def pytest_xdist_node_collection_finished(node: Any, ids: Sequence[str]) -> None
     named = {one.partition("[")[2].partition("]")[0] for one in ids if "-for-" in one}
     if not named:
         return
-    from tunescale_core.grid import cells
+    from tunescale_core.study.grid import cells
 
     study = node.config.stash[SESSION].load()
     if not named.isdisjoint(cell.id for cell in cells(study)):

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tunescale_core.plugin.session import SESSION
-from tunescale_core.serving import EAGER
+from tunescale_core.study.serving import EAGER
 
 if TYPE_CHECKING:
-    from tunescale_core.records import Record
-    from tunescale_core.run import Bench
-    from tunescale_core.study import Study
+    from tunescale_core.measuring.cell import Bench
+    from tunescale_core.records.record import Record
+    from tunescale_core.study.study import Study
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -21,7 +21,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     session = config.stash[SESSION]
     if not session.records or session.bench is None:
         return
-    from tunescale_core.results import from_record, gathered
+    from tunescale_core.results.recorded import gathered
+    from tunescale_core.results.result import from_record
     from tunescale_core.tables.every import run_tables
     from tunescale_core.tables.formats import plain, terminal
 

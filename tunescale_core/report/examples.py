@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tunescale_core.lines import SCORE, read_rows
-from tunescale_core.reasoning import reasoning
-from tunescale_core.results import Candidate, Result, Results
+from tunescale_core.records.lines import SCORE, read_rows
+from tunescale_core.results.candidate import Candidate
+from tunescale_core.results.result import Result
+from tunescale_core.results.results import Results
 from tunescale_core.tasks import TASKS
+from tunescale_core.tasks.reasoning import reasoning
 
 BUDGET = 8_000_000
 """Characters of examples on the page, all tasks together."""

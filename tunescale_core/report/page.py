@@ -10,15 +10,15 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from tunescale_core.comparison import resampler_of
 from tunescale_core.errors import ResultsError
 from tunescale_core.findings.answers import answers
 from tunescale_core.findings.finding import Finding
 from tunescale_core.placing import place
-from tunescale_core.plots import Limits, latency_split, quality_latency, rank_curves, transfer_map
-from tunescale_core.ranks import Ties
 from tunescale_core.report.examples import samples
-from tunescale_core.results import Results
+from tunescale_core.report.plots import Limits, latency_split, quality_latency, rank_curves, transfer_map
+from tunescale_core.results.comparison import resampler_of
+from tunescale_core.results.ranks import Ties
+from tunescale_core.results.results import Results
 from tunescale_core.tables.every import every_table
 
 HERE = Path(__file__).parent

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from tunescale_core.ranks import Ties
-from tunescale_core.results import Results
+from tunescale_core.results.ranks import Ties
+from tunescale_core.results.results import Results
 from tunescale_core.tables.flags import flagged
 from tunescale_core.tables.formats import as_csv, as_json, latex, markdown, terminal
 from tunescale_core.tables.latency_table import latency_table

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tunescale_core.results import Candidate, Results
+from tunescale_core.results.candidate import Candidate
+from tunescale_core.results.results import Results
 from tunescale_core.tables.table import Entry, Row, Table
 
 MARK = "†"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from tunescale_core.latency import Anatomy, anatomy, same_calls, split
-from tunescale_core.results import Candidate, Results
+from tunescale_core.results.candidate import Candidate
+from tunescale_core.results.latency import Anatomy, anatomy, same_calls, split
+from tunescale_core.results.results import Results
 from tunescale_core.tables.table import MISSING, Block, Column, Entry, Row, Table, number, share, words
 
 PARTS = ("ratio", "length", "pace", "first")

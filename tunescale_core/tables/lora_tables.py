@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from tunescale_core.ranks import TIE_RULES, Correlation, Ties, best_lora, full_on, rank_correlation
-from tunescale_core.results import Candidate, Results, relative_gain
+from tunescale_core.results.candidate import Candidate
+from tunescale_core.results.ranks import TIE_RULES, Correlation, Ties, best_lora, full_on, rank_correlation
+from tunescale_core.results.results import Results, relative_gain
+from tunescale_core.results.trivial import trivial_quality
 from tunescale_core.tables.flags import with_mark
 from tunescale_core.tables.table import MISSING, Block, Column, Entry, Row, Table, number, quality, words
-from tunescale_core.trivial import trivial_quality
 
 
 def table2(results: Results, ties: Ties = "latency") -> Table:

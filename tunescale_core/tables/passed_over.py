@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import chain
 
-from tunescale_core.records import Record
+from tunescale_core.records.record import Record
 
 Seed = int | None
 

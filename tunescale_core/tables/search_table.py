@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tunescale_core.records import Trial
-from tunescale_core.results import Candidate, Results
+from tunescale_core.records.record import Trial
+from tunescale_core.results.candidate import Candidate
+from tunescale_core.results.results import Results
 from tunescale_core.tables.table import Block, Column, Entry, Row, Table, number, words
 from tunescale_core.tasks import TASKS
 from tunescale_core.training.choice import best_of

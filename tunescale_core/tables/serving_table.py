@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from statistics import fmean
 
-from tunescale_core.results import Candidate, Result, Results
-from tunescale_core.served import Alike, against, alike, same_seed
-from tunescale_core.serving import EAGER
+from tunescale_core.results.candidate import Candidate
+from tunescale_core.results.result import Result
+from tunescale_core.results.results import Results
+from tunescale_core.results.served import Alike, against, alike, same_seed
 from tunescale_core.stats.interval import Interval
+from tunescale_core.study.serving import EAGER
 from tunescale_core.tables.table import MISSING, Column, Entry, Row, Table, block, number, words
 
 

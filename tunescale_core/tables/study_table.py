@@ -6,14 +6,16 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from tunescale_core.results import Candidate, Result, Results
+from tunescale_core.results.candidate import Candidate
+from tunescale_core.results.result import Result
+from tunescale_core.results.results import Results
+from tunescale_core.results.trivial import trivial_quality, trivial_rule
 from tunescale_core.tables.passed_over import passed_over
 from tunescale_core.tables.table import MISSING, Block, Column, Entry, Row, Table, block, number, quality, share, words
 from tunescale_core.tables.timed_beside import timed_beside
-from tunescale_core.trivial import trivial_quality, trivial_rule
 
 if TYPE_CHECKING:
-    from tunescale_core.checkpoints import TrainingCost
+    from tunescale_core.store.manifest import TrainingCost
 
 Rows = list[Row]
 Label = tuple[Candidate, int | None]

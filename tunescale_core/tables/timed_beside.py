@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tunescale_core.results import Result
+from tunescale_core.results.result import Result
 
 
 def timed_beside(cells: Sequence[Result]) -> Iterator[str]:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunescale_core.errors import TrainingError
-from tunescale_core.grid import Variant
 from tunescale_core.models.architecture import tower_pattern, unweighted
+from tunescale_core.study.grid import Variant
 from tunescale_core.training.recipe import adapter_config
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from tunescale_core.records import Trial
+from tunescale_core.records.record import Trial
 from tunescale_core.tasks import Task
 
 

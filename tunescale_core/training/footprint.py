@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tunescale_core.method import Method
 from tunescale_core.models.chat import rendered
+from tunescale_core.study.method import Method
 from tunescale_core.tasks import Example
 from tunescale_core.training.plan import Footprint
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tunescale_core.errors import TrainingError
-from tunescale_core.grid import Variant
-from tunescale_core.method import Method
 from tunescale_core.models.chat import rendered, tokenizer_at
+from tunescale_core.study.grid import Variant
+from tunescale_core.study.method import Method
 from tunescale_core.tasks import Example
 from tunescale_core.training.footprint import tokens_of
 

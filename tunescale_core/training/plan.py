@@ -13,7 +13,7 @@ from typing import Literal
 import psutil
 from pydantic import BaseModel, ConfigDict
 
-from tunescale_core.method import Method
+from tunescale_core.study.method import Method
 
 MARGIN = 1.2
 """What is predicted is held against the memory at hand with this much to spare."""

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunescale_core.errors import StudyError
-from tunescale_core.grid import Variant
-from tunescale_core.method import Method
 from tunescale_core.models.device import device
-from tunescale_core.study import Study
+from tunescale_core.study.grid import Variant
+from tunescale_core.study.method import Method
+from tunescale_core.study.study import Study
 from tunescale_core.tasks import Example
 from tunescale_core.training.plan import Plan
 
@@ -153,7 +153,7 @@ def check_methods(study: Study) -> None:
     Raises:
         StudyError: One line that names the method.
     """
-    from tunescale_core.grid import variants
+    from tunescale_core.study.grid import variants
 
     for variant in variants(study):
         adapter_config(variant)

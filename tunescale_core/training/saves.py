@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from tunescale_core.checkpoints import key_of
 from tunescale_core.errors import DamagedError
 from tunescale_core.placing import place
 from tunescale_core.reading import json_of
 from tunescale_core.store.aside import set_aside
 from tunescale_core.store.files import FileSum, faults, sums
+from tunescale_core.store.identity import key_of
 from tunescale_core.training.plan import Plan
 from tunescale_core.training.stopping import Stopping
 

@@ -17,23 +17,23 @@ from typing import Literal
 
 from filelock import FileLock
 
-from tunescale_core.checkpoints import identity_of, key_of
-from tunescale_core.data import fingerprint
+from tunescale_core.data.examples import fingerprint
 from tunescale_core.decoding.decoder import EagerDecoder
 from tunescale_core.errors import DamagedError, DivergedError
-from tunescale_core.grid import Variant
 from tunescale_core.models.base import Base
 from tunescale_core.models.device import device
 from tunescale_core.models.opened import open_model
 from tunescale_core.models.turn import ours
 from tunescale_core.progress import Progress
-from tunescale_core.records import Trial
+from tunescale_core.records.record import Trial
 from tunescale_core.store.aside import set_aside
-from tunescale_core.store.searches import TRIAL, keep, kept
-from tunescale_core.study import Protocol
+from tunescale_core.store.identity import identity_of, key_of
+from tunescale_core.study.grid import Variant
+from tunescale_core.study.protocol import Protocol
 from tunescale_core.tasks import PAPERS, TASKS, Answer, Example, Task
 from tunescale_core.training.lesson import Lesson
 from tunescale_core.training.saves import Saves
+from tunescale_core.training.searches import TRIAL, keep, kept
 from tunescale_core.training.tune import tune
 
 ANSWERING = {"max_new_tokens", "min_new_tokens", "thinking", "max_prompt_tokens", "dtype", "batch"}

@@ -9,23 +9,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from tunescale_core.checkpoints import TrainingCost
 from tunescale_core.errors import DivergedError, TrainingError
 from tunescale_core.exhausted import out_of_memory
 from tunescale_core.models.architecture import freeze_towers
 from tunescale_core.models.device import device
 from tunescale_core.models.opened import load_weights
+from tunescale_core.models.release import release
 from tunescale_core.models.turn import taught_amiss
 from tunescale_core.progress import Progress
 from tunescale_core.sensors.card import warn_if_shared
 from tunescale_core.sensors.device import Sensors
+from tunescale_core.store.manifest import TrainingCost
 from tunescale_core.training.adapting import adapter_for, fitting
 from tunescale_core.training.footprint import measured_footprint
 from tunescale_core.training.health import IDLE_ADAPTER, SAME_WEIGHTS, Curve, idle, same_weights, snapshot
 from tunescale_core.training.lesson import Lesson, check_learnable, masked_rows, rows_cut
 from tunescale_core.training.plan import Footprint, Plan, memory_at_hand, plans
 from tunescale_core.training.recipe import conversations, quantisation_config, sft_config, steps_of
-from tunescale_core.training.release import release
 from tunescale_core.training.saves import Saved, Saves, Saving, Spent, saver
 from tunescale_core.training.tuned import save_tuned
 

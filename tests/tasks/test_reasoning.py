@@ -1,0 +1,40 @@
+"""What counts as reasoning."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tunescale_core.tasks.reasoning import reasoning
+
+
+@pytest.mark.parametrize(
+    ("text", "thought"),
+    [
+        ("", ""),
+        ("\\boxed{5}", ""),
+        ("Answer: \\boxed{5}", ""),
+        ("The answer: \\boxed{5}", ""),
+        ("The answer is \\boxed{5}.", "The answer is"),
+        ("5 + 3 = 8\n\\boxed{8}", "5 + 3 = 8"),
+        ("I went on and on without a box", ""),
+        ("<think>\nhm, well\n</think>\n\n\\boxed{5}", "hm, well"),
+        ("<think></think>one two three \\boxed{5}", ""),
+        ("<think> cut off in the mid", "cut off in the mid"),
+        ("<think>a \\boxed{1}</think>\\boxed{2}", "a \\boxed{1}"),
+    ],
+)
+def test_reasoning_is_what_comes_before_the_answer(text: str, thought: str) -> None:
+    """A `<think>` passage, closed or cut off, or three words before the box are reasoning; less is not."""
+    assert reasoning(text) == thought
+
+
+@given(st.text(max_size=30), st.text(max_size=30))
+def test_a_thought_is_found_whatever_is_in_it(before: str, thought: str) -> None:
+    """What stands between the markers is the reasoning, whatever comes before and after."""
+    assert reasoning(f"{before}<think>{thought}</think>one two three \\boxed{{4}}") == thought.strip()
+
+
+@given(st.text(max_size=60) | st.text("<think>/ \\boxed{}ab", max_size=60))
+def test_reasoning_is_part_of_the_text(text: str) -> None:
+    """No text makes it raise, and what counts as reasoning is a stretch of the text."""
+    assert reasoning(text) in text

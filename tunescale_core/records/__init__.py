@@ -1,0 +1,1 @@
+"""What was measured of one cell, to and from disk."""

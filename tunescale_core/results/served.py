@@ -1,0 +1,181 @@
+"""Ways of serving held against eager: the same answers or not, and results as one way's times and memory make them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tunescale_core.errors import ResultsError
+from tunescale_core.results.apart import other_weights
+from tunescale_core.results.candidate import Candidate
+from tunescale_core.results.pair import Pair
+from tunescale_core.results.result import Result, Rows
+from tunescale_core.results.results import Results
+from tunescale_core.stats.interval import Interval
+from tunescale_core.stats.resampling import weights
+from tunescale_core.study.serving import EAGER
+from tunescale_core.tasks import TASKS
+from tunescale_core.tasks.task import Figures
+
+CLOCKS = ("seconds", "first_token_seconds")
+"""The columns of a cell's rows that belong to how it was served."""
+
+
+@dataclass(frozen=True)
+class Alike:
+    """How many answers are eager's word for word, of how many that were asked both ways."""
+
+    equal: int = 0
+    of: int = 0
+
+    def __add__(self, other: Alike) -> Alike:
+        return Alike(self.equal + other.equal, self.of + other.of)
+
+    def __str__(self) -> str:
+        return f"{self.equal}/{self.of}"
+
+
+def same_seed(eager: Sequence[Result], cell: Result) -> Result | None:
+    """Return the cell of the same seed; None where there is none."""
+    return next((one for one in eager if one.seed == cell.seed), None)
+
+
+def alike(cell: Result, eager: Result | None) -> Alike:
+    """Count the timed answers of a cell that are those of its eager sibling."""
+    if cell.rows is None or eager is None or eager.rows is None:
+        return Alike()
+    theirs = dict(zip(eager.rows.example, eager.texts, strict=True))
+    said = zip(cell.rows.example, cell.texts, cell.rows.timed, strict=True)
+    pairs = [(text, theirs[example]) for example, text, timed in said if timed and example in theirs]
+    return Alike(sum(mine == other for mine, other in pairs), len(pairs))
+
+
+def against(pairs: Sequence[tuple[Result, Result | None]]) -> Interval | None:
+    """Return by how much the metric that judges one answer differs from eager's, over the timed questions.
+
+    Args:
+        pairs: A way of serving's cells of one candidate and task, a seed each, with eager's of the same seed.
+
+    Returns:
+        The difference of means with its paired interval, over questions; None where a side or the other has no rows.
+    """
+    import numpy as np
+
+    known = [(cell.rows, eager.rows) for cell, eager in pairs if cell.rows and eager is not None and eager.rows]
+    if not known or len(known) < len(pairs):
+        return None
+    first, judged = pairs[0][0], [one for pair in known for one in pair]
+    asked = [one for one, timed in zip(known[0][0].example, known[0][0].timed, strict=True) if timed]
+    asked = [one for one in asked if all(one in rows.example for rows in judged)]
+    metric = TASKS[first.kind].metric(first.judged)
+    if not asked or metric is None:
+        return None
+    sides = [np.mean([_figures(pair[side], metric.name, asked) for pair in known], axis=0) for side in (0, 1)]
+    group = tuple(_of(known[0][0], known[0][0].group, asked))
+    drawn = weights(group)
+
+    def resampled() -> Figures:
+        return metric.combine(sides[0], drawn) - metric.combine(sides[1], drawn)
+
+    ones = np.ones((1, len(asked)))
+    difference = float((metric.combine(sides[0], ones) - metric.combine(sides[1], ones))[0])
+    return Pair(metric, difference, sides[0], sides[1], group, resampled, single=len(known) == 1).interval
+
+
+def _figures(rows: Rows, metric: str, asked: Sequence[str]) -> Figures:
+    import numpy as np
+
+    return np.array(_of(rows, rows.figures[metric], asked))
+
+
+def _of(rows: Rows, values: Sequence[Any], asked: Sequence[str]) -> list[Any]:
+    """Return the values of the questions that are asked, in their order."""
+    places = {example: place for place, example in enumerate(rows.example)}
+    return [values[places[one]] for one in asked]
+
+
+def together(cell: Result) -> int:
+    """Return how many questions were under way at once."""
+    batch = cell.record.serving_settings.get("batch", 1) if cell.record else 1
+    return batch if isinstance(batch, int) else 1
+
+
+def calls_of(cell: Result) -> int:
+    """Return how many timed questions share one call and its seconds; requests to an endpoint have their own."""
+    served = cell.record.serving_settings if cell.record else {}
+    return 1 if served.get("mode") == "endpoint" else together(cell)
+
+
+@dataclass(frozen=True)
+class Served:
+    """Results as one way of serving makes them."""
+
+    results: Results
+    """With its latency and memory. Quality stays eager's, which rests on all questions where other ways ask the timed
+    ones alone; that of a way which thinks otherwise is its own."""
+    same: Mapping[Candidate, Alike]
+    """How many answers it has in common with eager, whose quality it is; empty where it is its own."""
+    together: int = 1
+    """Questions under way at once."""
+
+
+def served_by(results: Results, way: str) -> Served:
+    """Return results by a way of serving; what was not measured that way has no figures.
+
+    Questions of one call share its seconds, so the first of them stands for the call, and the others have no times.
+
+    Raises:
+        ResultsError: Nothing was measured that way.
+    """
+    if way == EAGER:
+        return Served(results, {})
+    ways = sorted({cell.serving for cell in results.served})
+    if way not in ways:
+        there = ", ".join([EAGER, *ways])
+        raise ResultsError(f"nothing in {results.source} was served by {way!r}; there is {there}")
+    found = {_place(cell): cell for cell in results.served if cell.serving == way}
+    same: dict[Candidate, Alike] = {}
+    for cell in results.cells:
+        if (other := found.get(_place(cell))) is not None and not _asks_otherwise(other):
+            same[cell.candidate] = same.get(cell.candidate, Alike()) + alike(other, cell)
+    cells = tuple(_timed_as(cell, found.get(_place(cell))) for cell in results.cells)
+    at_once = max(map(together, found.values()))
+    return Served(Results(cells, results.source, results.served), same, at_once)
+
+
+def _place(cell: Result) -> tuple[Candidate, str, int | None]:
+    return cell.candidate, cell.task, cell.seed
+
+
+def _asks_otherwise(cell: Result) -> bool:
+    """Tell whether a way of serving tells a model to think, or not to: its answers are then its own."""
+    if cell.record is None:
+        return False
+    own, protocol = cell.record.serving_settings.get("thinking"), (cell.record.protocol or {}).get("thinking", "free")
+    return own is not None and own != protocol
+
+
+def _timed_as(cell: Result, other: Result | None) -> Result:
+    """Return a cell with another's clocks and memory; without figures where that failed or is of other weights."""
+    if other is None or other.record is None or other.record.error or cell.record is None or cell.source is None:
+        return replace(cell, quality=None, latency=None, source=None)
+    if other_weights(other, cell):
+        return replace(cell, quality=None, latency=None, source=None)
+    if _asks_otherwise(other):
+        return replace(other, serving=EAGER, source=_with_clocks(other, other))
+    record = cell.record.model_copy(update={"peak_memory_bytes": other.record.peak_memory_bytes})
+    return replace(cell, latency=other.latency, record=record, source=_with_clocks(cell, other))
+
+
+def _with_clocks(cell: Result, other: Result) -> Any:
+    """Return a cell's table of rows with another's seconds; null where the other did not ask."""
+    import pyarrow as pa
+
+    mine, theirs = cell.table, other.table
+    timed = theirs.filter(theirs["seconds"].is_valid()).to_pylist()[:: calls_of(other)]
+    clocks = {row["example"]: row for row in timed}
+    for name in CLOCKS:
+        column = [clocks.get(example, {}).get(name) for example in mine["example"].to_pylist()]
+        mine = mine.set_column(mine.column_names.index(name), name, pa.array(column, pa.float64()))
+    return mine

@@ -1,0 +1,75 @@
+"""How a model is served when it is asked, as a study declares it."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from pydantic import Field, JsonValue, field_validator, model_validator
+
+from tunescale_core.study.declared import Count, Declared
+
+EAGER = "eager"
+_SHORT = re.compile(
+    r"(?P<mode>eager|static|adapter)?(?:-?batch-(?P<batch>[1-9]\d*))?(?:-?thinking-(?P<thinking>on|off))?"
+)
+Thinking = Literal["free", "on", "off"]
+_OURS = {
+    *("messages", "model", "stream", "stream_options", "n"),
+    *("temperature", "max_tokens", "max_completion_tokens", "chat_template_kwargs"),
+}
+"""Fields of a request that the study's other keys say."""
+
+
+class Serving(Declared):
+    """How a model is served when it is asked: the axis beside `eager`, which is always measured (the paper's)."""
+
+    mode: Literal["eager", "static", "adapter", "endpoint"]
+    """eager: `generate()` as it is. static: a cache of fixed size, the decoding step compiled, in CUDA graphs where
+    there is a GPU. adapter: the adapter beside the base, not merged; of variants that have one. endpoint: a server
+    that speaks OpenAI's protocol."""
+    batch: Count = 1
+    """Questions at once; for an endpoint, requests."""
+    thinking: Thinking | None = None
+    """Instead of the protocol's."""
+    only: str = "*"
+    """A shell pattern over variants' ids: which are asked so."""
+    url: str | None = None
+    """Of an endpoint, as `http://127.0.0.1:8000/v1`."""
+    model: str = "{variant}"
+    """What the endpoint calls the model; `{variant}` stands for the variant's id, `{path}` for its folder."""
+    api_key_env: str | None = None
+    """The environment variable that holds the endpoint's key."""
+    body: dict[str, JsonValue] = Field(default_factory=dict)
+    """Further fields of each request to an endpoint, as its server names them: `{ min_tokens = 64 }`."""
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Serving:
+        if (self.mode == "endpoint") != (self.url is not None):
+            raise ValueError("an endpoint needs a url" if self.mode == "endpoint" else "url belongs to mode endpoint")
+        if self.url is not None and ("@" in self.url or "?" in self.url or "#" in self.url):
+            raise ValueError("url must hold no user, password or query: records keep it; name a key by api_key_env")
+        if self.body and self.url is None:
+            raise ValueError("body belongs to mode endpoint")
+        return self
+
+    @field_validator("body")
+    @classmethod
+    def _further(cls, value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        if ours := sorted(value.keys() & _OURS):
+            raise ValueError(f"must not hold {ours[0]}: model, thinking and [protocol] say what is asked")
+        return value
+
+    def settings(self) -> dict[str, JsonValue]:
+        """Return what of it can change an answer or its time, as records keep it."""
+        left = {"only", "api_key_env"} | (set() if self.body else {"body"})
+        return self.model_dump(mode="json", exclude=left)
+
+
+def serving_of(name: str) -> dict[str, object]:
+    """Return the serving that a name alone means, as `static`, `adapter-batch-4` or `thinking-off`; {} of any other."""
+    found = _SHORT.fullmatch(name)
+    if not found or not name:
+        return {}
+    thinking = {"thinking": found["thinking"]} if found["thinking"] else {}
+    return {"mode": found["mode"] or EAGER, "batch": int(found["batch"] or 1), **thinking}

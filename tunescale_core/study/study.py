@@ -1,0 +1,138 @@
+"""The declared grid, whole: frozen values, held against one another.
+
+No input or output, and nothing heavy is imported: a study is parsed each time pytest collects.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, model_validator
+
+from tunescale_core.study.declared import Declared, Name
+from tunescale_core.study.expected import Expectation, ExpectedFinding
+from tunescale_core.study.head import Head
+from tunescale_core.study.margins import EVERYWHERE, Gate, direction, parse_margin
+from tunescale_core.study.method import Method, Trials, check_named
+from tunescale_core.study.model import Model
+from tunescale_core.study.protocol import Protocol
+from tunescale_core.study.serving import EAGER, Serving, Thinking, serving_of
+from tunescale_core.study.task_data import TaskData, check_task
+from tunescale_core.tasks import TASKS
+
+
+class Study(Declared):
+    """A whole study file."""
+
+    study: Head
+    models: Annotated[dict[Name, Model], Field(min_length=1)]
+    methods: dict[Name, Method] = Field(default_factory=dict)
+    tasks: Annotated[dict[Name, TaskData], Field(min_length=1)]
+    protocol: Protocol = Protocol()
+    serving: dict[Name, Serving] = Field(default_factory=dict)
+    """Beside eager, which is always measured."""
+    trials: Trials = Trials()
+    gate: Gate = Gate()
+    expect: tuple[Expectation, ...] = ()
+    findings: tuple[ExpectedFinding, ...] = ()
+    folder: Path = Path()
+    """Where relative data paths start: the study file's own folder."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _servings_named(cls, content: Any) -> Any:
+        tables = content.get("serving") if isinstance(content, dict) else None
+        if not isinstance(tables, dict):
+            return content
+        named = {name: serving_of(name) | table if isinstance(table, dict) else table for name, table in tables.items()}
+        for name, table in named.items():
+            if isinstance(table, dict) and "mode" not in table and name != EAGER:
+                raise ValueError(
+                    f"serving.{name}: its name alone says no way of serving, as static, adapter, batch-8 or "
+                    "static-batch-4 would: write it so, or give it a mode"
+                )
+        return content | {"serving": named}
+
+    def thinking(self, way: str) -> Thinking:
+        """Return what questions say of thinking by a way of serving."""
+        served = self.serving.get(way)
+        return self.protocol.thinking if served is None or served.thinking is None else served.thinking
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Study:
+        if EAGER in self.serving:
+            raise ValueError("serving.eager: eager is always measured and has no settings")
+        for name, method in self.methods.items():
+            check_named(name, method)
+        self._check_sources()
+        for name, model in self.models.items():
+            for wanted in model.methods or ():
+                if wanted != "base" and wanted not in self.methods:
+                    raise ValueError(f"models.{name}.methods: method {wanted!r} is not declared under [methods]")
+        for name, data in self.tasks.items():
+            check_task(name, data)
+        return self
+
+    def _check_sources(self) -> None:
+        """Refuse addresses, which might hold a password, and one folder both trusted and not."""
+        trusted: dict[str, bool] = {}
+        for name, model in self.models.items():
+            if "://" in model.source:
+                raise ValueError(f"models.{name}.source: give a hub id or a folder, no address")
+            if trusted.setdefault(model.source, model.trust_remote_code) != model.trust_remote_code:
+                raise ValueError(f"models.{name}.trust_remote_code: another model of the same source says otherwise")
+
+    @model_validator(mode="after")
+    def _measurable(self) -> Study:
+        measured = [metric for name, data in self.tasks.items() for metric in TASKS[data.task or name].metrics]
+        known = {metric.name: metric for metric in measured}
+        for place, expected in enumerate(self.expect):
+            if expected.metric not in known:
+                raise ValueError(f"expect.{place}: nothing measures {expected.metric!r}; there are {', '.join(known)}")
+            for value in (expected.at_least, expected.at_most):
+                if value is not None and (told := known[expected.metric].misread(value)):
+                    raise ValueError(f"expect.{place}: {told}")
+        return self
+
+    @model_validator(mode="after")
+    def _fair(self) -> Study:
+        searched = {name: method.learning_rates for name, method in self.methods.items() if method.learning_rates}
+        for name, rates in searched.items():
+            first, others = next(iter(searched.items()))
+            if len(rates) != len(others):
+                raise ValueError(
+                    f"methods.{name}.learning_rates: {len(rates)} of them, but methods.{first} has {len(others)}: "
+                    "each method gets as many trials"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _gated(self) -> Study:
+        tables = {"gate": self.gate.margins} | {f"gate.cells.{name}": one for name, one in self.gate.cells.items()}
+        for where, table in tables.items():
+            for key, text in table.items():
+                try:
+                    self._check_margin(key, text)
+                except ValueError as error:
+                    raise ValueError(f"{where}.{key}: {error}") from None
+        return self
+
+    def _check_margin(self, key: str, text: str) -> None:
+        """Refuse a margin of what no task measures, or one that cannot be read."""
+        task, _, metric = key.rpartition(".")
+        if task and metric == "pace":
+            raise ValueError("a pace is of a model and method, whatever the task: write pace alone")
+        if task and task not in self.tasks:
+            raise ValueError(f"the study has no task {task!r}; it has {', '.join(self.tasks)}")
+        kinds = [TASKS[data.task or name] for name, data in self.tasks.items() if task in {"", name}]
+        found = [one for one in (kind.metric(metric) for kind in kinds) if one]
+        if not found and metric not in EVERYWHERE:
+            known = dict.fromkeys([one.name for kind in kinds for one in kind.metrics] + list(EVERYWHERE))
+            raise ValueError(f"{metric!r} is not gated; there are {', '.join(known)}")
+        parse_margin(text, direction(metric, found[0].better if found else None))
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return self.study.name

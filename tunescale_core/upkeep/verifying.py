@@ -1,0 +1,89 @@
+"""Everything in a store held against the hashes it was written with."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tunescale_core.errors import DamagedError, RecordError, StoreError
+from tunescale_core.records.record import read
+from tunescale_core.store.checkpoints import CHECKPOINTS, UNFINISHED, Store
+from tunescale_core.store.files import leads_out
+from tunescale_core.store.manifest import MANIFEST
+from tunescale_core.training.saves import INDEX, verified_saved
+from tunescale_core.training.searches import kept
+from tunescale_core.upkeep.inventory import TRIALS, children, record_paths
+
+AGAIN = 1.0
+"""Seconds until a saved state that seems damaged is looked at again."""
+
+
+def verified(store: Store) -> Iterator[tuple[Path, str | None]]:
+    """Yield each checkpoint, record, search and saved state of a store, and in one line what is wrong with it, if so.
+
+    Nothing is moved or changed. What a build that died left behind is no damage, and not told.
+
+    Raises:
+        StoreError: A folder of the store is a link out of it.
+    """
+    for path in children(store, CHECKPOINTS):
+        if path.is_symlink() or (path / MANIFEST).exists():
+            yield path, _checkpoint(store, path)
+        elif not path.name.startswith("."):
+            yield path, f"{path} has no manifest; delete the folder to build it again"
+    for path in record_paths(store):
+        yield path, _record(store, path)
+    for path in children(store, UNFINISHED):
+        if path.is_symlink():
+            yield path, f"{path} is a link; delete it"
+        elif (path / INDEX).exists():
+            yield path, _state(path)
+    for path in children(store, TRIALS):
+        if path.suffix == ".json":
+            yield path, _search(path)
+
+
+def _state(path: Path) -> str | None:
+    """Look twice at what seems damaged: its training may just be putting a later save in its place, or letting go."""
+    told = _looked_at(path)
+    if told is not None:
+        time.sleep(AGAIN)
+        told = _looked_at(path)
+    return told
+
+
+def _looked_at(path: Path) -> str | None:
+    try:
+        verified_saved(path)
+    except FileNotFoundError:  # its training has just ended
+        return None
+    except DamagedError as error:
+        return str(error)
+    return None
+
+
+def _checkpoint(store: Store, path: Path) -> str | None:
+    try:
+        store.verified(path)
+    except StoreError as error:
+        return str(error)
+    return None
+
+
+def _record(store: Store, path: Path) -> str | None:
+    if leads_out(path, store.root):
+        return f"record {path} is a link out of the store; measure it again"
+    try:
+        read(path)
+    except RecordError as error:
+        return str(error)
+    return None
+
+
+def _search(path: Path) -> str | None:
+    try:
+        kept(path)
+    except DamagedError as error:
+        return f"{error}; delete the file to search again"
+    return None
