@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import json
-import math
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.files import MATHS, WRITERS, write_json, write_jsonl
+from tests.rows import arc_rows, study_of
 from tunescale_core.data import examples as data_module
-from tunescale_core.data.examples import Examples, Loader, check_apart, fingerprint, load_examples, once
+from tunescale_core.data.examples import Examples, Loader, fingerprint, load_examples, once
 from tunescale_core.data.sources import Purpose
 from tunescale_core.errors import DataError, TaskError
 from tunescale_core.measuring.scoring import score_file
@@ -23,17 +23,6 @@ from tunescale_core.study.study import Study
 from tunescale_core.tasks import PAPERS, TASKS, Example, LeftOut
 
 EXAMPLE = Example("q", TASKS["arc"].prompt("Which?"), ("A",), "\\boxed{A}")
-
-
-def study_of(folder: Path, name: str = "openmath", **data: Any) -> Study:
-    return Study.model_validate(
-        {
-            "study": {"name": "s", "train_examples": 3, "eval_examples": 2},
-            "models": {"m": {"source": "embedded:mini-small"}},
-            "tasks": {name: data},
-            "folder": folder,
-        }
-    )
 
 
 @pytest.mark.parametrize("suffix", WRITERS)
@@ -61,119 +50,6 @@ def test_a_source_without_usable_rows_is_an_error(tmp_path: Path) -> None:
         match=r"^task openmath: data file .*rows\.json has no usable rows for eval \(1 left out: gold answer is not",
     ):
         load_examples(study_of(tmp_path, data="rows.json"), "openmath", "eval")
-
-
-def arc_rows(count: int) -> list[dict[str, Any]]:
-    choices = {"text": ["oak", "robin", "tea", "iron"], "label": list("ABCD")}
-    return [{"id": str(n), "question": f"Which is {n}?", "choices": choices, "answerKey": "B"} for n in range(count)]
-
-
-def openmath_rows(count: int) -> list[dict[str, Any]]:
-    return [{"problem": f"What is {n} + 1?", "expected_answer": str(n + 1)} for n in range(count)]
-
-
-def squad_rows(count: int) -> list[dict[str, Any]]:
-    rest = {"question": "Where?", "answers": {"text": ["the mill"], "answer_start": [9]}}
-    return [{"id": str(n), "context": f"Mara {n} is at the mill.", **rest} for n in range(count)]
-
-
-ROWS = {"arc": arc_rows, "openmath": openmath_rows, "squad_v2": squad_rows}
-MISSING: Any = object()
-TEXTS = ["oak", "robin", "tea", "iron"]
-LABELS = "['A', 'B', 'C', 'D']"
-REFUSED = {
-    "missing column": ("arc", "json", {"question": MISSING}, "no column 'question' (it has: id, choices, answerKey)"),
-    "missing SQuAD column": ("squad_v2", "jsonl", {"context": MISSING}, "no column 'context' (it has: id, "),
-    "null": ("openmath", "parquet", {"problem": None}, "column 'problem' is NoneType, not str"),
-    "null in JSON": ("squad_v2", "jsonl", {"question": None}, "column 'question' is NoneType, not str"),
-    "NaN": ("squad_v2", "jsonl", {"context": math.nan}, "column 'context' is float, not str"),
-    "list for text": ("openmath", "jsonl", {"expected_answer": [5]}, "column 'expected_answer' is list, not str"),
-    "text for choices": ("arc", "json", {"choices": "oak"}, "column 'choices' is str, not dict"),
-    "choice without a label": (
-        "arc",
-        "parquet",
-        {"choices": {"text": TEXTS, "label": ["A", None, "C", "D"]}},
-        "column 'choices.label' is not a list of text",
-    ),
-    "empty label": (
-        "arc",
-        "jsonl",
-        {"choices": {"text": TEXTS, "label": ["A", "", "C", "D"]}},
-        "column 'choices' has a choice without a label: ['A', '', 'C', 'D']",
-    ),
-    "lists of different length": (
-        "arc",
-        "parquet",
-        {"choices": {"text": TEXTS, "label": list("ABC")}},
-        "column 'choices' has 3 labels for 4 texts",
-    ),
-    "key that is no label": (
-        "arc",
-        "parquet",
-        {"answerKey": "E"},
-        f"column 'answerKey' is 'E', which is none of the labels {LABELS}",
-    ),
-    "no key": ("arc", "jsonl", {"answerKey": ""}, f"column 'answerKey' is '', which is none of the labels {LABELS}"),
-    "answers as a list": ("squad_v2", "json", {"answers": ["the mill"]}, "column 'answers' is list, not dict"),
-    "answers as text": ("squad_v2", "jsonl", {"answers": "the mill"}, "column 'answers' is str, not dict"),
-    "answers to what has none": (
-        "squad_v2",
-        "json",
-        {"is_impossible": True},
-        "column 'is_impossible' is True of a row with",
-    ),
-    "NaN for an id": ("squad_v2", "jsonl", {"id": math.nan}, "column 'id' is float, not str"),
-    "list for an id": ("arc", "jsonl", {"id": ["a"]}, "column 'id' is list, not str"),
-    "answers without text": ("squad_v2", "jsonl", {"answers": {}}, "column 'answers.text' is not a list of text"),
-}
-PASSED_OVER = {
-    "empty question": ("arc", "parquet", {"question": ""}, "empty question"),
-    "empty SQuAD question": ("squad_v2", "jsonl", {"question": "  "}, "empty question"),
-    "empty problem": ("openmath", "csv", {"problem": ""}, "empty question"),
-    "empty gold answer": ("openmath", "csv", {"expected_answer": ""}, "empty gold answer"),
-    "empty gold span": ("squad_v2", "parquet", {"answers": {"text": [""], "answer_start": [0]}}, "empty gold answer"),
-    "gold answer in words": ("openmath", "csv", {"expected_answer": "x + 1"}, "gold answer is not a number"),
-    "three choices": ("arc", "parquet", {"choices": {"text": TEXTS[:3], "label": list("ABC")}}, "not four choices"),
-}
-
-
-def written(folder: Path, task: str, suffix: str, change: dict[str, Any]) -> Path:
-    """Write twenty rows for a task, the 17th of them changed."""
-    rows = ROWS[task](20)
-    rows[16] = {name: value for name, value in (rows[16] | change).items() if value is not MISSING}
-    path = folder / f"rows.{suffix}"
-    WRITERS[suffix](path, rows)
-    return path
-
-
-@pytest.mark.parametrize(("task", "suffix", "change", "message"), REFUSED.values(), ids=REFUSED)
-def test_a_bad_row_is_named(tmp_path: Path, task: str, suffix: str, change: dict[str, Any], message: str) -> None:
-    """A row that cannot be read ends in one line with file, row and column, whatever it was to be used for."""
-    path = written(tmp_path, task, suffix, change)
-    study = study_of(tmp_path, task, data=path.name, eval_examples=20, train_examples=20, dev_data=path.name)
-    (tmp_path / "said.json").write_text("{}")
-    with pytest.raises(DataError) as scored:
-        score_file(TASKS[task], path, tmp_path / "said.json")
-    purposes: tuple[Purpose, ...] = ("train", "eval", "dev")
-    for purpose in purposes:
-        with pytest.raises(DataError) as loaded:
-            load_examples(study, task, purpose)
-        assert str(loaded.value) == str(scored.value)
-    assert str(scored.value).startswith(f"data file {path}, row 17: {message}")
-    assert "\n" not in str(scored.value)
-
-
-@pytest.mark.parametrize(("task", "suffix", "change", "reason"), PASSED_OVER.values(), ids=PASSED_OVER)
-def test_a_row_passed_over_is_counted(
-    tmp_path: Path, task: str, suffix: str, change: dict[str, Any], reason: str
-) -> None:
-    """A row that the task cannot ask is left out, and the count says why."""
-    path = written(tmp_path, task, suffix, change)
-    places: dict[Purpose, dict[str, str]] = {"train": {"eval_data": "embedded"}, "eval": {}}
-    for purpose, elsewhere in places.items():
-        study = study_of(tmp_path, task, data=path.name, eval_examples=20, train_examples=20, **elsewhere)
-        loaded = load_examples(study, task, purpose)
-        assert (len(loaded.rows), loaded.left_out) == (19, {reason: 1})
 
 
 def test_two_answers_to_one_question_are_asked_once(tmp_path: Path) -> None:
@@ -279,90 +155,6 @@ def test_the_embedded_source_has_development_rows(tmp_path: Path, kind: str) -> 
     asked = [{one.messages[1]["content"] for one in load_examples(study, kind, purpose).rows} for purpose in purposes]
     assert [len(one) for one in asked] == [200, 200, 60]
     assert len(set.union(*asked)) == 460
-
-
-def test_development_rows_are_as_many_as_declared(tmp_path: Path) -> None:
-    """`dev_examples` of a task holds, `dev_skip` passes over rows, and `dev_split` names the split."""
-    study = study_of(tmp_path, dev_examples=5)
-    later = study_of(tmp_path, dev_examples=3, dev_skip=2, dev_split="dev")
-    first = load_examples(study, "openmath", "dev").rows
-    assert len(first) == 5
-    assert load_examples(later, "openmath", "dev").rows == first[2:]
-
-
-def test_development_rows_that_are_evaluated_are_refused(tmp_path: Path) -> None:
-    """Where a recipe would be chosen by evaluation questions, the error says how many they are."""
-    write_json(tmp_path / "rows.json", openmath_rows(6))
-    study = study_of(tmp_path, data="rows.json", eval_examples=4, dev_split="dev", dev_skip=2)
-    with pytest.raises(DataError, match=r"^task openmath: 2 of 4 development examples are evaluation questions too"):
-        load_examples(study, "openmath", "dev")
-    apart = study_of(tmp_path, data="rows.json", eval_examples=4, dev_split="dev", dev_skip=4)
-    assert len(load_examples(apart, "openmath", "dev").rows) == 2
-
-
-def test_apart_is_of_what_is_asked() -> None:
-    """Examples share a question where their prompts say the same, whatever their ids and answers."""
-    other = dataclasses.replace(EXAMPLE, messages=TASKS["arc"].prompt("Who?"))
-    check_apart([EXAMPLE], [other], "arc")
-    check_apart([EXAMPLE], [], "arc")
-    with pytest.raises(DataError, match="1 of 2"):
-        check_apart([EXAMPLE, other], [dataclasses.replace(EXAMPLE, id="x", gold=("B",))], "arc")
-
-
-def contaminated(folder: Path, n: int | None, **data: Any) -> Study:
-    """Return a study whose ten training rows hold two evaluation questions, one of them in other words' company."""
-    held_out = [{"problem": f"How many legs have {k} of Odo's old goats now?", "expected_answer": "4"} for k in "ab"]
-    write_json(folder / "eval.json", held_out)
-    told = {"problem": f"Odo asks Mara: {held_out[1]['problem'].upper()}", "expected_answer": "4"}
-    write_json(folder / "train.json", [*openmath_rows(2), held_out[0], told, *openmath_rows(8)[2:]])
-    study = study_of(folder, data="train.json", eval_data="eval.json", train_examples=6, **data)
-    return study.model_copy(update={"study": study.study.model_copy(update={"decontaminate": n})})
-
-
-def test_contaminated_rows_make_room_for_others(tmp_path: Path) -> None:
-    """Rows that share an n-gram with evaluation are counted, and others are drawn until there are enough."""
-    loaded = load_examples(contaminated(tmp_path, 8), "openmath", "train")
-    assert [one.gold for one in loaded.rows] == [(str(n),) for n in range(1, 7)]
-    assert loaded.left_out == {"asked in evaluation": 1, "shares a 8-gram with evaluation": 1}
-
-
-def test_no_evaluation_question_is_trained_on(tmp_path: Path) -> None:
-    """Without `decontaminate` training rows are taken as they come, but for the evaluation questions themselves."""
-    loaded = load_examples(contaminated(tmp_path, None), "openmath", "train")
-    assert (len(loaded.rows), loaded.left_out) == (6, {"asked in evaluation": 1})
-    assert "Odo asks Mara" in loaded.rows[2].messages[-1]["content"]
-
-
-def test_one_file_is_not_both_trained_on_and_asked(tmp_path: Path) -> None:
-    """Where one file is all there is, training takes what evaluation leaves, or says that nothing is left."""
-    write_jsonl(tmp_path / "rows.jsonl", openmath_rows(5))
-    study = study_of(tmp_path, data="rows.jsonl", eval_examples=3, train_examples=9)
-    asked, taught = (load_examples(study, "openmath", purpose) for purpose in ("eval", "train"))
-    assert not {one.id for one in asked.rows} & {one.id for one in taught.rows}
-    assert (len(taught.rows), taught.left_out) == (2, {"asked in evaluation": 3})
-    with pytest.raises(DataError, match=r"no usable rows for train .5 left out: asked in evaluation"):
-        load_examples(study_of(tmp_path, data="rows.jsonl", eval_examples=9), "openmath", "train")
-
-
-def test_rows_that_are_not_asked_contaminate_nothing(tmp_path: Path) -> None:
-    """Evaluation questions beyond `eval_examples` are no reason to leave a row out."""
-    loaded = load_examples(contaminated(tmp_path, 8, eval_examples=1), "openmath", "train")
-    assert loaded.left_out == {"asked in evaluation": 1, "shares a 8-gram with evaluation": 0}
-
-
-def test_development_rows_are_kept_from_training_too(tmp_path: Path) -> None:
-    """Where a task has development rows, training rows that repeat them are left out as well."""
-    write_json(tmp_path / "dev.json", openmath_rows(1))
-    loaded = load_examples(contaminated(tmp_path, 8, dev_data="dev.json"), "openmath", "train")
-    assert loaded.left_out == {"asked in evaluation": 2, "shares a 8-gram with evaluation": 1}
-
-
-def test_an_endless_source_is_given_up(tmp_path: Path) -> None:
-    """Where an n-gram is in every row of the embedded source, loading ends and says why nothing is left."""
-    study = study_of(tmp_path, eval_examples=300)
-    study = study.model_copy(update={"study": study.study.model_copy(update={"decontaminate": 2})})
-    with pytest.raises(DataError, match=r"no usable rows for train \(300 left out: shares a 2-gram with evaluation\)"):
-        load_examples(study, "openmath", "train")
 
 
 def test_a_fingerprint_is_that_of_what_the_examples_say() -> None:
