@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tunescale_core.estimate.costs import training_bytes
-from tunescale_core.estimate.shapes import Shape, read_shape
+from tunescale_core.estimate.shapes import Shape
+from tunescale_core.estimate.sizes import read_shape
 from tunescale_core.models.device import device
 from tunescale_core.provenance import provenance
 from tunescale_core.results.recorded import from_folder

@@ -11,6 +11,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from tests.families import FAMILIES, configured
 from tests.making import line
 from tests.making import record as made
 from tunescale_core.cli import app
@@ -73,6 +74,75 @@ def test_measurements_stand_beside(tmp_path: Path) -> None:
     assert ran.exit_code == 0
     assert "measured" in ran.stdout
     assert "the process's peak" in ran.stdout
+
+
+STUDY = """
+[study]
+name = "s"
+[models.phi]
+source = "phi3"
+[models.mixture]
+source = "mixtral"
+[models.odd]
+source = "odd"
+[models.large]
+source = "Qwen/Qwen3-1.7B"
+methods = ["base"]
+[methods.full]
+[methods.lora]
+ranks = [2]
+target_modules = "all-linear"
+dropout = 0
+[methods.ia3]
+peft = { type = "IA3", feedforward_modules = [] }
+target_modules = ["o_proj"]
+[tasks.arc]
+data = "embedded"
+"""
+
+
+def declared(folder: Path) -> str:
+    """Write a study of a family beyond the paper's, a mixture, and a model of a kind that nobody knows."""
+    (folder / "s.toml").write_text(STUDY, encoding="utf-8")
+    for kind in ("phi3", "mixtral"):
+        configured(FAMILIES[kind], {"vocab_size": 300, "pad_token_id": 0}).save_pretrained(folder / kind)
+    (folder / "odd").mkdir()
+    (folder / "odd" / "config.json").write_text('{"model_type": "nobodys"}', encoding="utf-8")
+    return str(folder / "s.toml")
+
+
+def test_any_kind_of_model_is_estimated(tmp_path: Path) -> None:
+    """Other families and adapters have every figure, a mixture all but training's, and what nobody knows is a note."""
+    study = declared(tmp_path)
+    ran = estimate("--study", study, "--json")
+    assert ran.exit_code == 0
+    estimates = {one["variant"]: one for one in json.loads(ran.stdout)}
+    assert {name.partition("-")[0] for name in estimates} == {"phi", "mixture", "large"}
+    for method in ("full", "lora-r2", "ia3"):
+        tuned, mixed = estimates[f"phi-{method}-on-arc"], estimates[f"mixture-{method}-on-arc"]
+        assert tuned["fits"]
+        assert tuned["training_bytes"] > 16 * tuned["trainable"]
+        assert (mixed["training_bytes"], mixed["fits"], mixed["plan"]) == (None, None, None)
+        assert mixed["trainable"] > 0
+        assert mixed["serving_bytes"] > 2 * mixed["parameters"] * 0.9
+    trained = [estimates[f"phi-{method}-on-arc"]["trainable"] for method in ("full", "lora-r2", "ia3")]
+    assert trained == sorted(trained, reverse=True)
+    table = estimate("--study", study).stdout
+    assert "(not estimated: model folder " in table
+    assert "model type `nobodys`" in table
+    assert table.count("(not estimated: mixtral: what training a mixture of experts keeps is not estimated)") == 1
+
+
+def test_nothing_known_is_an_error(tmp_path: Path) -> None:
+    """Where nothing is known of any model, the reason is the error."""
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd" / "config.json").write_text("{}", encoding="utf-8")
+    (tmp_path / "s.toml").write_text(
+        '[study]\nname = "s"\n[models.odd]\nsource = "odd"\n[tasks.arc]\ndata = "embedded"\n', encoding="utf-8"
+    )
+    ran = estimate("--study", str(tmp_path / "s.toml"))
+    assert (ran.exit_code, ran.stdout) == (USAGE, "")
+    assert "odd cannot be opened" in ran.stderr
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from tests.making import line
 from tests.making import record as made
 from tunescale_core.estimate.activations import footprint_of, held_bytes
 from tunescale_core.estimate.costs import Device, estimates, plan_of, training_bytes
-from tunescale_core.estimate.shapes import read_shape
 from tunescale_core.estimate.shown import estimate_table
+from tunescale_core.estimate.sizes import read_shape
 from tunescale_core.results.result import from_record
 from tunescale_core.results.results import Results
 from tunescale_core.store.manifest import TrainingCost

@@ -27,8 +27,8 @@ def estimate(  # noqa: PLR0913, PLR0917  an option a figure
     """Estimate training memory, time a token, cache and store of each variant from the models' shapes."""
     from tunescale_core.advice.constraints import parse_memory
     from tunescale_core.estimate.costs import DEVICES, Device, estimates
-    from tunescale_core.estimate.shapes import read_shape
     from tunescale_core.estimate.shown import estimate_table
+    from tunescale_core.estimate.sizes import sizes_of
     from tunescale_core.results.recorded import from_folder
     from tunescale_core.study.loading import load
     from tunescale_core.tables.formats import as_json as as_tables
@@ -43,15 +43,16 @@ def estimate(  # noqa: PLR0913, PLR0917  an option a figure
         fail(f"--overhead must be 0 or more, got {overhead:g}")
     with one_line_errors():
         declared = load(study)
-        shapes = {name: read_shape(model, declared.folder) for name, model in declared.models.items()}
+        sizes, unknown = sizes_of(declared)
         speed, size = DEVICES[device]
         against = Device(bandwidth or speed, parse_memory(memory) if memory else size, overhead)
-        found = list(estimates(declared, shapes, against, prompt))
+        found = list(estimates(declared, sizes, against, prompt))
         measured = from_folder(records) if records else None
         if measured and not {one.variant for one in found} & {one.id for one in measured.candidates}:
             raise ResultsError(f"{records} holds none of study {declared.name}'s variants: give that study's records")
         named = f"{against.bandwidth / 1e9:,.0f} GB/s and {against.memory / 1e9:,.0f} GB"
-        table = estimate_table(found, measured, named if bandwidth or memory else f"{device}: {named}")
+        against_named = named if bandwidth or memory else f"{device}: {named}"
+        table = estimate_table(found, measured, against_named, tuple(unknown.values()))
     if not as_json:
         typer.echo(terminal(table))
     elif measured:

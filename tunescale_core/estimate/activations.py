@@ -1,15 +1,19 @@
-"""What a training step keeps for its backward pass, from a model's shape.
+"""What a training step holds, and keeps for its backward pass.
 
-Counted, not derived: PyTorch's saved-tensor hooks over Qwen3 models of eight shapes give bytes a token and layer that
-are linear in the widths, without a rest (a test counts again). Under bfloat16 autocast half of what is kept is half as
-wide, and a bfloat16 copy of each linear weight is kept too.
+Of a dense decoder the latter follows from its shape: PyTorch's saved-tensor hooks over Qwen3 models of eight shapes
+give bytes a token and layer that are linear in the widths, without a rest (a test counts again). Under bfloat16
+autocast half of what is kept is half as wide, and a bfloat16 copy of each linear weight is kept too. Of other models it
+is counted.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
+from tunescale_core.estimate.counted import Counted
 from tunescale_core.estimate.shapes import Shape
+from tunescale_core.estimate.sizes import Sizes
 from tunescale_core.study.method import Method
 from tunescale_core.training.footprint import GRADIENT_BYTES, MOMENT_BYTES, head_bytes
 from tunescale_core.training.plan import Footprint
@@ -45,41 +49,55 @@ ON_ALL = {4: Kept(48, 20, 12, 20), 2: Kept(38, 14, 8, 12)}
 """By bytes a number: fp32, and bfloat16 autocast."""
 
 
-def footprint_of(shape: Shape, settings: Method, rank: int | None, width: int) -> Footprint:
+def footprint_of(sizes: Sizes, settings: Method, rank: int | None, width: int) -> Footprint:
     """Return what training takes, at rows of `max_length` tokens.
 
     Args:
-        shape: Of the model.
+        sizes: Of the model.
         settings: The recipe.
-        rank: Of its LoRA; None for full tuning.
+        rank: Of its LoRA; None for full tuning, and for an adapter that has none.
         width: Bytes a number in the forward pass: 4, or 2 under autocast.
+
+    Raises:
+        ModelError: What a step keeps cannot be counted.
     """
-    trained = shape.adapter(settings, rank) if rank else shape.parameters
+    trained = trained_weights(sizes, settings, rank)
+    own = sizes.kept_bytes if isinstance(sizes, Counted) else partial(_kept_bytes, sizes)
+    kept = own(settings, rank, width)
+    return Footprint(
+        weight_bytes=round(held_bytes(sizes, settings, rank, width)),
+        gradient_bytes=GRADIENT_BYTES * trained,
+        moment_bytes=MOMENT_BYTES * trained,
+        kept_bytes=kept,
+        checkpointed_bytes=4 * sizes.hidden * sizes.layers + kept / sizes.layers,
+        head_bytes=head_bytes(sizes.vocabulary, "cuda" if width == 2 else "cpu"),
+        embedding_bytes=0 if settings.adapter else GRADIENT_BYTES * sizes.looked_up,
+        longest=settings.max_length,
+    )
+
+
+def trained_weights(sizes: Sizes, settings: Method, rank: int | None) -> int:
+    """Return how many weights are trained: the adapter's, or all that text goes through."""
+    return sizes.adapter(settings, rank) if settings.adapter else sizes.trained_in_full
+
+
+def _kept_bytes(shape: Shape, settings: Method, rank: int | None, width: int) -> float:
+    """Return the bytes that all layers keep a token."""
     modules = shape.adapted(settings) if rank else ()
     table = FULL if not rank else ON_ATTENTION if not set(modules) & set(shape.feed_forward_modules) else ON_ALL
     kept = table[width].bytes(shape, rank or 0, len(modules), width)
     if settings.peft.get("use_dora"):  # what the layer and its adapter give, each before it is scaled
         kept += 2 * width * sum(shape.modules[name][1] for name in modules)
-    return Footprint(
-        weight_bytes=round(held_bytes(shape, settings, rank, width)),
-        gradient_bytes=GRADIENT_BYTES * trained,
-        moment_bytes=MOMENT_BYTES * trained,
-        kept_bytes=shape.layers * kept,
-        checkpointed_bytes=4 * shape.hidden * shape.layers + kept,
-        head_bytes=head_bytes(shape.vocabulary, "cuda" if width == 2 else "cpu"),
-        embedding_bytes=0 if rank else GRADIENT_BYTES * shape.vocabulary * shape.hidden,
-        longest=settings.max_length,
-    )
+    return shape.layers * kept
 
 
-def held_bytes(shape: Shape, settings: Method, rank: int | None, width: int) -> float:
+def held_bytes(sizes: Sizes, settings: Method, rank: int | None, width: int) -> float:
     """Return the bytes of weights in training: the base's, the adapter's, and the copies that autocast keeps."""
-    linear = shape.layers * sum(inputs * outputs for inputs, outputs in shape.modules.values())
-    saved = (WEIGHT_BYTES - QUANTISED_BYTES) * linear if settings.quantize else 0
-    adapter = shape.adapter(settings, rank) if rank else 0
-    return WEIGHT_BYTES * (shape.parameters + adapter) - saved + cast_bytes(shape, width)
+    saved = (WEIGHT_BYTES - QUANTISED_BYTES) * sizes.linear if settings.quantize else 0
+    adapter = sizes.adapter(settings, rank) if settings.adapter else 0
+    return WEIGHT_BYTES * (sizes.parameters + adapter) - saved + cast_bytes(sizes, width)
 
 
-def cast_bytes(shape: Shape, width: int) -> int:
+def cast_bytes(sizes: Sizes, width: int) -> int:
     """Return the bytes of the linear weights' copies that autocast keeps through a step; 0 in fp32."""
-    return 0 if width == 4 else width * shape.layers * sum(a * b for a, b in shape.modules.values())
+    return 0 if width == 4 else width * sizes.linear

@@ -1,4 +1,4 @@
-"""Memory of training, time a token, cache and store of each variant, from shapes alone.
+"""Memory of training, time a token, cache and store of each variant, before anything is spent.
 
 Training holds weights, gradients and Adam's two moments: 16 bytes a trained weight in fp32, as TuneScale trains; a
 LoRA holds its base besides, 4 bytes a weight, or half a byte of each linear weight in 4 bits. To this comes what a step
@@ -8,11 +8,12 @@ batch 1 reads all weights and the cache once, so bandwidth bounds it from below 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from tunescale_core.estimate.activations import footprint_of
-from tunescale_core.estimate.shapes import Shape
+from tunescale_core.errors import ModelError
+from tunescale_core.estimate.activations import footprint_of, trained_weights
+from tunescale_core.estimate.sizes import Sizes
 from tunescale_core.study.grid import Variant, variants
 from tunescale_core.study.method import Method
 from tunescale_core.study.study import Study
@@ -46,72 +47,100 @@ class Estimate:
     parameters: int
     trainable: int
     training_bytes: float | None
-    """None for an untuned model, and for an adapter that is no LoRA."""
+    """None for an untuned model, and where what a step keeps cannot be counted."""
     fits: bool | None
     """Whether training fits the device; None for an untuned model."""
     plan: str | None
     """How a step would be cut, rows at once × times."""
     seconds_per_token: float
     """Of decoding at batch 1, at least."""
-    cache_per_token: int
+    cache_per_token: float
+    """Bytes, over one prompt and a whole answer."""
     serving_bytes: float
     """Weights and the cache of one prompt and answer."""
     store_bytes: int
     """Of its checkpoint; 0 for an untuned model."""
+    unknown: str = ""
+    """Why training cannot be estimated, where it cannot."""
 
 
-def estimates(study: Study, shapes: dict[str, Shape], device: Device, prompt: int = 256) -> Iterator[Estimate]:
-    """Yield each variant's estimate.
+def estimates(study: Study, sizes: Mapping[str, Sizes], device: Device, prompt: int = 256) -> Iterator[Estimate]:
+    """Yield the estimate of each variant of the models that something is known of.
 
     Args:
         study: As declared.
-        shapes: Of each model, by its name in the study.
+        sizes: Of each model, by its name in the study.
         device: What to hold it against.
         prompt: Tokens of a prompt, for the cache.
+
+    Raises:
+        ModelError: A model's cache cannot be counted.
+        StudyError: PEFT knows no such adapter, or the adapter no such setting.
+        TrainingError: An adapter does not fit its model.
     """
     width = 4 if study.protocol.dtype == "float32" else 2
+    answer = study.protocol.max_new_tokens
     for variant in variants(study):
-        yield _estimate(variant, study, shapes[variant.model], device, width, prompt)
+        if variant.model in sizes:
+            yield _estimate(variant, sizes[variant.model], device, width, (prompt, answer))
 
 
-def _estimate(variant: Variant, study: Study, shape: Shape, device: Device, width: int, prompt: int) -> Estimate:  # noqa: PLR0917, PLR0913
-    settings = variant.settings
-    adapter = shape.adapter(settings, variant.rank) if settings and variant.rank else 0
-    trainable = (adapter or shape.parameters) if settings else 0
-    known = settings is not None and settings.adapter in {None, "LORA"}
-    plan = plan_of(shape, settings, variant.rank, device.memory, AUTOCAST) if settings and known else None
-    training = training_bytes(shape, settings, variant.rank, AUTOCAST, plan) if settings and plan else None
-    cache = shape.cache_per_token(width)
-    weights, kept = shape.parameters * width, cache * (prompt + study.protocol.max_new_tokens)
-    middle = shape.read_per_token * width + cache * (prompt + study.protocol.max_new_tokens / 2)
+def _estimate(variant: Variant, sizes: Sizes, device: Device, width: int, tokens: tuple[int, int]) -> Estimate:
+    settings, (prompt, answer) = variant.settings, tokens
+    trainable = trained_weights(sizes, settings, variant.rank) if settings else 0
+    adapter = trainable if settings and settings.adapter else 0
+    plan, training, unknown = _training(sizes, settings, variant.rank, device.memory)
+    weights, cached = sizes.parameters * width, sizes.cache_bytes(prompt + answer, width)
+    middle = sizes.read_per_token * width + sizes.cache_bytes(prompt + answer // 2, width)
     return Estimate(
         variant=variant.id,
-        parameters=shape.parameters + adapter,
+        parameters=sizes.parameters + adapter,
         trainable=trainable,
         training_bytes=training,
         fits=None if training is None else training <= device.memory,
         plan=plan.short if plan else None,
         seconds_per_token=max(device.overhead, middle / device.bandwidth),
-        cache_per_token=cache,
-        serving_bytes=weights + kept,
-        store_bytes=(shape.parameters * shape.stored + 4 * adapter) if settings else 0,
+        cache_per_token=cached / (prompt + answer),
+        serving_bytes=weights + cached,
+        store_bytes=(sizes.parameters * sizes.stored + 4 * adapter) if settings else 0,
+        unknown=unknown,
     )
 
 
-def plan_of(shape: Shape, settings: Method, rank: int | None, memory: float, width: int) -> Plan:
-    """Return how a step would be cut on a device with so many bytes, rows being as long as they may."""
-    return next(plans(settings, footprint_of(shape, settings, rank, width), round(memory)))
+def _training(
+    sizes: Sizes, settings: Method | None, rank: int | None, memory: float
+) -> tuple[Plan | None, int | None, str]:
+    """Return how a step would be cut, the peak bytes then, and why neither is known where it is not."""
+    if settings is None:
+        return None, None, ""
+    try:
+        plan = plan_of(sizes, settings, rank, memory, AUTOCAST)
+        return plan, training_bytes(sizes, settings, rank, AUTOCAST, plan), ""
+    except ModelError as error:
+        return None, None, str(error)
 
 
-def training_bytes(shape: Shape, settings: Method, rank: int | None, width: int, plan: Plan) -> int:
+def plan_of(sizes: Sizes, settings: Method, rank: int | None, memory: float, width: int) -> Plan:
+    """Return how a step would be cut on a device with so many bytes, rows being as long as they may.
+
+    Raises:
+        ModelError: What a step keeps cannot be counted.
+    """
+    return next(plans(settings, footprint_of(sizes, settings, rank, width), round(memory)))
+
+
+def training_bytes(sizes: Sizes, settings: Method, rank: int | None, width: int, plan: Plan) -> int:
     """Return the peak bytes of training.
 
     Args:
-        shape: Of the base model.
+        sizes: Of the base model.
         settings: The recipe: its length bounds the rows.
-        rank: Of the LoRA; None for full tuning.
+        rank: Of the LoRA.
         width: Bytes a number in the forward pass.
         plan: How a step is cut.
+
+    Raises:
+        ModelError: What a step keeps cannot be counted.
     """
-    footprint = footprint_of(shape, settings, rank, width)
+    footprint = footprint_of(sizes, settings, rank, width)
     return footprint.predicted(plan.micro_batch, plan.accumulation, checkpointing=plan.activation_checkpointing)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from tunescale_core.errors import ModelError
-from tunescale_core.reading import json_of
 from tunescale_core.study.method import Method
-from tunescale_core.study.model import Model
 
 KNOWN = ("qwen3", "qwen2", "llama", "mistral")
 """Model types of this form."""
@@ -70,17 +66,36 @@ class Shape:
         return embeddings + self.layers * block + self.hidden
 
     @property
+    def trained_in_full(self) -> int:
+        """The weights of full tuning."""
+        return self.parameters
+
+    @property
+    def looked_up(self) -> int:
+        """The weights of the input embedding."""
+        return self.vocabulary * self.hidden
+
+    @property
+    def linear(self) -> int:
+        """The weights of the linear layers but the head."""
+        return self.layers * sum(inputs * outputs for inputs, outputs in self.modules.values())
+
+    @property
     def read_per_token(self) -> int:
         """The weights that decoding one token reads: all but an input embedding of its own, of which it reads a row."""
-        return self.parameters - (0 if self.tied else self.vocabulary * self.hidden)
+        return self.parameters - (0 if self.tied else self.looked_up)
 
-    def adapter(self, method: Method, rank: int) -> int:
+    def adapter(self, method: Method, rank: int | None) -> int:
         """Return the weights of a LoRA: rank · layers · Σ (inputs + outputs) over its modules (Hu et al., 2021).
+
+        DoRA has a scale an output besides (Liu et al., 2024).
 
         Raises:
             ModelError: A target module is none of a block's.
         """
-        return rank * self.layers * sum(sum(self.modules[name]) for name in self.adapted(method))
+        modules = [self.modules[name] for name in self.adapted(method)]
+        scales = sum(outputs for _, outputs in modules) if method.peft.get("use_dora") else 0
+        return self.layers * ((rank or 0) * sum(map(sum, modules)) + scales)
 
     def adapted(self, method: Method) -> tuple[str, ...]:
         """Return which of a block's linear layers an adapter is put on.
@@ -94,22 +109,26 @@ class Shape:
             raise ModelError(f"estimates do not know the module {unknown[0]!r}; known are {', '.join(self.modules)}")
         return names
 
-    def cache_per_token(self, width: int) -> int:
-        """Return bytes of keys and values a token: 2 · layers · kv heads · head · bytes a number."""
-        return 2 * self.layers * self.kv_heads * self.head * width
+    def cache_bytes(self, tokens: int, width: int) -> int:
+        """Return bytes of keys and values: 2 · layers · kv heads · head · bytes a number, a token."""
+        return tokens * 2 * self.layers * self.kv_heads * self.head * width
+
+
+def has_shape(config: Mapping[str, Any]) -> bool:
+    """Tell whether a `config.json` declares a dense decoder of this kind."""
+    return config.get("model_type") in KNOWN and not {"num_experts", "num_local_experts"} & set(config)
 
 
 def shape_of(config: Mapping[str, Any], name: str) -> Shape:
     """Return the shape that a `config.json` declares.
 
+    Args:
+        config: Its content, of a dense decoder.
+        name: Of the model, for the error.
+
     Raises:
-        ModelError: It is no dense decoder of this kind.
+        ModelError: It lacks a size.
     """
-    if "num_experts" in config or "num_local_experts" in config:
-        raise ModelError(f"model {name} is a mixture of experts: estimates know dense decoders alone")
-    if config.get("model_type") not in KNOWN:
-        kind = config.get("model_type")
-        raise ModelError(f"model {name} is of type {kind!r}: estimates know the shapes of {', '.join(KNOWN)} alone")
     try:
         hidden, heads = int(config["hidden_size"]), int(config["num_attention_heads"])
         shape = Shape(
@@ -136,22 +155,3 @@ def _biases(config: Mapping[str, Any], shape: Shape) -> int:
     if config["model_type"] == "llama" and config.get("mlp_bias", False):
         named = (*named, *shape.feed_forward_modules)
     return sum(shape.modules[name][1] for name in named)
-
-
-def read_shape(model: Model, folder: Path) -> Shape:
-    """Read a model's shape: from its folder, from what is known of it, or from its `config.json` on the hub.
-
-    Raises:
-        ModelError: It cannot be had, or is no dense decoder.
-    """
-    from tunescale_core.models.base import config_file
-
-    known = tomllib.loads((Path(__file__).parent / "known_shapes.toml").read_text(encoding="utf-8"))
-    if model.source in known and model.revision is None:
-        return shape_of(known[model.source], model.source)
-    path = config_file(model, folder)
-    try:
-        config = json_of(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"model {model.source}: {path} cannot be read: {error}") from error
-    return shape_of(config, model.source)

@@ -13,10 +13,16 @@ from tunescale_core.tables.table import MISSING, Block, Column, Entry, Row, Tabl
 GB = 1e9
 
 
-def estimate_table(found: Sequence[Estimate], measured: Results | None = None, against: str = "") -> Table:
-    """Return a row a variant; `against` names the device, and with results the measured figures stand beside.
+def estimate_table(
+    found: Sequence[Estimate], measured: Results | None = None, against: str = "", unknown: Sequence[str] = ()
+) -> Table:
+    """Return a row a variant.
 
-    Measured are the training peak, the time a token and the trained weights.
+    Args:
+        found: The estimates.
+        measured: A run's results, whose training peak, time a token and trained weights then stand beside.
+        against: What names the device.
+        unknown: Why there is no row of some models.
     """
     columns = [
         Column("variant", words=True),
@@ -38,6 +44,9 @@ def estimate_table(found: Sequence[Estimate], measured: Results | None = None, a
     notes += [
         f"store in all: {total:.3g} GB",
         "training GB: weights, gradients, Adam's moments, and what rows of max_length keep",
+    ]
+    notes += [
+        f"not estimated: {reason}" for reason in dict.fromkeys([*unknown, *(o.unknown for o in found if o.unknown)])
     ]
     if measured:
         notes.append("measured training GB is the process's peak, on a CPU with the libraries' own in it")

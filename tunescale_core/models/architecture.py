@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,20 +31,43 @@ def config_of(folder: Path) -> PretrainedConfig:
         raise ModelError(f"model folder {folder} cannot be opened: {reason(error)}") from error
 
 
+def configured(content: Mapping[str, Any], name: str) -> PretrainedConfig:
+    """Return the configuration that the content of a `config.json` makes.
+
+    Raises:
+        ModelError: It is of no kind that transformers knows.
+    """
+    from transformers import AutoConfig
+
+    try:
+        config: PretrainedConfig = AutoConfig.for_model(**content)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"model {name} cannot be opened: {reason(error)}") from error
+    return config
+
+
 def unweighted(folder: Path) -> PreTrainedModel:
     """Build a folder's model without weights, on the `meta` device, which takes no memory.
 
     Raises:
         ModelError: Its configuration is none of a language model.
     """
-    import torch
-
-    config = config_of(folder)
     try:
-        with torch.device("meta"):
-            model: PreTrainedModel = class_for(config).from_config(config)
+        return built(config_of(folder))
     except (ValueError, KeyError, ImportError) as error:
         raise ModelError(f"model folder {folder} cannot be opened: {reason(error)}") from error
+
+
+def built(config: PretrainedConfig) -> PreTrainedModel:
+    """Build a configuration's model without weights, on the `meta` device.
+
+    Raises:
+        ValueError: It is none of a language model.
+    """
+    import torch
+
+    with torch.device("meta"):
+        model: PreTrainedModel = class_for(config).from_config(config)
     return model
 
 

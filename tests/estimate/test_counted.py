@@ -1,0 +1,136 @@
+"""Models of any kind, counted without weights: as a real model, PEFT and a real training have them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.families import FAMILIES, configured, make
+from tests.training.test_families import lesson, lora
+from tunescale_core.errors import ModelError, StudyError, TrainingError
+from tunescale_core.estimate.counted import Counted
+from tunescale_core.estimate.shapes import shape_of
+from tunescale_core.models.architecture import class_for, config_of
+from tunescale_core.study.method import Method
+from tunescale_core.training.footprint import kept_bytes
+from tunescale_core.training.plan import Plan
+from tunescale_core.training.tune import trainer_for
+
+EXPERTS = ("mixtral", "qwen3-moe", "gpt-oss")
+DENSE = [name for name in FAMILIES if name not in EXPERTS]
+SPECIAL = {"vocab_size": 300, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+TOKENS = 48
+
+
+def counted(name: str) -> Counted:
+    return Counted(configured(FAMILIES[name], SPECIAL), name)
+
+
+def floats(holder: object) -> int:
+    """Return the numbers that a cache of a real model holds, its layers' tensors and states one by one."""
+    held = [value for layer in holder.layers for value in vars(layer).values()]  # type: ignore[attr-defined]
+    values = [one for value in held for one in (value.values() if isinstance(value, dict) else [value])]
+    return sum(one.numel() for one in values if isinstance(one, torch.Tensor) and one.is_floating_point())
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_weights_and_cache_are_the_real_models(name: str) -> None:
+    """A real model of each family has as many weights, and caches as many numbers after a prompt."""
+    config = configured(FAMILIES[name], SPECIAL)
+    model = class_for(config).from_config(config).eval()
+    found = counted(name)
+    assert found.parameters == model.num_parameters()
+    with torch.no_grad():
+        said = model(input_ids=torch.ones(1, TOKENS, dtype=torch.long), use_cache=True)
+    cache = said.cache_params if "cache_params" in said else said.past_key_values
+    assert found.cache_bytes(TOKENS, 2) == 2 * floats(cache) > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", DENSE)
+@pytest.mark.parametrize("way", ["full", "lora"])
+def test_kept_bytes_are_a_real_trainings(name: str, way: str, tmp_path: Path) -> None:
+    """What is counted a token is what a real step keeps but for the head's input, and a mask a layer at most."""
+    base = make(FAMILIES[name], tmp_path / "base")
+    settings = lora(FAMILIES[name].modules) if way == "lora" else Method(learning_rate=1e-2)
+    plan = Plan.literal(settings).model_copy(update={"activation_checkpointing": False})
+    trainer, _ = trainer_for(lesson(base, settings), plan, tmp_path)
+    batch = next(iter(trainer.get_train_dataloader()))
+    twice = {key: value.repeat(2, 1) for key, value in batch.items()}
+    tokens = batch["input_ids"].shape[1]
+    real = (kept_bytes(trainer, twice) - kept_bytes(trainer, batch)) / tokens
+    sizes = Counted(config_of(base), name)
+    rank = settings.ranks[0] if settings.ranks else None
+    found = sizes.kept_bytes(settings.model_copy(update={"max_length": tokens}), rank, 4)
+    assert real - 5 * sizes.hidden <= found <= real + 4 * tokens * sizes.layers
+
+
+@pytest.mark.parametrize("rank", [None, 4])
+@pytest.mark.parametrize("width", [4, 2])
+def test_a_count_comes_to_what_the_formulae_say(rank: int | None, width: int) -> None:
+    """Of a dense decoder, whose shape says all, the count is the same, and within 6 % in what a step keeps."""
+    sizes = {"hidden_size": 128, "intermediate_size": 320, "num_hidden_layers": 12}  # the ends weigh little then
+    config = configured(FAMILIES["qwen3-base"], SPECIAL | sizes)
+    shape, found = shape_of(config.to_dict(), "m"), Counted(config, "m")
+    settings = Method(ranks=(rank,), max_length=TOKENS) if rank else Method(max_length=TOKENS)
+    for figure in ("parameters", "trained_in_full", "looked_up", "linear", "read_per_token", "hidden", "layers"):
+        assert getattr(found, figure) == getattr(shape, figure), figure
+    assert found.cache_bytes(TOKENS, width) == shape.cache_bytes(TOKENS, width)
+    if rank:
+        assert found.adapter(settings, rank) == shape.adapter(settings, rank)
+    from tunescale_core.estimate.activations import footprint_of
+
+    formula, count = (footprint_of(one, settings, rank, width).kept_bytes for one in (shape, found))
+    assert count == pytest.approx(formula, rel=0.06)
+
+
+@pytest.mark.parametrize("peft", [{"type": "IA3", "feedforward_modules": []}, {"use_dora": True}, {"type": "VERA"}])
+def test_any_adapter_is_counted(peft: dict[str, object]) -> None:
+    """What PEFT would train of an adapter is counted, be it no LoRA."""
+    from peft import get_peft_model
+
+    from tunescale_core.study.grid import Variant
+    from tunescale_core.training.recipe import adapter_config
+
+    rank = 4 if peft.get("type") != "IA3" else None
+    settings = Method(ranks=(4,) if rank else None, target_modules=("q_proj",), peft=peft)
+    config = configured(FAMILIES["qwen3-base"], SPECIAL)
+    adapter = adapter_config(Variant("m", "x", "arc", 0, rank, settings, "m-x-on-arc"))
+    real = get_peft_model(class_for(config).from_config(config), adapter)
+    found = Counted(config, "m").adapter(settings, rank)
+    assert found == real.get_nb_trainable_parameters()[0] > 0
+    if "type" not in peft:
+        assert shape_of(config.to_dict(), "m").adapter(settings, rank) == found
+
+
+@pytest.mark.parametrize(("name", "share"), [("mixtral", 2 / 4), ("qwen3-moe", 2 / 4)])
+def test_experts_that_are_not_chosen_are_not_read(name: str, share: float) -> None:
+    """Of a mixture a token reads the experts it goes through; what training keeps is not known."""
+    found = counted(name)
+    experts = sum(weight.numel() for key, weight in found.bare.named_parameters() if ".experts." in key)
+    assert experts > 0
+    assert found.parameters - found.looked_up - found.read_per_token == (1 - share) * experts
+    with pytest.raises(ModelError, match=f"^{name}: what training a mixture of experts keeps is not estimated$"):
+        found.kept_bytes(Method(), None, 2)
+
+
+def test_towers_are_neither_trained_nor_read() -> None:
+    """Of a model that sees, full tuning trains what text goes through, and a token reads no more."""
+    found = counted("gemma3-vision")
+    assert found.read_per_token == found.trained_in_full < found.parameters
+
+
+def test_windows_bound_the_cache() -> None:
+    """Where every layer has a window, twice the tokens cache no more."""
+    found = counted("cohere2")
+    assert found.cache_bytes(200, 2) == found.cache_bytes(100, 2)
+
+
+def test_what_peft_refuses_is_said() -> None:
+    """An adapter that does not fit, or that PEFT does not know, ends in one line."""
+    with pytest.raises(TrainingError, match="cannot be adapted as declared: the model has no c_attn"):
+        counted("phi3").adapter(Method(ranks=(4,), target_modules=("c_attn",)), 4)
+    with pytest.raises(StudyError, match="PEFT has no adapter 'LORRA'"):
+        counted("phi3").adapter(Method(peft={"type": "LORRA"}), None)
