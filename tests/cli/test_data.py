@@ -60,6 +60,29 @@ def test_labels_are_counted_and_those_that_training_lacks_are_named(study: str) 
     assert "route: never taught: access" in CliRunner().invoke(app, ["data", "--study", study]).stdout.splitlines()
 
 
+def test_a_model_reads_its_template() -> None:
+    """With a model of the study, examples are in its template to the letter, and rows are counted in its tokens."""
+    words = ["data", "--study", "mini", "--task", "arc", "--model", "mini-small"]
+    lines = CliRunner().invoke(app, words).stdout.splitlines()
+    assert lines[0].split()[-4:] == ["tokens", "longest", "too", "long"]
+    assert lines[2].endswith("0 (of more than 1,024)")
+    assert "mini-small ends an answer with <|im_end|>" in lines
+    assert lines.count("<|im_start|>system") == 2
+    assert [line for line in lines if line.startswith("[")] == [lines[-1]]
+    assert lines[-1].startswith("[accepted] ")
+    train, evaluation = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)
+    assert train["tokens"]["longest"] > evaluation["tokens"]["longest"]
+    assert evaluation["examples"][0]["read"].endswith("<|im_start|>assistant\n")
+    assert train["notes"] == ["mini-small ends an answer with <|im_end|>"]
+
+
+def test_an_unknown_model_is_told_with_those_there_are() -> None:
+    """A model that the study has not is one line with its models."""
+    ran = CliRunner().invoke(app, ["data", "--study", "mini", "--model", "nobody"])
+    assert (ran.exit_code, ran.stdout) == (USAGE, "")
+    assert "study mini has no model 'nobody'; it has mini-small, mini-large" in ran.stderr
+
+
 def test_json_holds_the_same(study: str) -> None:
     """The JSON has every purpose with its counts, its fingerprint and as many examples as are asked for."""
     ran = CliRunner().invoke(app, ["data", "--study", study, "--task", "route", "--examples", "2", "--json"])

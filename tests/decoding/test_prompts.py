@@ -8,8 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tunescale_core.decoding.decoder import EagerDecoder, prompt_limit
-from tunescale_core.decoding.prompts import Prompts, shortened
+from tunescale_core.decoding.decoder import EagerDecoder
+from tunescale_core.decoding.prompts import Prompts, prompt_limit, shortened
 from tunescale_core.errors import ModelError
 from tunescale_core.models.base import resolve
 from tunescale_core.models.chat import MINIMAL_TEMPLATE, tokenizer_of
@@ -87,8 +87,8 @@ def test_cut_prompts_are_counted(opened: Opened) -> None:
 
 def test_the_window_leaves_room_for_the_answer(opened: Opened) -> None:
     """A prompt may have what the window leaves beside the answer; an answer that fills the window is refused."""
-    assert prompt_limit(opened, Protocol(max_new_tokens=24)) == 1000
-    assert prompt_limit(opened, Protocol(max_new_tokens=24, max_prompt_tokens=5000)) == 1000
-    assert prompt_limit(opened, Protocol(max_new_tokens=24, max_prompt_tokens=50)) == 50
+    assert prompt_limit(opened.model.config, Protocol(max_new_tokens=24)) == 1000
+    assert prompt_limit(opened.model.config, Protocol(max_new_tokens=24, max_prompt_tokens=5000)) == 1000
+    assert prompt_limit(opened.model.config, Protocol(max_new_tokens=24, max_prompt_tokens=50)) == 50
     with pytest.raises(ModelError, match="leaves no room for a prompt in the model's window of 1024 tokens"):
-        prompt_limit(opened, Protocol(max_new_tokens=1024))
+        prompt_limit(opened.model.config, Protocol(max_new_tokens=1024))

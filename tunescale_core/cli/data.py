@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,6 +17,7 @@ from tunescale_core.harmless import harmless
 if TYPE_CHECKING:
     from tunescale_core.data.examples import Examples
     from tunescale_core.data.sources import Purpose
+    from tunescale_core.measuring.as_read import Reader
     from tunescale_core.study.study import Study
     from tunescale_core.tasks import Example
 
@@ -29,27 +31,60 @@ LABELS = 20
 def data(
     study: Annotated[str, typer.Option(help="A study's name, or its TOML file.")] = "mini",
     task: Annotated[str | None, typer.Option(help="One of the study's tasks; all of them unless given.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="One of the study's models: show what it reads, in its template and tokens.")
+    ] = None,
     examples: Annotated[int, typer.Option(min=0, help="Examples of each purpose to show whole.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead.")] = False,  # noqa: FBT002
 ) -> None:
-    """Load a study's rows, and show how many there are, which are left out, and examples as a model gets them."""
+    """Load a study's rows, and show how many there are, which are left out, and examples.
+
+    With a model, examples are what it reads, to the letter, and rows are counted in its tokens.
+    """
     from tunescale_core.study.loading import load
 
     with one_line_errors():
         declared = load(study)
         if task is not None and task not in declared.tasks:
             fail(f"study {study} has no task {task!r}; it has {', '.join(declared.tasks)}")
+        if model is not None and model not in declared.models:
+            fail(f"study {study} has no model {model!r}; it has {', '.join(declared.models)}")
+        reader = _reader(declared, model) if model else None
         found = list(_loaded(declared, [task] if task else list(declared.tasks)))
-    if as_json:
-        typer.echo(json.dumps([_object(one, examples) for one in found], indent=1))
-        return
-    rows = [(one[0], one[1], _number(declared, one), _left_out(one[2]), one[2].origin) for one in found]
-    typer.echo(_harmless_lines(tabulate(rows, ["task", "for", "rows", "left out", "from"], disable_numparse=True)))
-    for line in _labels(declared, found):
-        typer.echo(harmless(line))
+        told = _as_objects(found, examples, reader) if as_json else _as_text(declared, found, examples, reader)
+    typer.echo(told)
+
+
+def _reader(study: Study, model: str) -> Reader:
+    from tunescale_core.measuring.as_read import Reader
+
+    return Reader(study, model)
+
+
+def _as_objects(found: list[Loaded], examples: int, reader: Reader | None) -> str:
+    return json.dumps([_object(one, examples, reader) for one in found], indent=1)
+
+
+def _as_text(study: Study, found: list[Loaded], examples: int, reader: Reader | None) -> str:
+    heads = ["task", "for", "rows", "left out", "from", *(["tokens", "longest", "too long"] if reader else [])]
+    rows = []
+    for name, purpose, one in found:
+        read = _lengths(reader, one, purpose) if reader else ()
+        rows.append((name, purpose, _number(study, (name, purpose, one)), _left_out(one), one.origin, *read))
+    lines = [tabulate(rows, heads, disable_numparse=True), *_labels(study, found), *(reader.notes if reader else ())]
     for name, purpose, one in found:
         for example in one.rows[:examples]:
-            typer.echo(f"\n{name}, {purpose}, example {harmless(example.id)}\n{_harmless_lines(_shown(example))}")
+            lines += ["", f"{name}, {purpose}, example {example.id}"]
+            lines.append(reader.text(example, purpose) if reader else _shown(example))
+            lines += [_accepted(example)] if purpose != "train" or not reader else []
+    return _harmless_lines("\n".join(lines))
+
+
+def _lengths(reader: Reader, examples: Examples, purpose: Purpose) -> tuple[str, str, str]:
+    """Return the median and the longest row in tokens, and how many are over each limit that holds for them."""
+    found = reader.lengths(examples.rows, purpose)
+    over = ", ".join(f"{number} (of more than {limit:,})" for limit, number in found.over.items())
+    return f"{found.median:g}", str(found.longest), over
 
 
 def _loaded(study: Study, tasks: list[str]) -> Iterator[Loaded]:
@@ -103,18 +138,23 @@ def _left_out(examples: Examples) -> str:
 
 def _shown(example: Example) -> str:
     turns = [*example.messages, {"role": "target", "content": example.target}]
-    accepted = " | ".join(example.gold) or "(that there is none)"
-    return "\n".join([*(f"[{one['role']}] {one['content']}" for one in turns), f"[accepted] {accepted}"])
+    return "\n".join(f"[{one['role']}] {one['content']}" for one in turns)
 
 
-def _object(loaded: Loaded, examples: int) -> dict[str, object]:
+def _accepted(example: Example) -> str:
+    return f"[accepted] {' | '.join(example.gold) or '(that there is none)'}"
+
+
+def _object(loaded: Loaded, examples: int, reader: Reader | None) -> dict[str, object]:
     name, purpose, one = loaded
     shown = [
         {"id": each.id, "messages": list(each.messages), "target": each.target, "gold": list(each.gold)}
+        | ({"read": reader.text(each, purpose)} if reader else {})
         for each in one.rows[:examples]
     ]
     counted = {"rows": len(one.rows), "left_out": one.left_out, "from": one.origin, "fingerprint": one.fingerprint}
-    return {"task": name, "purpose": purpose, **counted, "examples": shown}
+    read = {"tokens": asdict(reader.lengths(one.rows, purpose)), "notes": list(reader.notes)} if reader else {}
+    return {"task": name, "purpose": purpose, **counted, **read, "examples": shown}
 
 
 def _harmless_lines(text: str) -> str:

@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tunescale_core.decoding.completion import Call, Completion, Prompt
-from tunescale_core.decoding.prompts import Prompts
-from tunescale_core.errors import ModelError
+from tunescale_core.decoding.prompts import Prompts, prompt_limit
 from tunescale_core.exhausted import out_of_memory
 from tunescale_core.models.opened import Opened
 from tunescale_core.models.release import release
@@ -40,7 +39,7 @@ class EagerDecoder:
             eos_token_id=ends,
             pad_token_id=opened.tokenizer.pad_token_id,
         )
-        self.prompts = Prompts(opened.tokenizer, protocol.thinking, prompt_limit(opened, protocol))
+        self.prompts = Prompts(opened.tokenizer, protocol.thinking, prompt_limit(opened.model.config, protocol))
         self.reader = Reader(opened, ends)
         self.batched_by: int | None = None
         """Questions of a batch that did fit, where memory ran out at the size that was asked for."""
@@ -162,24 +161,6 @@ class Reader:
         for token in self._markers:
             text = text.replace(token, "")
         return text
-
-
-def prompt_limit(opened: Opened, protocol: Protocol) -> int:
-    """Return how many tokens a prompt may have: as declared, or what the model's window leaves beside the answer.
-
-    Raises:
-        ModelError: The answer alone fills the window.
-    """
-    window = getattr(opened.model.config.get_text_config(), "max_position_embeddings", None)
-    if window is None:
-        return protocol.max_prompt_tokens or 1 << 30
-    left = window - protocol.max_new_tokens
-    if left < 1:
-        raise ModelError(
-            f"max_new_tokens = {protocol.max_new_tokens} leaves no room for a prompt in the model's window of {window} "
-            "tokens: lower it"
-        )
-    return min(int(left), protocol.max_prompt_tokens or int(left))
 
 
 @dataclass

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from tunescale_core.decoding.completion import Prompt
 from tunescale_core.errors import ModelError
 from tunescale_core.models.chat import rendered
+from tunescale_core.study.protocol import Protocol
 from tunescale_core.study.serving import Thinking
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedTokenizerBase
+    from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
 _PROBE = ({"role": "user", "content": "?"},)
 
@@ -70,3 +71,21 @@ def shortened(ids: list[int], limit: int) -> list[int]:
         return ids
     head = (limit + 1) // 2
     return ids[:head] + ids[len(ids) - (limit - head) :]
+
+
+def prompt_limit(config: PretrainedConfig, protocol: Protocol) -> int:
+    """Return how many tokens a prompt may have: as declared, or what the model's window leaves beside the answer.
+
+    Raises:
+        ModelError: The answer alone fills the window.
+    """
+    window = getattr(config.get_text_config(), "max_position_embeddings", None)
+    if window is None:
+        return protocol.max_prompt_tokens or 1 << 30
+    left = window - protocol.max_new_tokens
+    if left < 1:
+        raise ModelError(
+            f"max_new_tokens = {protocol.max_new_tokens} leaves no room for a prompt in the model's window of {window} "
+            "tokens: lower it"
+        )
+    return min(int(left), protocol.max_prompt_tokens or int(left))

@@ -1,0 +1,85 @@
+"""What a model reads of a study's rows: in its chat template, to its tokens, and cut where they are too long."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from statistics import median
+
+from tunescale_core.data.sources import Purpose
+from tunescale_core.decoding.prompts import Prompts, prompt_limit
+from tunescale_core.errors import ModelError
+from tunescale_core.models.architecture import config_of
+from tunescale_core.models.base import without_weights
+from tunescale_core.models.chat import is_ours, rendered, tokenizer_at
+from tunescale_core.models.turn import ends_of, own_ends, taught_amiss
+from tunescale_core.study.method import Method
+from tunescale_core.study.study import Study
+from tunescale_core.tasks import Example
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """Of a task's rows, in tokens."""
+
+    median: float
+    longest: int
+    over: dict[int, int]
+    """Of each limit that holds for them, how many are longer: what is learnt loses its end, a question its middle."""
+
+
+class Reader:
+    """One of a study's models, as far as reading goes: no weights are fetched or loaded."""
+
+    def __init__(self, study: Study, name: str) -> None:
+        """Open a model's tokenizer.
+
+        Raises:
+            ModelError: It cannot be had or opened; or it brings code of its own, which is run with the model alone.
+        """
+        if study.models[name].trust_remote_code:
+            raise ModelError(f"model {name} brings code of its own, which runs when the model is opened, not before")
+        self.study, self.name = study, name
+        self.folder: Path = without_weights(study.models[name], study.folder)
+        self.tokenizer = tokenizer_at(self.folder)
+        limit = prompt_limit(config_of(self.folder), study.protocol)
+        self._prompts = Prompts(self.tokenizer, study.protocol.thinking, limit)
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be known of how the model is talked to, a sentence each."""
+        ends = ends_of(self.tokenizer, own_ends(self.folder))
+        ids = [] if ends is None else ends if isinstance(ends, list) else [ends]
+        told = [f"{self.name} ends an answer with {' or '.join(map(self._token, ids)) or 'no token'}"]
+        if is_ours(str(self.tokenizer.chat_template)):
+            told.append(f"{self.name}: its chat template is not, or not wholly, its own")
+        return (*told, *(f"{self.name}: {fault}" for fault in taught_amiss(self.tokenizer)))
+
+    def text(self, example: Example, purpose: Purpose) -> str:
+        """Return an example as the model reads it: whole where it is learnt, as far as its answer where it is asked."""
+        if purpose != "train":
+            return self._prompts.text(example.messages)
+        answered = [*example.messages, {"role": "assistant", "content": example.target}]
+        return rendered(self.tokenizer, answered, asking=False)
+
+    def lengths(self, examples: tuple[Example, ...], purpose: Purpose) -> Lengths:
+        """Return how long rows are, and how many are too long.
+
+        Args:
+            examples: At least one.
+            purpose: What they are for: what is learnt ends at a recipe's `max_length`, a prompt at its own limit.
+        """
+        texts = [self.text(example, purpose) for example in examples]
+        found = [len(ids) for ids in self.tokenizer(texts, add_special_tokens=False).input_ids]
+        limits = {one.max_length for one in self._methods} if purpose == "train" else {self._prompts.limit}
+        over = {limit: sum(length > limit for length in found) for limit in sorted(limits)}
+        return Lengths(median(found), max(found), over)
+
+    @property
+    def _methods(self) -> list[Method]:
+        wanted = self.study.models[self.name].methods
+        return [one for name, one in self.study.methods.items() if wanted is None or name in wanted]
+
+    def _token(self, number: int) -> str:
+        return str(self.tokenizer.convert_ids_to_tokens(number))
