@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
@@ -100,6 +101,39 @@ def test_no_rule_is_said() -> None:
     assert "ships: nothing: neither side was measured." in " ".join(text.split())
 
 
+def test_the_rule_is_said_not_to_keep_to_the_constraints() -> None:
+    """What the paper's rule takes and does not keep to the constraints is not said to ship."""
+    text, found = shown(measured(4, 5), "arc:accuracy=0.9")
+    told = " ".join(text.split())
+    assert "would ship large-base, which does not keep to the constraints (feasible 0%, best 0%)." in told
+    assert found["paper_rule"] == "large-base"
+
+
+@pytest.mark.parametrize(
+    ("results", "said", "below"),
+    [
+        (measured(38), None, []),
+        (measured(12, 12), "Nothing that was measured is surely better for arc", ["large-base", "m-full-on-arc"]),
+        (measured(12, 38), None, ["m-full-on-arc"]),
+    ],
+)
+def test_what_is_no_better_than_not_looking_is_said(results: Results, said: str | None, below: list[str]) -> None:
+    """A choice among those that answer no better than the majority letter is no reason to ship one of them."""
+    text, found = shown(results, "arc:accuracy=0.1")
+    assert found["trivial"] == {"value": 0.25, "rule": "majority letter", "not_surely_better": ANY}
+    assert sorted(found["trivial"]["not_surely_better"]) == below
+    without = "than answering without looking (majority letter: accuracy 0.2500)"
+    told = " ".join(text.split())
+    assert (f"{said} {without}." in told) if said else (without not in told)
+
+
+def test_a_published_table_has_no_floor() -> None:
+    """Without examples nobody knows what not looking would score."""
+    text, found = shown(reference("paper"), "arc:macro_f1=0.5")
+    assert found["trivial"] is None
+    assert "without looking" not in text
+
+
 def test_break_even_stands_last() -> None:
     """What tuning pays back is a sentence at the end of the text, and an object in JSON."""
     text, found = shown(measured(30), "arc:accuracy=0.5")
@@ -157,7 +191,8 @@ def test_another_way_warns_of_what_is_flagged() -> None:
     text, found = shown(gathered(map(from_record, records), "here"), "arc:accuracy=0.5")
     (warning,) = found["warnings"]
     assert warning.startswith("Do not ship m-full-on-arc unexamined: ")
-    assert f"Ship m-full-on-arc. {warning}" in last(text)
+    assert f"m-full-on-arc comes out best, and is flagged. {warning}" in last(text)
+    assert "Ship" not in text
     assert found["otherwise"]["static"]["warnings"] == [warning]
 
 

@@ -99,7 +99,7 @@ def test_the_tie_rule_is_heard() -> None:
 
 
 def test_the_only_study_is_meant(study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a folder the only study of the store is read; with none, or with two, one line asks which."""
+    """Without a folder the only study of the store is read; with none, or with two, one line asks which by name."""
     monkeypatch.chdir(tmp_path)
     store = tmp_path / ".tunescale" / "records"
     none = findings()
@@ -110,7 +110,11 @@ def test_the_only_study_is_meant(study: Path, tmp_path: Path, monkeypatch: pytes
     (store / "two").mkdir()
     two = findings()
     assert (two.exit_code, two.stderr.count("\n")) == (USAGE, 1)
-    assert "one, " in two.stderr
+    assert "say which: one, two" in two.stderr
+    alone = findings("one", "--json")
+    assert (alone.exit_code, alone.stdout) == (0, findings(str(store / "one"), "--json").stdout)
+    (tmp_path / "one").mkdir()  # a folder here is nearer than a study of the store
+    assert "folder one holds no records" in findings("one").stderr
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,12 @@ def test_each_task_has_its_trivial_answer(task: str, golds: Golds, quality: floa
     assert trivial_rule(found, task) == rule
 
 
+def test_any_metric_of_a_task_has_its_floor() -> None:
+    """Of two questions with two letters the majority letter is right once: accuracy 0.5, whatever the primary metric."""
+    (accuracy,) = [one for one in TASKS["arc"].metrics if one.name == "accuracy"]
+    assert trivial_quality(asked("arc", [("B",), ("A",)]), "arc", accuracy) == 0.5
+
+
 def test_what_a_model_said_does_not_matter() -> None:
     """The trivial answer depends on what was asked, not on what was answered."""
     golds = [("A",), ("C",), ("C",)]

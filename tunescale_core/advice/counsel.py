@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from tunescale_core.advice.break_even import BreakEven, break_even
 from tunescale_core.advice.choice import Advice, Chooser
 from tunescale_core.advice.constraints import Constraints
+from tunescale_core.advice.floor import Floor, floor_of
 from tunescale_core.errors import ResultsError
 from tunescale_core.results.candidate import Candidate
 from tunescale_core.results.results import Results
@@ -34,6 +35,8 @@ class Counsel:
     """Every tuned candidate against every larger one."""
     others: tuple[Otherwise, ...]
     """By the other ways of serving that were measured."""
+    floor: Floor | None = None
+    """What answering without looking scores; None where the source has no examples."""
 
 
 def counsel(results: Results, constraints: Constraints) -> Counsel:
@@ -52,7 +55,9 @@ def counsel(results: Results, constraints: Constraints) -> Counsel:
     paid = tuple(found for pair in pairs if (found := break_even(chooser.draws, *pair)) is not None)
     ways = dict.fromkeys([EAGER, *sorted(cell.serving for cell in results.served)])
     others = tuple(_otherwise(results, constraints, way) for way in ways if way != constraints.serving)
-    return Counsel(constraints, chooser.advice(), chooser.by_rule(), paid, others)
+    advice = chooser.advice()
+    floor = floor_of(chooser.results, constraints.objective, advice)
+    return Counsel(constraints, advice, chooser.by_rule(), paid, others, floor)
 
 
 def _otherwise(results: Results, constraints: Constraints, way: str) -> Otherwise:

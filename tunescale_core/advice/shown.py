@@ -8,15 +8,18 @@ from typing import Any
 
 from tabulate import tabulate
 
-from tunescale_core.advice.choice import Advice, Standing
+from tunescale_core.advice.choice import SURE, Advice, Standing
 from tunescale_core.advice.constraints import Constraints
 from tunescale_core.advice.counsel import Counsel, Otherwise
+from tunescale_core.advice.floor import Floor
 from tunescale_core.results.candidate import Candidate
 from tunescale_core.study.serving import EAGER
 from tunescale_core.tables.flags import MARK
 from tunescale_core.tables.table import MISSING
 
 GIB = 2**30
+FLAGGED = "{0} comes out best, and is flagged."
+"""Where one is to be chosen, and something makes it doubtful."""
 HEADS = {
     "choose": "Ship {0}.",
     "tie": "Not enough evidence for one: {0} cannot be told apart.",
@@ -28,7 +31,8 @@ HEADS = {
 def as_text(counsel: Counsel) -> str:
     """Return advice for a terminal: the choice, what it rests on, the paper's rule, and what tuning pays back."""
     advice, constraints, rule = counsel.advice, counsel.constraints, counsel.rule
-    head = [_decided(advice, constraints.serving), *advice.warnings, *([advice.next_step] if advice.next_step else [])]
+    below = counsel.floor.told(advice.chosen) if counsel.floor else None
+    head = [_decided(advice, constraints.serving), *advice.warnings, *filter(None, (below, advice.next_step))]
     metric = constraints.objective.metric
     heads = ["candidate", f"{metric.name} {metric.arrow}", "bound", f"{constraints.stat} s", "GiB", "training s"]
     heads += ["feasible", "on front", "best", "breaks"]
@@ -40,14 +44,14 @@ def as_text(counsel: Counsel) -> str:
         if advice.resampled
         else "the source has no examples: these are point values, and nothing is known of how sure they are"
     )
-    followed = f"{rule.id}{_rule_standing(advice, rule)}" if rule else "nothing: neither side was measured"
+    followed = _rule_standing(advice, rule) if rule else "ships: nothing: neither side was measured"
     out = ", ".join(one.id for one in advice.left_out)
     notes = [f"({basis})", *([f"Left out, since not measured on every task served: {out}."] if out else [])]
     if advice.same:
         counts = ", ".join(f"{one.id} {same}" for one, same in advice.same.items())
         notes.append(f"(quality is eager's; timed answers that are eager's word for word: {counts})")
     notes += [f"{MARK} {one.id}: {'; '.join(flags)}." for one, flags in advice.flags.items()]
-    notes += [f"The paper's rule (start small and tune, then scale) ships: {followed}."]
+    notes += [f"The paper's rule (start small and tune, then scale) {followed}."]
     return "\n".join(
         [*(textwrap.fill(text, 110) for text in head), "", table, *(textwrap.fill(n, 110) for n in notes)]
         + [one.text + "." for one in counsel.paid]
@@ -69,6 +73,7 @@ def as_object(counsel: Counsel) -> dict[str, Any]:
         "equal_to_eager": _same(advice),
         "left_out": [one.id for one in advice.left_out],
         "resampled": advice.resampled,
+        "trivial": _object_floor(counsel.floor),
         "maximise": {"task": objective.task, "metric": objective.metric.name},
         "standings": [asdict(one) | {"candidate": one.candidate.id} for one in advice.standings],
         "paper_rule": rule.id if rule else None,
@@ -79,7 +84,8 @@ def as_object(counsel: Counsel) -> dict[str, Any]:
 
 def _decided(advice: Advice, way: str) -> str:
     names = ", ".join(one.id for one in advice.chosen)
-    return HEADS[advice.decision].format(names + ("" if way == EAGER else f" (served by {way})"))
+    head = FLAGGED if advice.decision == "choose" and advice.warnings else HEADS[advice.decision]
+    return head.format(names + ("" if way == EAGER else f" (served by {way})"))
 
 
 def _told_otherwise(other: Otherwise, constraints: Constraints) -> str:
@@ -105,6 +111,12 @@ def _told_latency(advice: Advice, stat: str) -> list[str]:
     return [f"{whose} {stat} latency is {first.latency:.4f} s."]
 
 
+def _object_floor(floor: Floor | None) -> dict[str, Any] | None:
+    if floor is None:
+        return None
+    return {"value": floor.value, "rule": floor.rule, "not_surely_better": [one.id for one in floor.below]}
+
+
 def _object_otherwise(other: Otherwise) -> dict[str, Any] | None:
     advice = other.advice
     if advice is None:
@@ -125,7 +137,10 @@ def _same(advice: Advice) -> dict[str, Any]:
 
 def _rule_standing(advice: Advice, rule: Candidate) -> str:
     standing = next(one for one in advice.standings if one.candidate == rule)
-    return f" (feasible {standing.feasible:.0%}, best {standing.best:.0%})"
+    shares = f"feasible {standing.feasible:.0%}, best {standing.best:.0%}"
+    if standing.feasible < 1 - SURE:
+        return f"would ship {rule.id}, which does not keep to the constraints ({shares})"
+    return f"ships: {rule.id} ({shares})"
 
 
 def _line(one: Standing, digits: int, *, flagged: bool) -> list[str]:

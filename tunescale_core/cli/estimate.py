@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from tunescale_core.cli.sources import fail, one_line_errors
+from tunescale_core.cli.sources import fail, one_line_errors, records_folder
 from tunescale_core.errors import ResultsError
 
 
@@ -21,7 +21,7 @@ def estimate(  # noqa: PLR0913, PLR0917  an option a figure
     memory: Annotated[str | None, typer.Option(help="As 24GiB, instead of the device's.")] = None,
     overhead: Annotated[float, typer.Option(help="Seconds that launching one token's work takes at least.")] = 0.0,
     prompt: Annotated[int, typer.Option(help="Tokens of a prompt.")] = 256,
-    records: Annotated[Path | None, typer.Option(help="Records of a run, to stand beside.")] = None,
+    records: Annotated[Path | None, typer.Option(help="Records of a run, or a study's name, to stand beside.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,  # noqa: FBT002
 ) -> None:
     """Estimate training memory, time a token, cache and store of each variant from the models' shapes."""
@@ -47,7 +47,7 @@ def estimate(  # noqa: PLR0913, PLR0917  an option a figure
         speed, size = DEVICES[device]
         against = Device(bandwidth or speed, parse_memory(memory) if memory else size, overhead)
         found = list(estimates(declared, sizes, against, prompt))
-        measured = from_folder(records) if records else None
+        measured = from_folder(records_folder(records)) if records else None
         if measured and not {one.variant for one in found} & {one.id for one in measured.candidates}:
             raise ResultsError(f"{records} holds none of study {declared.name}'s variants: give that study's records")
         named = f"{against.bandwidth / 1e9:,.0f} GB/s and {against.memory / 1e9:,.0f} GB"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tunescale_core.cli.self_test import self_test as run_self_test
-from tunescale_core.cli.sources import RecordsFolder, fail, one_line_errors, only_study
+from tunescale_core.cli.sources import RecordsFolder, fail, one_line_errors, records_folder
 from tunescale_core.errors import StudyError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def gate(  # noqa: PLR0913, PLR0917  an option a wish
     if baseline is None and save_baseline is None:
         fail("give --baseline NAME, --save-baseline NAME, or --self-test")
     with one_line_errors():
-        found = _gated(records or only_study(), study, baseline, save_baseline)
+        found = _gated(records_folder(records), study, baseline, save_baseline)
         if save_baseline is not None and found.outcome in {"first run", "holds"}:
             found.save(texts=texts)
     if summary is not None:

@@ -20,7 +20,10 @@ USAGE = 4
 """Exit code of what cannot be started as asked, as pytest's."""
 RecordsFolder = Annotated[
     Path | None,
-    typer.Argument(help="A folder of records, as a run prints it (default: the only study in .tunescale)."),
+    typer.Argument(
+        help="A study's name, for its records in .tunescale; or a folder of records, as a run prints it (default: the "
+        "only study in .tunescale)."
+    ),
 ]
 PublishedTable = Annotated[
     Path | None, typer.Option("--table", help="A CSV in the form of the paper's Table 1, instead of records.")
@@ -64,19 +67,31 @@ def read(records: Path | None, table: Path | None) -> Results:
         if records is not None:
             raise ResultsError("give a folder of records or --table, not both")
         return read_table(table)
-    if records is not None and records.is_file():
-        raise ResultsError(f"{records} is a file: give a folder of records, or a published table with --table")
-    return from_folder(records if records is not None else only_study())
+    return from_folder(records_folder(records))
 
 
-def only_study() -> Path:
-    """Return the folder of records that can be meant where none is given.
+def records_folder(wanted: Path | None) -> Path:
+    """Return the folder of records that is meant: as given, that of a study by its name, or the only one there is.
 
     Raises:
-        ResultsError: The store holds several studies, or none.
+        ResultsError: A file is given; or none, and the store holds several studies, or no study.
     """
+    if wanted is None:
+        return _only_study()
+    if wanted.is_file():
+        raise ResultsError(f"{wanted} is a file: give a folder of records, or a published table with --table")
+    named = DEFAULT_STORE / wanted
+    if wanted.is_dir() or len(wanted.parts) > 1 or not named.is_dir():
+        return wanted
+    return named
+
+
+def _only_study() -> Path:
     found = sorted(path for path in DEFAULT_STORE.glob("*") if path.is_dir())
-    if len(found) != 1:
-        names = ", ".join(str(path) for path in found) or "nothing"
-        raise ResultsError(f"{DEFAULT_STORE} holds {names}: give the folder of a study's records, or --table FILE")
+    if not found:
+        raise ResultsError(
+            f"{DEFAULT_STORE} holds nothing: run pytest benchmarks first, or give a folder of records or --table FILE"
+        )
+    if len(found) > 1:
+        raise ResultsError(f"{DEFAULT_STORE} holds several studies, say which: {', '.join(one.name for one in found)}")
     return found[0]

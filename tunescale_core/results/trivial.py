@@ -7,12 +7,17 @@ from pathlib import Path
 
 from tunescale_core.records.lines import read_rows
 from tunescale_core.results.results import Results
-from tunescale_core.tasks import TASKS, Answer
+from tunescale_core.tasks import TASKS, Answer, Metric
 
 
 @lru_cache(maxsize=64)  # every table and figure asks
-def trivial_quality(results: Results, task: str) -> float | None:
-    """Return the primary metric of always giving the task's trivial answer to the examples that were asked.
+def trivial_quality(results: Results, task: str, metric: Metric | None = None) -> float | None:
+    """Return what always giving the task's trivial answer to the examples that were asked scores.
+
+    Args:
+        results: Where they were asked.
+        task: Of the examples.
+        metric: One of the task's; its primary one unless given.
 
     The answer is chosen knowing what is right (the majority letter, the median number), so it is the best of its
     kind; None where the source has no examples.
@@ -23,7 +28,7 @@ def trivial_quality(results: Results, task: str) -> float | None:
     table = read_rows(cell.source, ["gold"]) if isinstance(cell.source, Path) else cell.source
     golds = [tuple(gold) for gold in table["gold"].to_pylist()]
     said = TASKS[cell.kind].trivial(golds)
-    return cell.metric([Answer(gold, said) for gold in golds])
+    return (metric or cell.metric)([Answer(gold, said) for gold in golds])
 
 
 def trivial_rule(results: Results, task: str) -> str:

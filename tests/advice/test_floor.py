@@ -1,0 +1,55 @@
+"""What answering without looking scores, held against candidates either way."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.making import line
+from tests.making import record as made
+from tunescale_core.advice.choice import Chooser
+from tunescale_core.advice.constraints import Constraints, objective_of
+from tunescale_core.advice.floor import Floor, floor_of
+from tunescale_core.results.result import from_record
+from tunescale_core.results.results import Results
+from tunescale_core.tasks import Answer
+
+NUMBERS = [2, 4, 5, 6, 8] * 8
+
+
+def found(**off: float) -> tuple[Floor, Chooser]:
+    """Return the floor of models whose numbers miss the right one by so much; the median misses it by 1.6."""
+    records = [
+        made(
+            model=model,
+            task="openmath",
+            lines=[
+                line(Answer((str(right),), str(right + by)), "openmath", place) for place, right in enumerate(NUMBERS)
+            ],
+        )
+        for model, by in off.items()
+    ]
+    results = Results(tuple(map(from_record, records)), "here")
+    chooser = Chooser(results, Constraints(objective_of(results, "openmath:abs_diff", ()), ()))
+    floor = floor_of(results, chooser.constraints.objective, chooser.advice())
+    assert floor is not None
+    return floor, chooser
+
+
+def test_a_metric_that_falls_has_its_floor_above() -> None:
+    """Where less is better, what misses by more than the median does is below the floor."""
+    floor, chooser = found(near=0.5, far=3)
+    assert floor.value == pytest.approx(1.6)
+    assert [one.id for one in floor.below] == ["far-base"]
+    assert floor.told(chooser.advice().chosen) is None
+    assert floor.told(floor.below) == (
+        "Not surely better for openmath than answering without looking (median number: abs_diff 1.60): far-base."
+    )
+
+
+def test_where_all_are_below_it_is_said_of_none() -> None:
+    """Where no candidate is surely better, that is the sentence, whatever is chosen."""
+    floor, chooser = found(far=3, further=4)
+    assert floor.alone
+    said = "Nothing that was measured is surely better for openmath than answering without looking"
+    assert str(floor.told(chooser.advice().chosen)).startswith(said)
+    assert str(floor.told(())).startswith(said)
