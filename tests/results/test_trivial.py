@@ -44,7 +44,7 @@ def test_each_task_has_its_trivial_answer(task: str, golds: Golds, quality: floa
 
 
 def test_any_metric_of_a_task_has_its_floor() -> None:
-    """Of two questions with two letters the majority letter is right once: accuracy 0.5, whatever the primary metric."""
+    """Of two questions with two letters the majority letter is right once: an accuracy of 0.5."""
     (accuracy,) = [one for one in TASKS["arc"].metrics if one.name == "accuracy"]
     assert trivial_quality(asked("arc", [("B",), ("A",)]), "arc", accuracy) == 0.5
 

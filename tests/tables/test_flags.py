@@ -103,6 +103,16 @@ def test_sound_results_are_as_ever() -> None:
     assert MARK not in FORMATS["terminal"](every_table(sound))
 
 
+def test_tables_read_in_a_row_give_a_reason_once() -> None:
+    """In a terminal the reason stands under the first table that has the row, and every table has the mark."""
+    tables = every_table(RESULTS)
+    told = FORMATS["terminal"](tables)
+    assert told.count(f"({NOTE})") == 1
+    assert sum(NOTE in table.notes for table in tables) > 1
+    assert told.index(f"({NOTE})") < told.index(tables[1].title)
+    assert FORMATS["markdown"](tables).count(NOTE) > 1
+
+
 def test_a_seed_is_named_where_there_are_several() -> None:
     """Of a candidate with several seeds the flag says which went wrong, once however much it was asked."""
     seeds = [flagged("full", SAME, seed=0), made("full", "arc", lines=RIGHT, seed=1)]

@@ -24,6 +24,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     from tunescale_core.results.recorded import gathered
     from tunescale_core.results.result import from_record
     from tunescale_core.tables.every import run_tables
+    from tunescale_core.tables.flags import told_once
     from tunescale_core.tables.formats import plain, terminal
 
     bold = (lambda text: f"\033[1m{text}\033[0m") if terminalreporter.hasmarkup else plain
@@ -32,7 +33,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     examples = max(record.examples for record in session.records)
     timed = max(record.summary.timed if record.summary else 0 for record in session.records)
     terminalreporter.section(f"study {bench.study.name}")
-    for table in run_tables(results):
+    for table in told_once(run_tables(results)):
         terminalreporter.write_line(terminal(table, bold))
         terminalreporter.write_line("")
     terminalreporter.write_line(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tunescale_core.results.ranks import Ties
 from tunescale_core.results.results import Results
-from tunescale_core.tables.flags import flagged
+from tunescale_core.tables.flags import flagged, told_once
 from tunescale_core.tables.formats import as_csv, as_json, latex, markdown, terminal
 from tunescale_core.tables.latency_table import latency_table
 from tunescale_core.tables.lora_tables import table2, table3, transfer_table
@@ -17,7 +17,7 @@ from tunescale_core.tables.study_table import output_table, table1
 from tunescale_core.tables.table import Table, beside
 
 FORMATS: Mapping[str, Callable[[Sequence[Table]], str]] = {
-    "terminal": lambda tables: "\n\n".join(f"{table.title}\n\n{terminal(table)}" for table in tables),
+    "terminal": lambda tables: "\n\n".join(f"{table.title}\n\n{terminal(table)}" for table in told_once(tables)),
     "markdown": lambda tables: "\n".join(map(markdown, tables)),
     "latex": lambda tables: "\n".join(map(latex, tables)),
     "csv": lambda tables: "\n".join(f"# {table.name}\n{as_csv(table)}" for table in tables),

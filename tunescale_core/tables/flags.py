@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from tunescale_core.results.candidate import Candidate
@@ -35,6 +36,15 @@ def flagged(table: Table, results: Results) -> Table:
     blocks = tuple(replace(block, rows=tuple(map(marked, block.rows))) for block in table.blocks)
     notes = tuple(flag_note(results, one) for one in results.flags if one in seen)
     return replace(table, blocks=blocks, notes=(*table.notes, *notes))
+
+
+def told_once(tables: Sequence[Table]) -> Iterator[Table]:
+    """Yield tables that are read one after another, each flag's note under the first that has it alone."""
+    told: set[str] = set()
+    for table in tables:
+        notes = tuple(note for note in table.notes if note not in told)
+        told.update(note for note in notes if note.startswith(MARK))
+        yield replace(table, notes=notes)
 
 
 def with_mark(entry: Entry) -> Entry:
