@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from tunescale_core.sensors.nvml import driver_version
 from tunescale_core.tasks import TASKS
 
-PACKAGES = ("tunescale", "torch", "transformers", "trl", "peft", "accelerate", "datasets", "tokenizers")
+PACKAGES = ("tunescale", "torch", "transformers", "trl", "peft", "accelerate", "datasets", "tokenizers", "bitsandbytes")
 WEIGHT_PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate")
 """Whose versions can change trained weights."""
 ANSWER_PACKAGES = ("tunescale", "torch", "transformers", "tokenizers", "peft")

@@ -196,6 +196,15 @@ def test_another_way_warns_of_what_is_flagged() -> None:
     assert found["otherwise"]["static"]["warnings"] == [warning]
 
 
+def test_a_way_whose_answers_are_its_own_says_what_they_are_worth() -> None:
+    """In few bits a model answers otherwise: the line has its own quality, and counts no answers that are eager's."""
+    records = [asked(38), asked(36, serving="4bit", serving_settings={"quantize": "4bit"})]
+    text, found = shown(gathered(map(from_record, records), "here"), "arc:accuracy=0.5")
+    assert "Answers so are not eager's: its accuracy for arc is 0.9000." in last(text)
+    assert "timed answers are eager's" not in last(text)
+    assert found["otherwise"]["4bit"]["equal_to_eager"] == {}
+
+
 def test_another_way_says_how_many_answers_are_eagers() -> None:
     """Of every candidate that another way may ship, the line says how many of its timed answers are eager's."""
     records = [asked(38), asked(38, model="n"), asked(36, serving="static"), asked(38, model="n", serving="static")]

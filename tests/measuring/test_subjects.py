@@ -48,6 +48,8 @@ only = "m-base"
 mode = "eager"
 thinking = "off"
 only = "m-base"
+[serving.4bit]
+only = "m-base"
 [serving.server]
 mode = "endpoint"
 url = "URL"
@@ -88,6 +90,7 @@ def test_each_way_has_its_cells(records: dict[str, Record]) -> None:
         "m-base-for-squad_v2-via-static": "static",
         "m-base-for-squad_v2-via-batch-2": "batch-2",
         "m-base-for-squad_v2-via-unthinking": "unthinking",
+        "m-base-for-squad_v2-via-4bit": "4bit",
         "m-base-for-squad_v2-via-server": "server",
     }
     assert len({one.key for one in records.values()}) == len(records)
@@ -97,16 +100,17 @@ def test_each_way_has_its_cells(records: dict[str, Record]) -> None:
 
 def test_one_training_serves_all(bench: Bench, records: dict[str, Record]) -> None:
     """A variant is trained once, however many ways it is served."""
-    assert len(records) == 8
+    assert len(records) == 9
     assert bench.subjects.trained == ["m-lora-r4-on-squad_v2"]
 
 
 def test_answers_are_eagers(bench: Bench, records: dict[str, Record]) -> None:
-    """In fp32 every way answers as eager does, but for the one that is told not to think."""
-    assert len(records) == 8
+    """In fp32 every way answers as eager does, but for the one that is told not to think and that in few bits."""
+    assert len(records) == 9
     table = csv.DictReader(io.StringIO(as_csv(serving_table(from_folder(bench.records)))))
     found = {(row["candidate"], row["served"]): row["equal to eager"] for row in table}
     assert found.pop(("m-base", "unthinking")) != "5/5"
+    assert found.pop(("m-base", "4bit")).endswith("/5")
     assert {way: equal for (_, way), equal in found.items()} == {
         "eager": "5/5",
         "static": "5/5",
@@ -117,11 +121,11 @@ def test_answers_are_eagers(bench: Bench, records: dict[str, Record]) -> None:
 
 
 def test_what_was_timed(records: dict[str, Record]) -> None:
-    """Ways other than eager ask the timed questions alone, whole batches of them; each has first token and pace."""
+    """Ways that answer as eager does ask the timed questions alone, in whole batches; each has first token and pace."""
     for name, record in records.items():
         timed = 4 if record.serving == "batch-2" else 5
         assert (record.examples, record.summary.timed if record.summary else 0) == (
-            6 if record.serving == "eager" else timed,
+            6 if record.serving in {"eager", "unthinking", "4bit"} else timed,
             timed,
         ), name
         for line in record.lines[:timed]:
@@ -129,6 +133,7 @@ def test_what_was_timed(records: dict[str, Record]) -> None:
         assert (record.throughput or 0) > 0
     assert records["m-base-for-squad_v2"].batch_agreement == 1.0
     assert records["m-base-for-squad_v2-via-static"].batch_agreement is None
+    assert records["m-base-for-squad_v2-via-4bit"].batch_agreement == 1.0
 
 
 def test_an_endpoints_machine_is_not_ours(records: dict[str, Record]) -> None:

@@ -77,6 +77,13 @@ def test_a_way_that_thinks_otherwise_has_its_own_quality() -> None:
     assert served_by(both(alike_asked), "on").same
 
 
+def test_a_way_in_few_bits_has_its_own_quality() -> None:
+    """Weights that are rounded give other answers: quality is theirs, over all that were asked so."""
+    served = served_by(both(asked("BBBB", 0.25, serving="4bit", serving_settings={"quantize": "4bit"})), "4bit")
+    assert served.results.quality(BASE, "arc") == 0.0
+    assert served.same == {}
+
+
 def test_a_batch_that_thinks_otherwise_has_one_time_a_call() -> None:
     """Questions of one call share its seconds there too: the first stands for all."""
     way = asked("BBBB", 0.25, serving="off-2", serving_settings={"thinking": "off", "batch": 2})

@@ -198,6 +198,9 @@ def test_only_what_can_be_served_so_is() -> None:
         ({"near": {"mode": "endpoint"}}, "an endpoint needs a url"),
         ({"static": {"url": "http://x"}}, "url belongs to mode endpoint"),
         ({"static": {"body": {"min_tokens": 4}}}, "body belongs to mode endpoint"),
+        ({"static": {"quantize": "4bit"}}, "quantize belongs to mode eager"),
+        ({"adapter-4bit": {}}, "quantize belongs to mode eager"),
+        ({"2bit": {}}, "serving.2bit: its name alone"),
         ({"near": {"mode": "endpoint", "url": "http://x", "body": {"temperature": 1}}}, "must not hold temperature"),
         ({"batch-0": {}}, "serving.batch-0: its name alone"),
     ],
@@ -221,6 +224,20 @@ def test_thinking_can_be_asked_for_by_name(name: str, mode: str, batch: int, thi
     """A way's name alone says whether its answers are thought about; without a word it is the protocol's to say."""
     found = study_of(serving={name: {}}).serving[name]
     assert (found.mode, found.batch, found.thinking) == (mode, batch, thinking)
+
+
+@pytest.mark.parametrize(
+    ("name", "bits", "batch", "thinking"),
+    [("4bit", "4bit", 1, None), ("8bit-batch-4", "8bit", 4, None), ("4bit-thinking-off", "4bit", 1, "off")],
+)
+def test_few_bits_can_be_asked_for_by_name(name: str, bits: str, batch: int, thinking: str | None) -> None:
+    """A way's name alone says in how many bits weights are held; records keep it, and of other ways nothing."""
+    study = study_of(serving={name: {}, "static": {}})
+    found = study.serving[name]
+    assert (found.mode, found.quantize, found.batch, found.thinking) == ("eager", bits, batch, thinking)
+    assert found.settings()["quantize"] == bits
+    assert "quantize" not in study.serving["static"].settings()
+    assert [study.answers_otherwise(way) for way in (name, "static", "eager")] == [True, False, False]
 
 
 @pytest.mark.parametrize("serving", [{"adapter": {}}, {"static": {"only": "x-*"}}])

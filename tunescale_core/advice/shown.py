@@ -95,6 +95,7 @@ def _told_otherwise(other: Otherwise, constraints: Constraints) -> str:
         return f"Served by {other.way}: nothing was measured on every task served."
     told = [f"Served by {other.way} (--serving {other.way}): {_decided(advice, EAGER)}", *advice.warnings]
     told += _told_latency(advice, constraints.stat)
+    told += _told_quality(advice, constraints)
     if same := [f"{advice.same[one]} of {one.id}'s" for one in advice.chosen if one in advice.same]:
         told.append(f"{', '.join(same)} timed answers are eager's.")
     if advice.left_out:
@@ -129,6 +130,17 @@ def _object_otherwise(other: Otherwise) -> dict[str, Any] | None:
         "equal_to_eager": _same(advice),
         "left_out": [one.id for one in advice.left_out],
     }
+
+
+def _told_quality(advice: Advice, constraints: Constraints) -> list[str]:
+    """Return a sentence with the quality of the first of those chosen, where it is not eager's; none elsewhere."""
+    first = next((one for one in advice.standings if one.candidate in advice.chosen[:1]), None)
+    if first is None or advice.same:
+        return []
+    objective = constraints.objective
+    whose = "its" if len(advice.chosen) == 1 else f"{first.candidate.id}'s"
+    value = f"{first.quality:,.{objective.metric.digits}f}"
+    return [f"Answers so are not eager's: {whose} {objective.metric.name} for {objective.task} is {value}."]
 
 
 def _same(advice: Advice) -> dict[str, Any]:

@@ -65,12 +65,14 @@ class Asker:
     protocol: Protocol
     progress: Progress
     rounds: Rounds = untimed
+    whole: bool = True
+    """Whether what is not timed is asked too."""
 
     def ask(self, cell: Cell, subject: Subject, rows: Sequence[Example]) -> Asked:
-        """Time calls of the first examples, and put the others through in batches where the model is served eagerly.
+        """Time calls of the first examples, and put the others through in batches where all are to be asked.
 
-        Served otherwise only the timed ones are asked, for their answers are to be held against eager's; what fills
-        no call is left out, since a compiled call has one shape.
+        Elsewhere only the timed ones are, for their answers are to be held against eager's; what fills no call is
+        left out, since a compiled call has one shape.
 
         Raises:
             DataError: A call asks more questions than are timed.
@@ -127,7 +129,7 @@ class Asker:
     ) -> tuple[list[Completion], float | None]:
         """Ask what was not timed, in batches, and some that was timed once more: (answers, share of equal ones)."""
         rest = rows[len(said) :]
-        if cell.serving != EAGER or not rest or not isinstance(subject.decoder, EagerDecoder):
+        if not self.whole or not rest or not isinstance(subject.decoder, EagerDecoder):
             return [], None
         again = min(REPEATED, len(said))
         prompts = [example.messages for example in (*rest, *rows[:again])]

@@ -16,6 +16,7 @@ from tunescale_core.measuring.asking import Asker, Rounds, untimed
 from tunescale_core.measuring.interrupted import Notes, same_circumstances
 from tunescale_core.measuring.subjects import Built, Subject, Subjects
 from tunescale_core.models.device import device, dtype_of
+from tunescale_core.models.quantised import PACKAGE
 from tunescale_core.progress import Progress
 from tunescale_core.provenance import ANSWER_PACKAGES, Provenance, provenance, versions
 from tunescale_core.records.lines import Line
@@ -82,7 +83,8 @@ class Bench:
         began = time.perf_counter()
         examples = self._data.evaluation(cell.task)
         try:
-            asked = Asker(self.study.protocol, self.progress, rounds).ask(cell, subject, examples.rows)
+            asker = Asker(self.study.protocol, self.progress, rounds, whole=self._asks_all(cell))
+            asked = asker.ask(cell, subject, examples.rows)
         except (MemoryError, RuntimeError) as error:
             if not out_of_memory(error):
                 raise
@@ -160,6 +162,11 @@ class Bench:
         now, threads = provenance(device()), self.study.protocol.threads
         return now.model_copy(update={"threads": threads}) if threads else now
 
+    def _asks_all(self, cell: Cell) -> bool:
+        """Tell whether a cell asks the untimed questions too: eager's, and those whose answers are their own."""
+        own = self._mode(cell) == EAGER and self.study.answers_otherwise(cell.serving)
+        return own or cell.serving == EAGER
+
     def _mode(self, cell: Cell) -> str:
         return EAGER if cell.serving == EAGER else self.study.serving[cell.serving].mode
 
@@ -205,6 +212,7 @@ class Bench:
     def _key(self, cell: Cell, built: Built, where: str, examples: Examples, batched_by: int | None = None) -> str:
         local = where != REMOTE
         other = {} if batched_by is None else {"batched_by": batched_by}
+        packages = (*ANSWER_PACKAGES, *((PACKAGE,) if self._serving(cell).get("quantize") else ()))
         return key_of(
             other
             | {
@@ -214,7 +222,7 @@ class Bench:
                 "data": examples.fingerprint,
                 "protocol": self._protocol(),
                 "serving": self._serving(cell),
-                "versions": versions(ANSWER_PACKAGES) | TASKS.packages(task_kind(self.study, cell.task)),
+                "versions": versions(packages) | TASKS.packages(task_kind(self.study, cell.task)),
             }
         )
 

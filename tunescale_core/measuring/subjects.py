@@ -17,6 +17,7 @@ from tunescale_core.models.base import Base, resolve, weight_files_bytes
 from tunescale_core.models.chat import tokenizer_of
 from tunescale_core.models.device import device
 from tunescale_core.models.opened import Opened, open_adapted, open_model
+from tunescale_core.models.quantised import PACKAGE
 from tunescale_core.models.release import release
 from tunescale_core.models.trusted import trust
 from tunescale_core.models.turn import ours
@@ -28,6 +29,7 @@ from tunescale_core.store.checkpoints import Checkpoint, Store
 from tunescale_core.store.identity import identity_of, key_of, weights_digest
 from tunescale_core.store.manifest import SCHEMA_VERSION, Manifest, TrainingCost
 from tunescale_core.study.grid import Cell, Variant, task_kind
+from tunescale_core.study.method import Bits
 from tunescale_core.study.protocol import Protocol
 from tunescale_core.study.serving import EAGER, Serving
 from tunescale_core.study.study import Study
@@ -93,7 +95,7 @@ class Subjects:
         self._built: dict[Variant, Built] = {}
         self._failed: dict[Variant, Exception] = {}
         self._bases: dict[str, Base] = {}
-        self._open: tuple[tuple[Variant, bool], Opened] | None = None
+        self._open: tuple[tuple[Variant, bool, Bits | None], Opened] | None = None
 
     def subject(self, cell: Cell) -> Subject:
         """Open a cell's variant as it is served, building its checkpoint first where the store lacks it.
@@ -130,7 +132,7 @@ class Subjects:
         built = self.built(variant)
         if serving.mode == "endpoint":
             return Subject(self._endpoint(variant, built, serving, protocol), built, serving.batch)
-        opened = self._opened(variant, built, adapted=serving.mode == "adapter")
+        opened = self._opened(variant, built, serving)
         kind = StaticDecoder if serving.mode == "static" else EagerDecoder
         return Subject(kind(opened, protocol), built, serving.batch)
 
@@ -139,14 +141,15 @@ class Subjects:
         self.close()
         return EndpointDecoder(serving, called, protocol, tokenizer_of(built.model))
 
-    def _opened(self, variant: Variant, built: Built, *, adapted: bool) -> Opened:
-        place = (variant, adapted)
+    def _opened(self, variant: Variant, built: Built, serving: Serving) -> Opened:
+        adapted = serving.mode == "adapter"
+        place = (variant, adapted, serving.quantize)
         if self._open is None or self._open[0] != place:
             self.close()  # the other before this one takes its place
             if adapted and built.checkpoint is not None:
                 opened = open_adapted(built.base_folder, built.checkpoint.folder / "adapter", self.study.protocol)
             else:
-                opened = open_model(built.model, self.study.protocol)
+                opened = open_model(built.model, self.study.protocol, serving.quantize)
             warn_if_shared(opened.device)
             self._open = (place, opened)
         return self._open[1]
@@ -211,7 +214,7 @@ class Subjects:
         assert variant.settings is not None  # noqa: S101  told by the caller
         method = variant.settings.model_dump(mode="json", exclude={"ranks", "learning_rates"}) | {"rank": variant.rank}
         method["training"] = self.study.study.training
-        quantised = versions(("bitsandbytes",)) if variant.settings.quantize else {}
+        quantised = versions((PACKAGE,)) if variant.settings.quantize else {}
         if self.study.models[variant.model].trust_remote_code:
             method["trust_remote_code"] = True
         method |= ours(base.folder)

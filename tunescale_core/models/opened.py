@@ -11,7 +11,9 @@ from tunescale_core.exhausted import telling
 from tunescale_core.models.architecture import class_for, config_of
 from tunescale_core.models.chat import tokenizer_of
 from tunescale_core.models.device import device, dtype_of
+from tunescale_core.models.quantised import quantisation
 from tunescale_core.models.trusted import is_trusted, reason
+from tunescale_core.study.method import Bits
 from tunescale_core.study.protocol import Protocol
 
 if TYPE_CHECKING:
@@ -30,11 +32,16 @@ class Opened:
     device: str
 
 
-def open_model(folder: Path, protocol: Protocol) -> Opened:
+def open_model(folder: Path, protocol: Protocol, bits: Bits | None = None) -> Opened:
     """Load a checkpoint for generation.
 
+    Args:
+        folder: Where it lies.
+        protocol: Its type and threads.
+        bits: That its linear weights are rounded to; None for none.
+
     Raises:
-        ModelError: Its files cannot be read.
+        ModelError: Its files cannot be read, or what holds weights in few bits is not installed.
         ResourceError: It does not fit into memory, or too many files are open.
     """
     import torch
@@ -44,7 +51,8 @@ def open_model(folder: Path, protocol: Protocol) -> Opened:
         torch.set_num_threads(protocol.threads)
     try:
         with telling(_opening(folder, dtype_of(protocol)), folder):
-            model = load_weights(folder, dtype_of(protocol)).to(device()).eval()
+            model = load_weights(folder, dtype_of(protocol), quantisation(bits, dtype_of(protocol)))
+            model = model.eval() if bits else model.to(device()).eval()  # in few bits it is where it is to run
             tokenizer = tokenizer_of(folder)
     except (OSError, ValueError, RuntimeError, SafetensorError, ImportError) as error:
         raise ModelError(f"model folder {folder} cannot be opened: {reason(error)}") from error

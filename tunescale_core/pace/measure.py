@@ -142,4 +142,4 @@ def _side(subjects: Subjects, one: PaceClass) -> Side:
     if serving.mode == "adapter" and built.checkpoint is not None:
         adapter = built.checkpoint.folder / "adapter"
         return Served(built.base_folder, asking, adapter, serving.batch, trusted=is_trusted(built.base_folder))
-    return Served(built.model, asking, batch=serving.batch, trusted=is_trusted(built.model))
+    return Served(built.model, asking, batch=serving.batch, trusted=is_trusted(built.model), bits=serving.quantize)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tunescale_core.decoding.completion import Decoder, Prompt
+from tunescale_core.study.method import Bits
 from tunescale_core.study.protocol import Protocol as Asking
 
 TOKENS = 4
@@ -35,6 +36,8 @@ class Served:
     tokens: int = TOKENS
     trusted: bool = False
     """Whether the model's own code may be run."""
+    bits: Bits | None = None
+    """That its linear weights are rounded to."""
 
     def decoder(self) -> Decoder:
         """Open the model, for answers of the forced length.
@@ -49,8 +52,9 @@ class Served:
         asking = forced(self.asking, self.tokens)
         if self.trusted:
             trust(self.model)
-        opened = open_adapted(self.model, self.adapter, asking) if self.adapter else open_model(self.model, asking)
-        return EagerDecoder(opened, asking)
+        if self.adapter:
+            return EagerDecoder(open_adapted(self.model, self.adapter, asking), asking)
+        return EagerDecoder(open_model(self.model, asking, self.bits), asking)
 
     def ready(self, prompts: Sequence[Prompt]) -> Callable[[], float]:
         """Open the model and return what asks it the first of the prompts, as many as a call takes."""

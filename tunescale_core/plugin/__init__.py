@@ -41,7 +41,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--serving",
         metavar="WAY[,WAY]",
-        help="measure these ways of serving beside eager: static, adapter, batch-8, thinking-off, static-batch-4, …",
+        help="serve these ways too, beside eager: static, adapter, batch-8, 4bit, thinking-off, static-batch-4, …",
     )
     group.addoption(
         "--no-resume", action="store_true", help="measure anew what an interrupted run of the study had measured"

@@ -29,12 +29,22 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         return
     selected = [cell for item in session.items if (cell := cell_of(item)) is not None]
     try:
+        _check_servings(study, selected)
         folders = _check_models(study, selected)
         _check_data(study, selected)
         _check_chats(study, selected, folders)
         _check_adapters(study, selected, folders)
     except TuneScaleError as error:
         raise pytest.UsageError(harmless(f"study {study.name}: {error}")) from None
+
+
+def _check_servings(study: Study, selected: list[Cell]) -> None:
+    """Make sure that what ways of serving need is installed."""
+    from tunescale_core.models.quantised import check_installed
+
+    for way in dict.fromkeys(cell.serving for cell in selected if cell.serving in study.serving):
+        if (bits := study.serving[way].quantize) is not None:
+            check_installed(bits)
 
 
 def _check_models(study: Study, selected: list[Cell]) -> dict[str, Path]:

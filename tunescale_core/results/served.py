@@ -52,7 +52,9 @@ def alike(cell: Result, eager: Result | None) -> Alike:
 
 
 def against(pairs: Sequence[tuple[Result, Result | None]]) -> Interval | None:
-    """Return by how much the metric that judges one answer differs from eager's, over the timed questions.
+    """Return by how much the metric that judges one answer differs from eager's, over the questions asked both ways.
+
+    Those are the timed ones, and all of them where the answers are the way's own.
 
     Args:
         pairs: A way of serving's cells of one candidate and task, a seed each, with eager's of the same seed.
@@ -66,7 +68,8 @@ def against(pairs: Sequence[tuple[Result, Result | None]]) -> Interval | None:
     if not known or len(known) < len(pairs):
         return None
     first, judged = pairs[0][0], [one for pair in known for one in pair]
-    asked = [one for one, timed in zip(known[0][0].example, known[0][0].timed, strict=True) if timed]
+    own = answers_otherwise(first)
+    asked = [one for one, timed in zip(known[0][0].example, known[0][0].timed, strict=True) if timed or own]
     asked = [one for one in asked if all(one in rows.example for rows in judged)]
     metric = TASKS[first.kind].metric(first.judged)
     if not asked or metric is None:
@@ -113,7 +116,7 @@ class Served:
 
     results: Results
     """With its latency and memory. Quality stays eager's, which rests on all questions where other ways ask the timed
-    ones alone; that of a way which thinks otherwise is its own."""
+    ones alone; that of a way whose answers are its own (it thinks otherwise, or in few bits) is its own."""
     same: Mapping[Candidate, Alike]
     """How many answers it has in common with eager, whose quality it is; empty where it is its own."""
     together: int = 1
@@ -137,7 +140,7 @@ def served_by(results: Results, way: str) -> Served:
     found = {_place(cell): cell for cell in results.served if cell.serving == way}
     same: dict[Candidate, Alike] = {}
     for cell in results.cells:
-        if (other := found.get(_place(cell))) is not None and not _asks_otherwise(other):
+        if (other := found.get(_place(cell))) is not None and not answers_otherwise(other):
             same[cell.candidate] = same.get(cell.candidate, Alike()) + alike(other, cell)
     cells = tuple(_timed_as(cell, found.get(_place(cell))) for cell in results.cells)
     at_once = max(map(together, found.values()))
@@ -148,10 +151,12 @@ def _place(cell: Result) -> tuple[Candidate, str, int | None]:
     return cell.candidate, cell.task, cell.seed
 
 
-def _asks_otherwise(cell: Result) -> bool:
-    """Tell whether a way of serving tells a model to think, or not to: its answers are then its own."""
+def answers_otherwise(cell: Result) -> bool:
+    """Tell whether a cell's answers are its own: its model thinks otherwise, or holds its weights in few bits."""
     if cell.record is None:
         return False
+    if cell.record.serving_settings.get("quantize"):
+        return True
     own, protocol = cell.record.serving_settings.get("thinking"), (cell.record.protocol or {}).get("thinking", "free")
     return own is not None and own != protocol
 
@@ -162,7 +167,7 @@ def _timed_as(cell: Result, other: Result | None) -> Result:
         return replace(cell, quality=None, latency=None, source=None)
     if other_weights(other, cell):
         return replace(cell, quality=None, latency=None, source=None)
-    if _asks_otherwise(other):
+    if answers_otherwise(other):
         return replace(other, serving=EAGER, source=_with_clocks(other, other))
     record = cell.record.model_copy(update={"peak_memory_bytes": other.record.peak_memory_bytes})
     return replace(cell, latency=other.latency, record=record, source=_with_clocks(cell, other))

@@ -8,6 +8,8 @@ from pydantic import Field, field_validator, model_validator
 
 from tunescale_core.study.declared import Count, Declared
 
+Bits = Literal["4bit", "8bit"]
+"""How many a weight is held in."""
 ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
 
 

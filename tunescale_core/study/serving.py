@@ -8,10 +8,12 @@ from typing import Literal
 from pydantic import Field, JsonValue, field_validator, model_validator
 
 from tunescale_core.study.declared import Count, Declared
+from tunescale_core.study.method import Bits
 
 EAGER = "eager"
 _SHORT = re.compile(
-    r"(?P<mode>eager|static|adapter)?(?:-?batch-(?P<batch>[1-9]\d*))?(?:-?thinking-(?P<thinking>on|off))?"
+    r"(?P<mode>eager|static|adapter)?(?:-?(?P<bits>[48]bit))?(?:-?batch-(?P<batch>[1-9]\d*))?"
+    r"(?:-?thinking-(?P<thinking>on|off))?"
 )
 Thinking = Literal["free", "on", "off"]
 _OURS = {
@@ -32,6 +34,9 @@ class Serving(Declared):
     """Questions at once; for an endpoint, requests."""
     thinking: Thinking | None = None
     """Instead of the protocol's."""
+    quantize: Bits | None = None
+    """The linear weights' precision, of mode eager: rounded to 4 bits or 8 as the model is opened, where it is full
+    unless given. Answers are then its own."""
     only: str = "*"
     """A shell pattern over variants' ids: which are asked so."""
     url: str | None = None
@@ -51,6 +56,8 @@ class Serving(Declared):
             raise ValueError("url must hold no user, password or query: records keep it; name a key by api_key_env")
         if self.body and self.url is None:
             raise ValueError("body belongs to mode endpoint")
+        if self.quantize is not None and self.mode != EAGER:
+            raise ValueError("quantize belongs to mode eager; a server holds its weights as it was started")
         return self
 
     @field_validator("body")
@@ -62,14 +69,15 @@ class Serving(Declared):
 
     def settings(self) -> dict[str, JsonValue]:
         """Return what of it can change an answer or its time, as records keep it."""
-        left = {"only", "api_key_env"} | (set() if self.body else {"body"})
+        left = {"only", "api_key_env", *(name for name in ("body", "quantize") if not getattr(self, name))}
         return self.model_dump(mode="json", exclude=left)
 
 
 def serving_of(name: str) -> dict[str, object]:
-    """Return the serving that a name alone means, as `static`, `adapter-batch-4` or `thinking-off`; {} of any other."""
+    """Return the serving that a name alone means, as `static`, `4bit-batch-4` or `thinking-off`; {} of any other."""
     found = _SHORT.fullmatch(name)
     if not found or not name:
         return {}
-    thinking = {"thinking": found["thinking"]} if found["thinking"] else {}
-    return {"mode": found["mode"] or EAGER, "batch": int(found["batch"] or 1), **thinking}
+    said = {"thinking": found["thinking"], "quantize": found["bits"]}
+    told = {name: value for name, value in said.items() if value}
+    return {"mode": found["mode"] or EAGER, "batch": int(found["batch"] or 1), **told}

@@ -59,6 +59,11 @@ class Study(Declared):
         served = self.serving.get(way)
         return self.protocol.thinking if served is None or served.thinking is None else served.thinking
 
+    def answers_otherwise(self, way: str) -> bool:
+        """Tell whether a way of serving's answers are its own, and not eager's given at other times."""
+        served = self.serving.get(way)
+        return served is not None and (served.quantize is not None or self.thinking(way) != self.protocol.thinking)
+
     @model_validator(mode="after")
     def _consistent(self) -> Study:
         if EAGER in self.serving:

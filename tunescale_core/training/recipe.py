@@ -1,4 +1,4 @@
-"""A study's method as TRL and PEFT know it: rows, `SFTConfig`, adapter and quantisation configurations."""
+"""A study's method as TRL and PEFT know it: rows, `SFTConfig` and the adapter's configuration."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tunescale_core.errors import StudyError
 from tunescale_core.models.device import device
+from tunescale_core.models.quantised import check_installed
 from tunescale_core.study.grid import Variant
 from tunescale_core.study.method import Method
 from tunescale_core.study.study import Study
@@ -18,7 +19,6 @@ from tunescale_core.training.plan import Plan
 
 if TYPE_CHECKING:
     from peft import PeftConfig
-    from transformers import BitsAndBytesConfig
     from trl import SFTConfig
 
 LOGS = 20
@@ -124,38 +124,16 @@ def _adapter_values(variant: Variant, *, lora: bool) -> dict[str, Any]:
     return values | {name: value for name, value in settings.peft.items() if name != "type"}
 
 
-def quantisation_config(settings: Method) -> BitsAndBytesConfig | None:
-    """Return how the frozen base is held, None for full precision; 4-bit is QLoRA's NF4 (Dettmers et al., 2023).
-
-    Raises:
-        StudyError: bitsandbytes is not installed.
-    """
-    if settings.quantize is None:
-        return None
-    from importlib.util import find_spec
-
-    import torch
-    from transformers import BitsAndBytesConfig
-
-    if find_spec("bitsandbytes") is None:
-        raise StudyError('quantize = "4bit" needs bitsandbytes: pip install "tunescale[quantized]"')
-    return BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=torch.bfloat16 if device() == "cuda" else torch.float32,
-    )
-
-
 def check_methods(study: Study) -> None:
     """Ask PEFT whether it can make every adapter of a study, before anything is trained.
 
     Raises:
         StudyError: One line that names the method.
+        ModelError: Weights cannot be held in few bits here.
     """
     from tunescale_core.study.grid import variants
 
     for variant in variants(study):
         adapter_config(variant)
-        if variant.settings is not None:
-            quantisation_config(variant.settings)
+        if variant.settings is not None and variant.settings.quantize is not None:
+            check_installed(variant.settings.quantize)

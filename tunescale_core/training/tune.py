@@ -14,6 +14,7 @@ from tunescale_core.exhausted import out_of_memory
 from tunescale_core.models.architecture import freeze_towers
 from tunescale_core.models.device import device
 from tunescale_core.models.opened import load_weights
+from tunescale_core.models.quantised import quantisation
 from tunescale_core.models.release import release
 from tunescale_core.models.turn import taught_amiss
 from tunescale_core.progress import Progress
@@ -25,7 +26,7 @@ from tunescale_core.training.footprint import measured_footprint
 from tunescale_core.training.health import IDLE_ADAPTER, SAME_WEIGHTS, Curve, idle, same_weights, snapshot
 from tunescale_core.training.lesson import Lesson, check_learnable, masked_rows, rows_cut
 from tunescale_core.training.plan import Footprint, Plan, memory_at_hand, plans
-from tunescale_core.training.recipe import conversations, quantisation_config, sft_config, steps_of
+from tunescale_core.training.recipe import autocast, conversations, sft_config, steps_of
 from tunescale_core.training.saves import Saved, Saves, Saving, Spent, saver
 from tunescale_core.training.tuned import save_tuned
 
@@ -100,7 +101,8 @@ def trainer_for(lesson: Lesson, plan: Plan, scratch: Path) -> tuple[Trainer, Row
     settings, variant = lesson.settings, lesson.variant
     set_seed(variant.seed or 0)
     # fp32 master weights: at small learning rates pure bfloat16 loses most updates to rounding.
-    model = load_weights(lesson.base, torch.float32, quantisation_config(settings))
+    compute = torch.bfloat16 if autocast() else torch.float32
+    model = load_weights(lesson.base, torch.float32, quantisation(settings.quantize, compute))
     freeze_towers(model)
     adapter = adapter_for(variant, model)
     datasets.disable_progress_bars()
