@@ -20,7 +20,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tunescale_core.estimate.costs import training_bytes
+from tunescale_core.estimate.costs import HELD, training_bytes
 from tunescale_core.estimate.shapes import Shape
 from tunescale_core.estimate.sizes import read_shape
 from tunescale_core.models.device import device
@@ -64,8 +64,7 @@ def main() -> int:
     if memory.blocks[0].rows:  # shapes-endpoint trains nothing
         print(markdown(memory))  # noqa: T201
         print(f"worst peak is {worst:.0%} from its estimate (bar {WITHIN:.0%})\n")  # noqa: T201
-    reads = {name: shape.read_per_token * width for name, shape in shapes.items()}
-    print(markdown(time_table(results, reads, speeds)))  # noqa: T201
+    print(markdown(time_table(results, shapes, width, speeds)))  # noqa: T201
     return int(worst > WITHIN)
 
 
@@ -116,8 +115,8 @@ def memory_table(results: Results, study: Study, shapes: dict[str, Shape], held:
     return Table("memory", "Peak memory of training", tuple(columns), (Block("", tuple(rows)),)), worst
 
 
-def time_table(results: Results, reads: dict[str, float], speeds: dict[str, float]) -> Table:
-    """Return time a token beside what reading a model's weights, `reads` bytes, takes at `speeds` bytes a second."""
+def time_table(results: Results, shapes: dict[str, Shape], width: int, speeds: dict[str, float]) -> Table:
+    """Return time a token beside what reading a model's weights once takes at `speeds` bytes a second."""
     columns = [Column("variant", words=True), Column("served", words=True)]
     columns += [
         Column(head) for head in ("s to first token", "ms a token", "limit ms", "times the limit", "tokens a s")
@@ -127,7 +126,7 @@ def time_table(results: Results, reads: dict[str, float], speeds: dict[str, floa
         pace = _pace(cell)
         if pace is None or cell.record is None:
             continue
-        limit = reads[cell.candidate.model] / speeds[cell.candidate.model]
+        limit = read_bytes(cell, shapes[cell.candidate.model], width) / speeds[cell.candidate.model]
         first = cell.record.summary.first_token if cell.record.summary else None
         entries: list[Entry] = [words(cell.candidate.id), words(cell.serving), number(first, 3), number(1000 * pace, 1)]
         entries += [number(1000 * limit, 1), number(pace / limit, 2), number(cell.record.throughput, 2)]
@@ -135,6 +134,12 @@ def time_table(results: Results, reads: dict[str, float], speeds: dict[str, floa
     told = ", ".join(f"{speed / GB:,.1f} GB/s for {model}" for model, speed in speeds.items())
     note = f"limit: weights read once, at {told}"
     return Table("time", "Time a token", tuple(columns), (Block("", tuple(rows)),), (note,))
+
+
+def read_bytes(cell: Result, shape: Shape, width: int) -> float:
+    """Return the bytes of weights that a token reads, linear ones in as few bits as they are served in."""
+    bits = cell.record.serving_settings.get("quantize") if cell.record else None
+    return shape.read_per_token * width - (shape.linear * (width - HELD[bits]) if bits else 0)
 
 
 def _pace(cell: Result) -> float | None:

@@ -60,6 +60,13 @@ def test_a_device_is_known_by_name() -> None:
     assert found("--device", "l4")[base]["seconds_per_token"] > found("--device", "h200")[base]["seconds_per_token"]
 
 
+def test_few_bits_can_be_asked_for() -> None:
+    """Ways in few bits are rows beside the study's own."""
+    rounded = found("--serving", "4bit,8bit")
+    sizes = [rounded[f"qwen3-1.7b-base{way}"]["serving_bytes"] for way in ("", "-via-8bit", "-via-4bit")]
+    assert sizes == sorted(sizes, reverse=True)
+
+
 def test_launching_and_prompts_count() -> None:
     """What launching takes is the least time a token, and a longer prompt takes more cache."""
     base = "qwen3-0.6b-base"

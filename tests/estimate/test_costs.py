@@ -76,6 +76,23 @@ def test_decoding_is_bounded_by_reading_the_weights() -> None:
         assert limit <= found[name].seconds_per_token < limit * 1.1  # type: ignore[attr-defined]
 
 
+def test_few_bits_take_and_read_less() -> None:
+    """A way in few bits saves what its linear weights take less, in memory and a token, and trains nothing itself."""
+    study = load("paper", {"serving": {"4bit": {"only": "*-1.7b-base"}, "8bit": {}, "static": {}}})
+    shapes = {name: read_shape(model, study.folder) for name, model in study.models.items()}
+    found = {one.variant: one for one in estimates(study, shapes, H200)}
+    assert "qwen3-0.6b-base-via-4bit" not in found
+    assert "qwen3-1.7b-base-via-static" not in found
+    large = found["qwen3-1.7b-base"]
+    for way, held in (("4bit", 0.52), ("8bit", 1.0)):
+        saved = (2 - held) * shapes["qwen3-1.7b"].linear
+        rounded = found[f"qwen3-1.7b-base-via-{way}"]
+        assert large.serving_bytes - rounded.serving_bytes == pytest.approx(saved)
+        assert large.seconds_per_token - rounded.seconds_per_token == pytest.approx(saved / H200.bandwidth)
+    tuned = found["qwen3-0.6b-full-on-arc-via-8bit"]
+    assert (tuned.training_bytes, tuned.fits, tuned.plan, tuned.store_bytes) == (None, None, None, 0)
+
+
 def test_launching_takes_its_time() -> None:
     """Where launching a token's work takes longer than reading the weights, that is the limit."""
     study = load("mini")

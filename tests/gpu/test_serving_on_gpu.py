@@ -47,6 +47,20 @@ def test_graphs_say_what_eager_says(opened: Opened) -> None:
         assert [(one.text, one.tokens) for one in asked(StaticDecoder(opened, PROTOCOL), size)] == eager
 
 
+def test_few_bits_take_less_of_the_card() -> None:
+    """In 4 bits a model is opened on the card, takes less of it than in bfloat16, and answers."""
+    folder, protocol = resolve(Model(source="embedded:mini-large"), Path()).folder, Protocol(max_new_tokens=4)
+    taken = {}
+    for bits in (None, "4bit"):
+        before = torch.cuda.memory_allocated()
+        model = open_model(folder, protocol, bits)  # type: ignore[arg-type]
+        taken[bits] = torch.cuda.memory_allocated() - before
+        assert {one.device.type for one in model.model.parameters()} == {"cuda"}
+        assert all(one.tokens for one in asked(EagerDecoder(model, protocol), 2))
+        del model
+    assert taken["4bit"] < 0.6 * taken[None]
+
+
 def test_events_agree_with_the_clock(opened: Opened) -> None:
     """A call's time by CUDA events is its time by the clock, less what was before and after it."""
     decoder = EagerDecoder(opened, PROTOCOL.model_copy(update={"min_new_tokens": 40}))

@@ -21,6 +21,9 @@ def estimate(  # noqa: PLR0913, PLR0917  an option a figure
     memory: Annotated[str | None, typer.Option(help="As 24GiB, instead of the device's.")] = None,
     overhead: Annotated[float, typer.Option(help="Seconds that launching one token's work takes at least.")] = 0.0,
     prompt: Annotated[int, typer.Option(help="Tokens of a prompt.")] = 256,
+    serving: Annotated[
+        str, typer.Option(help="Ways of serving in few bits, as 4bit,8bit, beside the study's own.")
+    ] = "",
     records: Annotated[Path | None, typer.Option(help="Records of a run, or a study's name, to stand beside.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,  # noqa: FBT002
 ) -> None:
@@ -42,7 +45,7 @@ def estimate(  # noqa: PLR0913, PLR0917  an option a figure
     if not 0 <= overhead < math.inf:
         fail(f"--overhead must be 0 or more, got {overhead:g}")
     with one_line_errors():
-        declared = load(study)
+        declared = load(study, {"serving": {name.strip(): {} for name in serving.split(",") if name}})
         sizes, unknown = sizes_of(declared)
         speed, size = DEVICES[device]
         against = Device(bandwidth or speed, parse_memory(memory) if memory else size, overhead)

@@ -9,17 +9,19 @@ batch 1 reads all weights and the cache once, so bandwidth bounds it from below 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tunescale_core.errors import ModelError
-from tunescale_core.estimate.activations import footprint_of, trained_weights
+from tunescale_core.estimate.activations import QUANTISED_BYTES, footprint_of, trained_weights
 from tunescale_core.estimate.sizes import Sizes
-from tunescale_core.study.grid import Variant, variants
-from tunescale_core.study.method import Method
+from tunescale_core.study.grid import VIA, Variant, is_served, variants
+from tunescale_core.study.method import Bits, Method
 from tunescale_core.study.study import Study
 from tunescale_core.training.plan import Plan, plans
 
 GB = 1e9
+HELD: Mapping[Bits, float] = {"4bit": QUANTISED_BYTES, "8bit": 1.0}
+"""Bytes of a linear weight in few bits."""
 AUTOCAST = 2
 """Bytes a number in the forward pass of training on a card, whatever answers are made in."""
 DEVICES = {"h200": (4800 * GB, 141 * GB), "h100": (3350 * GB, 80 * GB), "a100": (2039 * GB, 80 * GB)}
@@ -65,7 +67,7 @@ class Estimate:
 
 
 def estimates(study: Study, sizes: Mapping[str, Sizes], device: Device, prompt: int = 256) -> Iterator[Estimate]:
-    """Yield the estimate of each variant of the models that something is known of.
+    """Yield the estimate of each variant of the models that something is known of, and of each way in few bits.
 
     Args:
         study: As declared.
@@ -81,8 +83,14 @@ def estimates(study: Study, sizes: Mapping[str, Sizes], device: Device, prompt: 
     width = 4 if study.protocol.dtype == "float32" else 2
     answer = study.protocol.max_new_tokens
     for variant in variants(study):
-        if variant.model in sizes:
-            yield _estimate(variant, sizes[variant.model], device, width, (prompt, answer))
+        if variant.model not in sizes:
+            continue
+        known = sizes[variant.model]
+        whole = _estimate(variant, known, device, width, (prompt, answer))
+        yield whole
+        for way, served in study.serving.items():
+            if served.quantize is not None and is_served(study, variant, way):
+                yield _rounded(whole, f"{variant.id}{VIA}{way}", known.linear * (width - HELD[served.quantize]), device)
 
 
 def _estimate(variant: Variant, sizes: Sizes, device: Device, width: int, tokens: tuple[int, int]) -> Estimate:
@@ -104,6 +112,21 @@ def _estimate(variant: Variant, sizes: Sizes, device: Device, width: int, tokens
         serving_bytes=weights + cached,
         store_bytes=(sizes.parameters * sizes.stored + 4 * adapter) if settings else 0,
         unknown=unknown,
+    )
+
+
+def _rounded(whole: Estimate, name: str, saved: float, device: Device) -> Estimate:
+    """Return the estimate of a way of serving that holds, and reads a token, so many bytes less; it trains nothing."""
+    return replace(
+        whole,
+        variant=name,
+        training_bytes=None,
+        fits=None,
+        plan=None,
+        unknown="",
+        seconds_per_token=max(device.overhead, whole.seconds_per_token - saved / device.bandwidth),
+        serving_bytes=whole.serving_bytes - saved,
+        store_bytes=0,
     )
 
 

@@ -77,7 +77,7 @@ def cells(study: Study) -> tuple[Cell, ...]:
     expanded = tuple(
         Cell(variant, task, serving)
         for variant in variants(study)
-        for serving in (EAGER, *(name for name in study.serving if _served(study, variant, name)))
+        for serving in (EAGER, *(name for name in study.serving if is_served(study, variant, name)))
         for task in study.tasks
     )
     for name in study.serving:
@@ -113,7 +113,7 @@ def reference(study: Study) -> Variant:
     )
 
 
-def _served(study: Study, variant: Variant, name: str) -> bool:
+def is_served(study: Study, variant: Variant, name: str) -> bool:
     """Tell whether a variant is asked by a way of serving: an unmerged adapter needs one."""
     serving = study.serving[name]
     settings = variant.settings
