@@ -68,7 +68,7 @@ def test_no_duration_comes_from_the_wall_clock() -> None:
         and isinstance(node.func.value, ast.Name)
         and node.func.value.id in {"time", "datetime", "date"}
     ]
-    assert asked == ["store/pruning.py"]
+    assert asked == ["upkeep/pruning.py"]
 
 
 @pytest.mark.slow

@@ -26,6 +26,7 @@ name = "keyed"
 source = "embedded:mini-small"
 [serving.static]
 [serving.batch-2]
+[serving.4bit]
 [tasks.arc]
 """
 EXAMPLE = Example(id="1", messages=({"role": "user", "content": "Which?"},), gold=("A",), target="A")
@@ -76,6 +77,7 @@ def test_the_same_answers_have_one_key(bench: Bench) -> None:
         {"example": replace(EXAMPLE, gold=("B",))},
         {"serving": "static"},
         {"serving": "batch-2"},
+        {"serving": "4bit"},
     ],
 )
 def test_other_weights_prompts_or_ways_have_another_key(bench: Bench, other: dict[str, Any]) -> None:
@@ -97,6 +99,18 @@ def test_each_version_that_answers_is_in_the_key(bench: Bench, package: str, mon
     before, true = key(bench), run.versions
     monkeypatch.setattr(run, "versions", lambda names: true(names) | {package: "0.0.0"})
     assert key(bench) != before
+
+
+@pytest.mark.parametrize(("way", "other"), [("4bit", True), ("batch-2", False)])
+def test_what_rounds_weights_is_in_the_key_of_what_is_rounded(
+    bench: Bench, way: str, monkeypatch: pytest.MonkeyPatch, *, other: bool
+) -> None:
+    """Another version of what holds weights in few bits is another key there, and nowhere else."""
+    before, true = key(bench, serving=way), run.versions
+    named: list[tuple[str, ...]] = []
+    monkeypatch.setattr(run, "versions", lambda names: named.append(names) or true(names))
+    assert key(bench, serving=way) == before
+    assert ("bitsandbytes" in named[0]) is other
 
 
 @pytest.mark.parametrize("package", WEIGHT_PACKAGES)

@@ -7,8 +7,8 @@ import pytest
 from tests.making import line
 from tests.making import record as made
 from tunescale_core.advice.choice import Chooser
-from tunescale_core.advice.constraints import Constraints, objective_of
-from tunescale_core.advice.floor import Floor, floor_of
+from tunescale_core.advice.constraints import Constraints, objective_of, parse_bar
+from tunescale_core.advice.floor import Floor, floor_of, idle_bars
 from tunescale_core.results.result import from_record
 from tunescale_core.results.results import Results
 from tunescale_core.tasks import Answer
@@ -49,7 +49,16 @@ def test_a_metric_that_falls_has_its_floor_above() -> None:
 def test_where_all_are_below_it_is_said_of_none() -> None:
     """Where no candidate is surely better, that is the sentence, whatever is chosen."""
     floor, chooser = found(far=3, further=4)
-    assert floor.alone
+    assert floor.all_below
     said = "Nothing that was measured is surely better for openmath than answering without looking"
     assert str(floor.told(chooser.advice().chosen)).startswith(said)
     assert str(floor.told(())).startswith(said)
+
+
+@pytest.mark.parametrize(("bar", "idle"), [("1.7", True), ("1.5", False)])
+def test_a_bar_that_not_looking_reaches_keeps_nothing_out(bar: str, *, idle: bool) -> None:
+    """A bar above the median's miss is told, one below it is not."""
+    _, chooser = found(near=0.5)
+    bars = (parse_bar(chooser.results, f"openmath:abs_diff={bar}"),)
+    told = idle_bars(chooser.results, Constraints(bars[0], bars))
+    assert told == (("The bar openmath abs_diff ≤ 1.7 keeps nothing out: median number scores abs_diff 1.60.",) * idle)

@@ -125,6 +125,11 @@ def test_what_is_no_better_than_not_looking_is_said(results: Results, said: str 
     without = "than answering without looking (majority letter: accuracy 0.2500)"
     told = " ".join(text.split())
     assert (f"{said} {without}." in told) if said else (without not in told)
+    assert found["idle_bars"] == [
+        "The bar arc accuracy ≥ 0.1 keeps nothing out: majority letter scores accuracy 0.2500."
+    ]
+    assert found["ships"] is (said is None)
+    assert not text.startswith("Ship ") or said is None
 
 
 def test_a_published_table_has_no_floor() -> None:
@@ -199,10 +204,24 @@ def test_another_way_warns_of_what_is_flagged() -> None:
 def test_a_way_whose_answers_are_its_own_says_what_they_are_worth() -> None:
     """In few bits a model answers otherwise: the line has its own quality, and counts no answers that are eager's."""
     records = [asked(38), asked(36, serving="4bit", serving_settings={"quantize": "4bit"})]
-    text, found = shown(gathered(map(from_record, records), "here"), "arc:accuracy=0.5")
+    results = gathered(map(from_record, records), "here")
+    text, found = shown(results, "arc:accuracy=0.5")
     assert "Answers so are not eager's: its accuracy for arc is 0.9000." in last(text)
     assert "timed answers are eager's" not in last(text)
     assert found["otherwise"]["4bit"]["equal_to_eager"] == {}
+    bars = (parse_bar(results, "arc:accuracy=0.5"),)
+    asked_so = as_text(counsel(results, Constraints(objective_of(results, None, bars), bars, serving="4bit")))
+    assert "Served by eager (--serving eager): Ship m-base." in last(asked_so)
+    assert "Answers so are not" not in asked_so
+
+
+def test_another_way_that_is_no_better_than_not_looking_is_told() -> None:
+    """What rounding costs may be all that a model knew: its way's line says so."""
+    records = [asked(38), asked(12, serving="4bit", serving_settings={"quantize": "4bit"})]
+    text, found = shown(gathered(map(from_record, records), "here"), "arc:accuracy=0.1")
+    assert text.startswith("Ship m-base.")
+    assert "m-base comes out best of what was measured. Nothing that was measured is surely better" in last(text)
+    assert found["otherwise"]["4bit"]["trivial"]["not_surely_better"] == ["m-base"]
 
 
 def test_another_way_says_how_many_answers_are_eagers() -> None:

@@ -97,7 +97,7 @@ def test_records_give_probabilities_and_break_even(study: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["nowhere", *BAR], "folder nowhere holds no records"),
+        (["nowhere", *BAR], "there is no folder nowhere, and no study of that name"),
         (["--table", "nowhere.csv", *BAR], "table nowhere.csv cannot be read"),
         (["folder", "--table", PAPER, *BAR], "give a folder of records or --table, not both"),
         (["--table", PAPER], "which task is it for?"),

@@ -125,6 +125,8 @@ def test_any_kind_of_model_is_estimated(tmp_path: Path) -> None:
     assert ran.exit_code == 0
     estimates = {one["variant"]: one for one in json.loads(ran.stdout)}
     assert {name.partition("-")[0] for name in estimates} == {"phi", "mixture", "large"}
+    assert ran.stderr.startswith("tunescale: not estimated: model folder ")
+    assert ran.stderr.count("\n") == 1
     for method in ("full", "lora-r2", "ia3"):
         tuned, mixed = estimates[f"phi-{method}-on-arc"], estimates[f"mixture-{method}-on-arc"]
         assert tuned["fits"]
@@ -159,7 +161,7 @@ def test_nothing_known_is_an_error(tmp_path: Path) -> None:
         (["--study", "nobody"], "no study is called 'nobody'"),
         (["--study", "nowhere.toml"], "nowhere.toml"),
         (["--memory", "much"], "cannot read 'much' as a size"),
-        (["--records", "nowhere"], "folder nowhere holds no records"),
+        (["--records", "nowhere"], "there is no folder nowhere, and no study of that name in .tunescale/records"),
     ],
 )
 def test_bad_input_ends_in_one_line(words: Sequence[str], said: str) -> None:

@@ -111,6 +111,9 @@ def test_the_only_study_is_meant(study: Path, tmp_path: Path, monkeypatch: pytes
     two = findings()
     assert (two.exit_code, two.stderr.count("\n")) == (USAGE, 1)
     assert "say which: one, two" in two.stderr
+    assert "there is no folder three, and no study of that name in .tunescale/records; there is one, two" in (
+        findings("three").stderr
+    )
     alone = findings("one", "--json")
     assert (alone.exit_code, alone.stdout) == (0, findings(str(store / "one"), "--json").stdout)
     (tmp_path / "one").mkdir()  # a folder here is nearer than a study of the store
@@ -120,7 +123,7 @@ def test_the_only_study_is_meant(study: Path, tmp_path: Path, monkeypatch: pytes
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["nowhere"], "folder nowhere holds no records"),
+        (["nowhere"], "there is no folder nowhere, and no study of that name"),
         (["--table", "nowhere.csv"], "table nowhere.csv cannot be read"),
         (["folder", "--table", PAPER], "give a folder of records or --table, not both"),
         (["--table", PAPER, "--ties", "last"], "no tie-break rule 'last'; known are latency, first"),

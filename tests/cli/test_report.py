@@ -84,7 +84,7 @@ def test_a_reference_stands_beside_records(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["nowhere"], "folder nowhere holds no records"),
+        (["nowhere"], "there is no folder nowhere, and no study of that name"),
         (["--table", "nowhere.csv"], "table nowhere.csv cannot be read"),
         (["folder", "--table", PAPER], "give a folder of records or --table, not both"),
         (["--table", PAPER, "--format", "word"], "no format 'word'; known are terminal, markdown, latex, csv, json"),

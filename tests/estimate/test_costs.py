@@ -14,6 +14,7 @@ from tunescale_core.estimate.activations import footprint_of, held_bytes
 from tunescale_core.estimate.costs import Device, estimates, plan_of, training_bytes
 from tunescale_core.estimate.shown import estimate_table
 from tunescale_core.estimate.sizes import read_shape
+from tunescale_core.results.recorded import gathered
 from tunescale_core.results.result import from_record
 from tunescale_core.results.results import Results
 from tunescale_core.store.manifest import TrainingCost
@@ -90,7 +91,40 @@ def test_few_bits_take_and_read_less() -> None:
         assert large.serving_bytes - rounded.serving_bytes == pytest.approx(saved)
         assert large.seconds_per_token - rounded.seconds_per_token == pytest.approx(saved / H200.bandwidth)
     tuned = found["qwen3-0.6b-full-on-arc-via-8bit"]
-    assert (tuned.training_bytes, tuned.fits, tuned.plan, tuned.store_bytes) == (None, None, None, 0)
+    assert (tuned.trainable, tuned.training_bytes, tuned.fits, tuned.plan, tuned.store_bytes) == (
+        0,
+        None,
+        None,
+        None,
+        0,
+    )
+
+
+def test_what_is_served_fits_or_does_not() -> None:
+    """In 4 bits the larger model serves on a card that it is too large for in half precision."""
+    study = load("paper", {"serving": {"4bit": {}}})
+    shapes = {name: read_shape(model, study.folder) for name, model in study.models.items()}
+    found = {one.variant: one.serves for one in estimates(study, shapes, Device(1e12, 2e9))}
+    assert (found["qwen3-1.7b-base"], found["qwen3-1.7b-base-via-4bit"]) == (False, True)
+
+
+def test_measured_figures_of_a_way_stand_beside_it() -> None:
+    """A way in few bits has the time a token that was measured so, and no training."""
+    study = load("mini", {"serving": {"4bit": {}}})
+    shapes = {name: read_shape(model, study.folder) for name, model in study.models.items()}
+    lines = [line(tokens=11, seconds=0.12, first_token_seconds=0.02)]
+    slow = [line(tokens=11, seconds=0.22, first_token_seconds=0.02)]
+    rounded = {"serving": "4bit", "serving_settings": {"quantize": "4bit"}}
+    records = [
+        made("full", "arc", lines=lines, model="mini-small"),
+        made("full", "arc", lines=slow, model="mini-small", **rounded),
+    ]
+    table = estimate_table(list(estimates(study, shapes, H200)), gathered(map(from_record, records)))
+    rows = {row[1]: row[-3:] for row in csv.reader(io.StringIO(as_csv(table)))}
+    assert float(rows["mini-small-full-on-arc"][2]) == pytest.approx(10.0)
+    assert rows["mini-small-full-on-arc-via-4bit"][:2] == ["", ""]
+    assert float(rows["mini-small-full-on-arc-via-4bit"][2]) == pytest.approx(20.0)
+    assert rows["mini-large-base-via-4bit"] == ["", "", ""]
 
 
 def test_launching_takes_its_time() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,13 @@ import torch
 from tests.families import FAMILIES, configured, make
 from tests.training.test_families import lesson, lora
 from tunescale_core.errors import ModelError, StudyError, TrainingError
+from tunescale_core.estimate.costs import HELD
 from tunescale_core.estimate.counted import Counted
 from tunescale_core.estimate.shapes import shape_of
 from tunescale_core.models.architecture import class_for, config_of
-from tunescale_core.study.method import Method
+from tunescale_core.models.opened import open_model
+from tunescale_core.study.method import Bits, Method
+from tunescale_core.study.protocol import Protocol
 from tunescale_core.training.footprint import kept_bytes
 from tunescale_core.training.plan import Plan
 from tunescale_core.training.tune import trainer_for
@@ -134,3 +138,30 @@ def test_what_peft_refuses_is_said() -> None:
         counted("phi3").adapter(Method(ranks=(4,), target_modules=("c_attn",)), 4)
     with pytest.raises(StudyError, match="PEFT has no adapter 'LORRA'"):
         counted("phi3").adapter(Method(peft={"type": "LORRA"}), None)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["qwen3-base", "phi", "gemma3-vision", "mixtral", "gpt2"])
+@pytest.mark.parametrize(("bits", "kind"), [("4bit", "Linear4bit"), ("8bit", "Linear8bitLt")])
+def test_what_few_bits_hold_is_what_is_counted(name: str, bits: Bits, kind: str, tmp_path: Path) -> None:
+    """The weights of the layers that are really rounded are those that estimates take for linear, towers' too."""
+    sizes = {"hidden_size": 64, "n_embd": 64, "intermediate_size": 128}
+    family = FAMILIES[name]
+    family = replace(family, sizes=family.sizes | {key: value for key, value in sizes.items() if key in family.sizes})
+    base = make(family, tmp_path / "base")
+    opened = open_model(base, Protocol(dtype="float32"), bits)
+    rounded = [one for one in opened.model.modules() if type(one).__name__ == kind]
+    found = Counted(config_of(base), name)
+    weights = sum(one.in_features * one.out_features for one in rounded)
+    assert weights == pytest.approx(found.linear, rel=0.005)  # a tower's pooling head is one that cannot be rounded
+    assert found.linear_read <= found.linear
+    held = opened.model.get_memory_footprint(return_buffers=False)
+    assert held == pytest.approx(4 * found.parameters - (4 - HELD[bits]) * found.linear, rel=0.02)
+
+
+def test_a_tower_is_rounded_and_not_read() -> None:
+    """In few bits a model that sees saves its tower's weights in memory, and a token no more than it reads."""
+    found = counted("gemma3-vision")
+    tower = [name for name in found._linear if "vision" in name]
+    assert found.linear - found.linear_read >= sum(found._linear[name] for name in tower) > 0
+    assert found.linear_read < found.read_per_token

@@ -97,6 +97,19 @@ def test_what_decides_arithmetic(now: Provenance, told: str) -> None:
     assert counted([9, 9], [9, 10], now).note.startswith(told)
 
 
+def test_what_rounds_weights_decides_where_they_are_rounded() -> None:
+    """Another version of what holds weights in few bits is no reason to compare exactly, nor is it one elsewhere."""
+    old, new = ({**HERE.versions, "bitsandbytes": number} for number in ("0.46", "0.50"))
+    for settings, told in (({"quantize": "4bit"}, "bitsandbytes differs: 0.46 in the baseline, 0.50 now"), ({}, "")):
+        sides = [
+            side(said(tokens), provenance=elsewhere(versions=versions), serving_settings=settings)
+            for tokens, versions in (([9] * 9, old), ([9] * 8 + [10], new))
+        ]
+        found = fixed(CELL, TOKENS, *sides, Gate())
+        assert (found.note if isinstance(found, Figure) else "") == told
+        assert isinstance(found, Figure) is bool(told)
+
+
 def test_what_does_not_decide_arithmetic() -> None:
     """A later time, another directory or another library leave the comparison exact."""
     now = elsewhere(created="2027-01-01T00:00:00Z", git_commit="b", versions={**HERE.versions, "datasets": "9"})

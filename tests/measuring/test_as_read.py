@@ -34,9 +34,9 @@ def study_of(source: str = "embedded:mini-small", **model: Any) -> Study:
 
 def test_questions_are_what_is_asked_and_rows_what_is_learnt() -> None:
     """A prompt decodes from the tokens that are asked, and a row has the tokens that are learnt."""
-    study = study_of()
+    whole = study_of().protocol.model_copy(update={"max_prompt_tokens": None})
+    study = study_of().model_copy(update={"protocol": whole})
     reader = Reader(study, "m")
-    whole = study.protocol.model_copy(update={"max_prompt_tokens": None})
     decoder = EagerDecoder(open_model(reader.folder, whole), whole)
     for example in load_examples(study, "arc", "eval").rows:
         (ids,) = decoder.prepare([example.messages]).inputs["input_ids"]
@@ -56,11 +56,33 @@ def test_rows_are_held_against_the_limits_that_hold_for_them(purpose: Purpose, l
     reader = Reader(study, "m")
     rows = load_examples(study, "arc", purpose).rows
     found = reader.lengths(rows, purpose)
-    lengths = [len(reader.tokenizer(reader.text(one, purpose), add_special_tokens=False).input_ids) for one in rows]
+    lengths = [len(reader.tokenizer(reader._text(one, purpose), add_special_tokens=False).input_ids) for one in rows]
     assert found.over == {limit: sum(length > limit for length in lengths) for limit in limits}
     assert found.longest == max(lengths)
     assert min(lengths) <= found.median <= max(lengths)
     assert any(found.over.values())
+
+
+def test_a_question_that_is_too_long_is_shown_as_it_is_cut() -> None:
+    """What is shown of a long question decodes from the tokens that are asked, and says how many are not."""
+    study = study_of()
+    study = study.model_copy(update={"protocol": study.protocol.model_copy(update={"max_prompt_tokens": 40})})
+    reader = Reader(study, "m")
+    decoder = EagerDecoder(open_model(reader.folder, study.protocol), study.protocol)
+    (example, *_) = load_examples(study, "arc", "eval").rows
+    call = decoder.prepare([example.messages])
+    said = f"[… {call.cut[0]} tokens are cut …]"
+    assert call.cut[0] > 0
+    assert reader.tokenizer.decode(call.inputs["input_ids"][0]) == reader.text(example, "eval").replace(said, "")
+    assert said in reader.text(example, "eval")
+
+
+def test_a_model_without_a_window_has_no_limit(tmp_path: Path) -> None:
+    """Where a model's positions end nowhere, no row is held against a number."""
+    make(FAMILIES["mamba2"], tmp_path / "base")
+    study = study_of(str(tmp_path / "base"))
+    study = study.model_copy(update={"protocol": study.protocol.model_copy(update={"max_prompt_tokens": None})})
+    assert Reader(study, "m").lengths(load_examples(study, "arc", "eval").rows, "eval").over == {}
 
 
 def test_what_is_to_be_known_of_a_template_is_told(tmp_path: Path) -> None:

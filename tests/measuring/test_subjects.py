@@ -10,6 +10,7 @@ import pytest
 
 from tests.serving import serving
 from tunescale_core.decoding.completion import REMOTE
+from tunescale_core.decoding.decoder import EagerDecoder
 from tunescale_core.errors import EndpointError
 from tunescale_core.measuring.cell import Bench
 from tunescale_core.models.base import resolve
@@ -96,6 +97,17 @@ def test_each_way_has_its_cells(records: dict[str, Record]) -> None:
     assert len({one.key for one in records.values()}) == len(records)
     assert records["m-base-for-squad_v2-via-server"].serving_settings["mode"] == "endpoint"
     assert records["m-base-for-squad_v2"].serving_settings == {}
+
+
+def test_few_bits_are_opened_anew(bench: Bench) -> None:
+    """A variant that is open in full precision is opened again for a way in few bits, and again for eager."""
+    ways = {one.serving: one for one in cells(bench.study) if one.variant.id == "m-base"}
+    kinds = []
+    for way in ("eager", "4bit", "eager"):
+        decoder = bench.subjects.subject(ways[way]).decoder
+        assert isinstance(decoder, EagerDecoder)
+        kinds.append({type(one).__name__ for one in decoder.opened.model.modules()} & {"Linear4bit"})
+    assert kinds == [set(), {"Linear4bit"}, set()]
 
 
 def test_one_training_serves_all(bench: Bench, records: dict[str, Record]) -> None:

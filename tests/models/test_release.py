@@ -6,7 +6,7 @@ import psutil
 import pytest
 import torch
 
-from tunescale_core.models.release import release
+from tunescale_core.models.release import release, settle
 
 
 class Ring:
@@ -30,3 +30,14 @@ def test_what_a_ring_held_goes_back_to_the_system() -> None:
     finally:
         gc.enable()
     assert process.memory_info().rss - before == pytest.approx(0, abs=30e6)
+
+
+def test_what_is_set_aside_is_not_looked_at_again() -> None:
+    """What is alive when a package is settled leaves the collector's view, once; what comes after does not."""
+    settle("torch")
+    settled = gc.get_freeze_count()
+    assert settled > 100_000
+    settle("torch")
+    assert gc.get_freeze_count() == settled
+    gc.collect()
+    assert len(gc.get_objects()) < settled / 2

@@ -13,7 +13,7 @@ from tunescale_core.gates.pace import judge
 from tunescale_core.gates.selftest import embedded
 from tunescale_core.measuring.subjects import Subjects
 from tunescale_core.pace.classes import paced
-from tunescale_core.pace.measure import Question, circumstances, measure, questions, run_blocks
+from tunescale_core.pace.measure import Question, circumstances, measure, pairs_of, questions, run_blocks
 from tunescale_core.pace.pace import YARDSTICK
 from tunescale_core.pace.sides import TOKENS, Pair, Served
 from tunescale_core.progress import Progress
@@ -79,6 +79,17 @@ def test_pairs_take_turns_and_one_that_dies_stops_none() -> None:
     assert [block.seconds for block in first.blocks] == [1.0, 2.0, 1.0]
     assert [block.reference_seconds for block in last.blocks] == [1.0, 2.0, 1.0]
     assert last.provenance.model_copy(update={"created": ""}) == circumstances().model_copy(update={"created": ""})
+
+
+def test_few_bits_travel_to_the_block(tmp_path: Path) -> None:
+    """A way in few bits is measured in few bits, its reference in full precision."""
+    path = tmp_path / "paced.toml"
+    path.write_text(STUDY + '[serving.4bit]\nonly = "m-base"\n')
+    study = load(str(path))
+    subjects = Subjects(study, Store(tmp_path / "store"), Progress())
+    (pair,), faults = pairs_of(subjects, [one for one in paced(study, cells(study)) if one.serving == "4bit"])
+    assert faults == {}
+    assert [side.bits for side in pair.sides if isinstance(side, Served)] == ["4bit", None]
 
 
 @pytest.mark.slow

@@ -25,6 +25,15 @@ def refused(run: Run, folder: Path, text: str, *words: str) -> str:
     return line
 
 
+def test_few_bits_without_the_package_start_nothing(run: Run, tmp_path: Path) -> None:
+    """A way of serving in few bits needs bitsandbytes, which is told before the first case."""
+    (tmp_path / "lacking.py").write_text(
+        "from tunescale_core.models import quantised\nquantised.find_spec = lambda _: None\n"
+    )
+    line = refused(run, tmp_path, STUDY, "--serving", "4bit", "-k", "base", "-p", "lacking")
+    assert 'quantize = "4bit" needs bitsandbytes: pip install "tunescale[quantized]"' in line
+
+
 @pytest.mark.slow
 def test_an_adapter_peft_does_not_know_starts_nothing(run: Run, tmp_path: Path) -> None:
     """A setting that PEFT does not have is a usage error before the first case, and no error when only collecting."""

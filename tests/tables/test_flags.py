@@ -151,7 +151,9 @@ def test_advice_does_not_recommend_it_silently(tmp_path: Path) -> None:
     """Where the best is flagged, the line after the recommendation says not to ship it unexamined."""
     write(made(lines=[line(Answer(("A",), "B"), place=place) for place in range(60)]), tmp_path)
     write(flagged("lora-r4", IDLE, [line(place=place) for place in range(60)]), tmp_path)
-    told = CliRunner().invoke(app, ["advise", str(tmp_path), *ADVISE]).output.splitlines()
+    ran = CliRunner().invoke(app, ["advise", str(tmp_path), *ADVISE])
+    told = ran.output.splitlines()
+    assert ran.exit_code == 1
     assert told[0] == "m-lora-r4-on-arc comes out best, and is flagged."
     assert told[1] == f"Do not ship m-lora-r4-on-arc unexamined: it is flagged ({IDLE})."
     assert any(text.startswith(f"m-lora-r4-on-arc {MARK} ") for text in told)

@@ -65,6 +65,8 @@ class Advice:
     """What makes candidates doubtful, a phrase each; sound ones are not in it."""
     same: Mapping[Candidate, Alike]
     """How many answers are eager's, whose quality it is, served as is asked; empty where that is eager."""
+    own: bool = False
+    """Whether quality is of answers that are the way's own, and not eager's."""
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -78,7 +80,7 @@ class Chooser:
 
     def __init__(self, results: Results, constraints: Constraints) -> None:
         served = served_by(results, constraints.serving)
-        self.results, self.same = served.results, served.same
+        self.results, self.same, self.own = served.results, served.same, served.own
         self.constraints = constraints
         self.draws = Draws(self.results, constraints, served.together)
         self.candidates = self.draws.candidates
@@ -120,7 +122,7 @@ class Chooser:
     ) -> Advice:
         left_out, resampled = tuple(self.draws.left_out), self.draws.resampled
         same = {one: self.same[one] for one in self.candidates if one in self.same}
-        return Advice(decision, chosen, standings, step, left_out, resampled, self.results.flags, same)
+        return Advice(decision, chosen, standings, step, left_out, resampled, self.results.flags, same, self.own)
 
     def _worse(self, quality: float) -> float:
         return -quality if self.constraints.objective.metric.better == "higher" else quality

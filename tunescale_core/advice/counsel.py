@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from tunescale_core.advice.break_even import BreakEven, break_even
 from tunescale_core.advice.choice import Advice, Chooser
 from tunescale_core.advice.constraints import Constraints
-from tunescale_core.advice.floor import Floor, floor_of
+from tunescale_core.advice.floor import Floor, floor_of, idle_bars
 from tunescale_core.errors import ResultsError
 from tunescale_core.results.candidate import Candidate
 from tunescale_core.results.results import Results
@@ -21,6 +21,8 @@ class Otherwise:
     way: str
     advice: Advice | None
     """None where nothing was measured so on every task served."""
+    floor: Floor | None = None
+    """What answering without looking scores; None where the source has no examples."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,17 @@ class Counsel:
     """By the other ways of serving that were measured."""
     floor: Floor | None = None
     """What answering without looking scores; None where the source has no examples."""
+    idle_bars: tuple[str, ...] = ()
+    """A sentence for each bar that answering without looking reaches."""
+
+    @property
+    def ships(self) -> bool:
+        """Tell whether what is chosen can be shipped unexamined.
+
+        It surely keeps to the constraints, nothing makes it doubtful, and it is better than not looking.
+        """
+        doubted = self.advice.warnings or (self.floor and self.floor.told(self.advice.chosen))
+        return self.advice.decision in {"choose", "tie"} and not doubted
 
 
 def counsel(results: Results, constraints: Constraints) -> Counsel:
@@ -57,11 +70,14 @@ def counsel(results: Results, constraints: Constraints) -> Counsel:
     others = tuple(_otherwise(results, constraints, way) for way in ways if way != constraints.serving)
     advice = chooser.advice()
     floor = floor_of(chooser.results, constraints.objective, advice)
-    return Counsel(constraints, advice, chooser.by_rule(), paid, others, floor)
+    idle = idle_bars(chooser.results, constraints)
+    return Counsel(constraints, advice, chooser.by_rule(), paid, others, floor, idle)
 
 
 def _otherwise(results: Results, constraints: Constraints, way: str) -> Otherwise:
     try:
-        return Otherwise(way, Chooser(results, replace(constraints, serving=way)).advice())
+        chooser = Chooser(results, replace(constraints, serving=way))
     except ResultsError:
         return Otherwise(way, None)
+    advice = chooser.advice()
+    return Otherwise(way, advice, floor_of(chooser.results, constraints.objective, advice))

@@ -1,11 +1,11 @@
-"""What answering without looking scores, and who is not surely better: no reason to ship any of those."""
+"""What answering without looking scores: who is not surely better, and which bars keep nothing out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from tunescale_core.advice.choice import Advice
-from tunescale_core.advice.constraints import Bar
+from tunescale_core.advice.constraints import Bar, Constraints
 from tunescale_core.results.candidate import Candidate
 from tunescale_core.results.results import Results
 from tunescale_core.results.trivial import trivial_quality, trivial_rule
@@ -21,14 +21,12 @@ class Floor:
     """How the answer is chosen, in words."""
     below: tuple[Candidate, ...]
     """Those whose quality does not surely exceed it, at 95 %, one-sided."""
-    alone: bool
-    """Whether that is all of them."""
+    all_below: bool
 
     def told(self, chosen: tuple[Candidate, ...]) -> str | None:
         """Return a sentence where all candidates, or one that is chosen, are no better; None elsewhere."""
-        metric = self.objective.metric
-        without = f"answering without looking ({self.rule}: {metric.name} {self.value:,.{metric.digits}f})"
-        if self.alone:
+        without = f"answering without looking ({self.rule}: {_shown(self.objective, self.value)})"
+        if self.all_below:
             return f"Nothing that was measured is surely better for {self.objective.task} than {without}."
         named = [one.id for one in chosen if one in self.below]
         return f"Not surely better for {self.objective.task} than {without}: {', '.join(named)}." if named else None
@@ -39,7 +37,25 @@ def floor_of(results: Results, objective: Bar, advice: Advice) -> Floor | None:
     value = trivial_quality(results, objective.task, objective.metric)
     if value is None:
         return None
-    higher = objective.metric.better == "higher"
-    below = tuple(one.candidate for one in advice.standings if not (one.bound > value if higher else one.bound < value))
+    below = tuple(one.candidate for one in advice.standings if not _better(objective, one.bound, value))
     rule = trivial_rule(results, objective.task)
-    return Floor(objective, value, rule, below, alone=len(below) == len(advice.standings))
+    return Floor(objective, value, rule, below, all_below=len(below) == len(advice.standings))
+
+
+def idle_bars(results: Results, constraints: Constraints) -> tuple[str, ...]:
+    """Return a sentence for each bar that answering without looking reaches: it keeps nothing out."""
+    found = []
+    for bar in constraints.bars:
+        value = trivial_quality(results, bar.task, bar.metric)
+        if value is not None and bar.value is not None and not _better(bar, bar.value, value):
+            rule = trivial_rule(results, bar.task)
+            found.append(f"The bar {bar.text} keeps nothing out: {rule} scores {_shown(bar, value)}.")
+    return tuple(found)
+
+
+def _better(bar: Bar, one: float, other: float) -> bool:
+    return one > other if bar.metric.better == "higher" else one < other
+
+
+def _shown(bar: Bar, value: float) -> str:
+    return f"{bar.metric.name} {value:,.{bar.metric.digits}f}"

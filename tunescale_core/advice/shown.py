@@ -19,7 +19,8 @@ from tunescale_core.tables.table import MISSING
 
 GIB = 2**30
 FLAGGED = "{0} comes out best, and is flagged."
-"""Where one is to be chosen, and something makes it doubtful."""
+NO_BETTER = "{0} comes out best of what was measured."
+"""Where one is chosen and something makes it doubtful, or it is no better than not looking."""
 HEADS = {
     "choose": "Ship {0}.",
     "tie": "Not enough evidence for one: {0} cannot be told apart.",
@@ -32,7 +33,8 @@ def as_text(counsel: Counsel) -> str:
     """Return advice for a terminal: the choice, what it rests on, the paper's rule, and what tuning pays back."""
     advice, constraints, rule = counsel.advice, counsel.constraints, counsel.rule
     below = counsel.floor.told(advice.chosen) if counsel.floor else None
-    head = [_decided(advice, constraints.serving), *advice.warnings, *filter(None, (below, advice.next_step))]
+    head = [_decided(advice, constraints.serving, counsel.floor), *advice.warnings]
+    head += [*filter(None, (below,)), *counsel.idle_bars, *filter(None, (advice.next_step,))]
     metric = constraints.objective.metric
     heads = ["candidate", f"{metric.name} {metric.arrow}", "bound", f"{constraints.stat} s", "GiB", "training s"]
     heads += ["feasible", "on front", "best", "breaks"]
@@ -68,6 +70,8 @@ def as_object(counsel: Counsel) -> dict[str, Any]:
         "chosen": [one.id for one in advice.chosen],
         "next_step": advice.next_step,
         "warnings": list(advice.warnings),
+        "idle_bars": list(counsel.idle_bars),
+        "ships": counsel.ships,
         "flags": {one.id: list(flags) for one, flags in advice.flags.items()},
         "serving": constraints.serving,
         "equal_to_eager": _same(advice),
@@ -82,9 +86,12 @@ def as_object(counsel: Counsel) -> dict[str, Any]:
     }
 
 
-def _decided(advice: Advice, way: str) -> str:
-    names = ", ".join(one.id for one in advice.chosen)
-    head = FLAGGED if advice.decision == "choose" and advice.warnings else HEADS[advice.decision]
+def _decided(advice: Advice, way: str, floor: Floor | None) -> str:
+    names, head = ", ".join(one.id for one in advice.chosen), HEADS[advice.decision]
+    if advice.decision == "choose" and floor and floor.told(advice.chosen):
+        head = NO_BETTER
+    if advice.decision == "choose" and advice.warnings:
+        head = FLAGGED
     return head.format(names + ("" if way == EAGER else f" (served by {way})"))
 
 
@@ -93,7 +100,9 @@ def _told_otherwise(other: Otherwise, constraints: Constraints) -> str:
     advice = other.advice
     if advice is None:
         return f"Served by {other.way}: nothing was measured on every task served."
-    told = [f"Served by {other.way} (--serving {other.way}): {_decided(advice, EAGER)}", *advice.warnings]
+    decided = _decided(advice, EAGER, other.floor)
+    told = [f"Served by {other.way} (--serving {other.way}): {decided}", *advice.warnings]
+    told += filter(None, (other.floor.told(advice.chosen) if other.floor else None,))
     told += _told_latency(advice, constraints.stat)
     told += _told_quality(advice, constraints)
     if same := [f"{advice.same[one]} of {one.id}'s" for one in advice.chosen if one in advice.same]:
@@ -127,6 +136,7 @@ def _object_otherwise(other: Otherwise) -> dict[str, Any] | None:
         "chosen": [one.id for one in advice.chosen],
         "warnings": list(advice.warnings),
         "latency": {one.candidate.id: one.latency for one in advice.standings},
+        "trivial": _object_floor(other.floor),
         "equal_to_eager": _same(advice),
         "left_out": [one.id for one in advice.left_out],
     }
@@ -135,7 +145,7 @@ def _object_otherwise(other: Otherwise) -> dict[str, Any] | None:
 def _told_quality(advice: Advice, constraints: Constraints) -> list[str]:
     """Return a sentence with the quality of the first of those chosen, where it is not eager's; none elsewhere."""
     first = next((one for one in advice.standings if one.candidate in advice.chosen[:1]), None)
-    if first is None or advice.same:
+    if first is None or not advice.own:
         return []
     objective = constraints.objective
     whose = "its" if len(advice.chosen) == 1 else f"{first.candidate.id}'s"

@@ -29,7 +29,8 @@ def advise(  # noqa: PLR0913, PLR0917  an option a constraint
 ) -> None:
     """Say which candidate to ship under constraints, how sure that is, and what to run where it is not.
 
-    Exits with 1 where nothing that was measured surely keeps to the constraints.
+    Exits with 1 where nothing that was measured surely keeps to the constraints, or where what does is flagged or no
+    better than answering without looking.
     """
     from tunescale_core.advice.constraints import (
         Constraints,
@@ -57,5 +58,5 @@ def advise(  # noqa: PLR0913, PLR0917  an option a constraint
         )
         found = counsel(results, constraints)
     typer.echo(json.dumps(as_object(found), indent=1) if as_json else as_text(found))
-    if found.advice.decision not in {"choose", "tie"}:
+    if not found.ships:
         raise typer.Exit(1)  # what ships by a script must not ship then

@@ -83,7 +83,7 @@ def _as_text(study: Study, found: list[Loaded], examples: int, reader: Reader | 
 def _lengths(reader: Reader, examples: Examples, purpose: Purpose) -> tuple[str, str, str]:
     """Return the median and the longest row in tokens, and how many are over each limit that holds for them."""
     found = reader.lengths(examples.rows, purpose)
-    over = ", ".join(f"{number} (of more than {limit:,})" for limit, number in found.over.items())
+    over = ", ".join(f"{number} (of more than {limit:,})" for limit, number in found.over.items()) or "no limit"
     return f"{found.median:g}", str(found.longest), over
 
 

@@ -12,6 +12,7 @@ import typer
 
 from tunescale_core.cli.sources import fail, one_line_errors, records_folder
 from tunescale_core.errors import ResultsError
+from tunescale_core.harmless import harmless
 
 
 def estimate(  # noqa: PLR0913, PLR0917  an option a figure
@@ -27,7 +28,7 @@ def estimate(  # noqa: PLR0913, PLR0917  an option a figure
     records: Annotated[Path | None, typer.Option(help="Records of a run, or a study's name, to stand beside.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,  # noqa: FBT002
 ) -> None:
-    """Estimate training memory, time a token, cache and store of each variant from the models' shapes."""
+    """Estimate training memory, time a token, cache and store of each variant from the models' `config.json`."""
     from tunescale_core.advice.constraints import parse_memory
     from tunescale_core.estimate.costs import DEVICES, Device, estimates
     from tunescale_core.estimate.shown import estimate_table
@@ -56,6 +57,9 @@ def estimate(  # noqa: PLR0913, PLR0917  an option a figure
         named = f"{against.bandwidth / 1e9:,.0f} GB/s and {against.memory / 1e9:,.0f} GB"
         against_named = named if bandwidth or memory else f"{device}: {named}"
         table = estimate_table(found, measured, against_named, tuple(unknown.values()))
+    if as_json:
+        for reason in unknown.values():
+            typer.echo(f"tunescale: not estimated: {harmless(reason)}", err=True)
     if not as_json:
         typer.echo(terminal(table))
     elif measured:

@@ -74,20 +74,27 @@ def records_folder(wanted: Path | None) -> Path:
     """Return the folder of records that is meant: as given, that of a study by its name, or the only one there is.
 
     Raises:
-        ResultsError: A file is given; or none, and the store holds several studies, or no study.
+        ResultsError: A file is given, or what is neither a folder nor a study's name; or none, and the store holds
+            several studies, or no study.
     """
     if wanted is None:
         return _only_study()
     if wanted.is_file():
         raise ResultsError(f"{wanted} is a file: give a folder of records, or a published table with --table")
-    named = DEFAULT_STORE / wanted
-    if wanted.is_dir() or len(wanted.parts) > 1 or not named.is_dir():
+    if wanted.is_dir() or len(wanted.parts) > 1:
         return wanted
-    return named
+    if (DEFAULT_STORE / wanted).is_dir():
+        return DEFAULT_STORE / wanted
+    there = ", ".join(one.name for one in _studies()) or "none"
+    raise ResultsError(f"there is no folder {wanted}, and no study of that name in {DEFAULT_STORE}; there is {there}")
+
+
+def _studies() -> list[Path]:
+    return sorted(path for path in DEFAULT_STORE.glob("*") if path.is_dir())
 
 
 def _only_study() -> Path:
-    found = sorted(path for path in DEFAULT_STORE.glob("*") if path.is_dir())
+    found = _studies()
     if not found:
         raise ResultsError(
             f"{DEFAULT_STORE} holds nothing: run pytest benchmarks first, or give a folder of records or --table FILE"

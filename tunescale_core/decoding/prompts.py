@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import torch
     from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
+UNBOUNDED = 1 << 30
+"""The limit of prompts to a model without a window, tokens."""
 _PROBE = ({"role": "user", "content": "?"},)
 
 
@@ -81,7 +83,7 @@ def prompt_limit(config: PretrainedConfig, protocol: Protocol) -> int:
     """
     window = getattr(config.get_text_config(), "max_position_embeddings", None)
     if window is None:
-        return protocol.max_prompt_tokens or 1 << 30
+        return protocol.max_prompt_tokens or UNBOUNDED
     left = window - protocol.max_new_tokens
     if left < 1:
         raise ModelError(

@@ -1,1 +1,1 @@
-"""What a study will take, from the models' shapes alone, before anything is spent."""
+"""What a study will take, before anything is spent: from the models' shapes, or from a count without weights."""

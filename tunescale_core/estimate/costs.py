@@ -60,6 +60,8 @@ class Estimate:
     """Bytes, over one prompt and a whole answer."""
     serving_bytes: float
     """Weights and the cache of one prompt and answer."""
+    serves: bool
+    """Whether they fit the device."""
     store_bytes: int
     """Of its checkpoint; 0 for an untuned model."""
     unknown: str = ""
@@ -90,7 +92,9 @@ def estimates(study: Study, sizes: Mapping[str, Sizes], device: Device, prompt: 
         yield whole
         for way, served in study.serving.items():
             if served.quantize is not None and is_served(study, variant, way):
-                yield _rounded(whole, f"{variant.id}{VIA}{way}", known.linear * (width - HELD[served.quantize]), device)
+                less = width - HELD[served.quantize]
+                name = f"{variant.id}{VIA}{way}"
+                yield _rounded(whole, name, known.linear * less, known.linear_read * less, device)
 
 
 def _estimate(variant: Variant, sizes: Sizes, device: Device, width: int, tokens: tuple[int, int]) -> Estimate:
@@ -110,22 +114,26 @@ def _estimate(variant: Variant, sizes: Sizes, device: Device, width: int, tokens
         seconds_per_token=max(device.overhead, middle / device.bandwidth),
         cache_per_token=cached / (prompt + answer),
         serving_bytes=weights + cached,
+        serves=weights + cached <= device.memory,
         store_bytes=(sizes.parameters * sizes.stored + 4 * adapter) if settings else 0,
         unknown=unknown,
     )
 
 
-def _rounded(whole: Estimate, name: str, saved: float, device: Device) -> Estimate:
-    """Return the estimate of a way of serving that holds, and reads a token, so many bytes less; it trains nothing."""
+def _rounded(whole: Estimate, name: str, held: float, read: float, device: Device) -> Estimate:
+    """Return the estimate of a way of serving that holds and reads so many bytes less, and trains nothing."""
+    kept = whole.serving_bytes - held
     return replace(
         whole,
         variant=name,
+        trainable=0,
         training_bytes=None,
         fits=None,
         plan=None,
         unknown="",
-        seconds_per_token=max(device.overhead, whole.seconds_per_token - saved / device.bandwidth),
-        serving_bytes=whole.serving_bytes - saved,
+        seconds_per_token=max(device.overhead, whole.seconds_per_token - read / device.bandwidth),
+        serving_bytes=kept,
+        serves=kept <= device.memory,
         store_bytes=0,
     )
 

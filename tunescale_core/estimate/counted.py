@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from tunescale_core.errors import ModelError
 from tunescale_core.models.architecture import built, towers
+from tunescale_core.models.trusted import reason
 from tunescale_core.study.grid import Variant
 from tunescale_core.study.method import Method
 
@@ -40,8 +41,12 @@ class Counted:
 
     @cached_property
     def bare(self) -> PreTrainedModel:
-        """The model, on the `meta` device."""
-        return built(self.config)
+        """The model, on the `meta` device.
+
+        Raises:
+            ModelError: Its configuration is none of a language model.
+        """
+        return self._built()
 
     @property
     def vocabulary(self) -> int:
@@ -76,12 +81,22 @@ class Counted:
     @property
     def linear(self) -> int:
         """The weights of the linear layers but the head."""
+        return sum(self._linear.values())
+
+    @property
+    def linear_read(self) -> int:
+        """Those of them that decoding one token reads: towers stand still."""
+        aside = tuple(f"{name}." for name in towers(self.bare))
+        return sum(size for name, size in self._linear.items() if not name.startswith(aside))
+
+    @cached_property
+    def _linear(self) -> dict[str, int]:
         from torch import nn
         from transformers.pytorch_utils import Conv1D
 
         head = self.bare.get_output_embeddings()
-        found = [one for one in self.bare.modules() if isinstance(one, nn.Linear | Conv1D) and one is not head]
-        return sum(one.weight.numel() for one in found)
+        found = {name: one for name, one in self.bare.named_modules() if isinstance(one, nn.Linear | Conv1D)}
+        return {name: one.weight.numel() for name, one in found.items() if one is not head}
 
     @property
     def read_per_token(self) -> int:
@@ -132,11 +147,17 @@ class Counted:
         """
         return self._adapted(method, rank, width)[1]
 
+    def _built(self) -> PreTrainedModel:
+        try:
+            return built(self.config)
+        except (ValueError, KeyError, TypeError, ImportError, AttributeError) as error:
+            raise ModelError(f"model {self.name} cannot be opened: {reason(error)}") from error
+
     @lru_cache(maxsize=64)  # noqa: B019  a few variants of a few models, for one command
     def _adapted(self, method: Method, rank: int | None, width: int | None = None) -> tuple[int, float]:
         """Return an adapter's weights, and the bytes kept a token where a width is given."""
         with _quietly():
-            model, trained = _with_adapter(built(self.config), method, rank, self.name)
+            model, trained = _with_adapter(self._built(), method, rank, self.name)
         if width is None:
             return trained, 0.0
         if any(EXPERTS in name for name, _ in model.named_parameters()):
@@ -149,7 +170,7 @@ class Counted:
     def _cached(self, tokens: int) -> int:
         import torch
 
-        model = built(self.config)
+        model = self._built()
         if any(EXPERTS in name for name, _ in model.named_parameters()):
             model.set_experts_implementation("batched_mm")  # of the ways it is computed, one that needs no numbers
         with _counting(self.name), _faked(model.eval()), torch.no_grad():
@@ -166,7 +187,8 @@ def _with_adapter(model: PreTrainedModel, method: Method, rank: int | None, name
 
     from tunescale_core.training.adapting import adapter_for, fitting
 
-    variant = Variant(name, method.adapter or "full", "", 0, rank, method, f"{name}-{method.adapter or 'full'}")
+    called = f"an adapter of {name} ({method.adapter})"
+    variant = Variant(name, str(method.adapter), "", 0, rank, method, called)
     adapter = adapter_for(variant, model)
     if adapter is None:
         return model, 0

@@ -81,6 +81,11 @@ class Shape:
         return self.layers * sum(inputs * outputs for inputs, outputs in self.modules.values())
 
     @property
+    def linear_read(self) -> int:
+        """Those of them that decoding one token reads."""
+        return self.linear
+
+    @property
     def read_per_token(self) -> int:
         """The weights that decoding one token reads: all but an input embedding of its own, of which it reads a row."""
         return self.parameters - (0 if self.tied else self.looked_up)

@@ -8,6 +8,8 @@ from tunescale_core.estimate.costs import Estimate
 from tunescale_core.results.candidate import Candidate
 from tunescale_core.results.latency import anatomy
 from tunescale_core.results.results import Results
+from tunescale_core.results.served import served_by
+from tunescale_core.study.grid import VIA
 from tunescale_core.tables.table import MISSING, Block, Column, Entry, Row, Table, number, words
 
 GB = 1e9
@@ -34,6 +36,7 @@ def estimate_table(
         Column("ms a token, at least"),
         Column("cache kB a token"),
         Column("serving GB"),
+        Column("serving fits"),
         Column("store GB"),
     ]
     if measured:
@@ -54,35 +57,49 @@ def estimate_table(
 
 
 def _entries(one: Estimate) -> tuple[Entry, ...]:
-    fits = Entry(MISSING) if one.fits is None else words("yes" if one.fits else "NO")
     return (
         words(one.variant),
         _millions(one.parameters),
         _millions(one.trainable or None),
         _gigabytes(one.training_bytes),
-        fits,
+        Entry(MISSING) if one.fits is None else _fits(one.fits),
         words(one.plan or MISSING),
         number(1000 * one.seconds_per_token, 4),
         number(one.cache_per_token / 1000, 3),
         _gigabytes(one.serving_bytes),
+        _fits(one.serves),
         _gigabytes(one.store_bytes or None),
     )
 
 
+def _fits(yes: bool) -> Entry:  # noqa: FBT001  of what is shown
+    return words("yes" if yes else "NO")
+
+
 def _measured(one: Estimate, results: Results) -> tuple[Entry, ...]:
-    """Find a variant's records by its id; its seeds share an estimate."""
-    candidates = [each for each in results.candidates if one.variant in {each.id, *_seeded(results, each)}]
+    """Find a variant's records by its id, as they were served; its seeds share an estimate."""
+    name, _, way = one.variant.partition(VIA)
+    found = _by_way(results, way)
+    candidates = [each for each in found.candidates if name in {each.id, *_seeded(found, each)}]
     if not candidates:
         return (Entry(MISSING), Entry(MISSING), Entry(MISSING))
-    costs = [c.record.cost for task in results.tasks for c in results.at(candidates[0], task) if c.record]
+    costs = [c.record.cost for task in found.tasks for c in found.at(candidates[0], task) if c.record and not way]
     known = [cost for cost in costs if cost is not None]
-    paces = [found.pace for task in results.tasks if (found := anatomy(results, candidates[0], task))]
+    paces = [told.pace for task in found.tasks if (told := anatomy(found, candidates[0], task))]
     steady = [pace for pace in paces if pace is not None]
     return (
         _millions(known[0].trainable_parameters if known else None),
         _gigabytes(max((cost.peak_memory_bytes for cost in known if cost.peak_memory_bytes is not None), default=None)),
         number(1000 * sum(steady) / len(steady) if steady else None, 4),
     )
+
+
+def _by_way(results: Results, way: str) -> Results:
+    """Return results as a way of serving makes them; without any where nothing was measured so."""
+    if not way:
+        return results
+    served = any(cell.serving == way for cell in results.served)
+    return served_by(results, way).results if served else Results(())
 
 
 def _seeded(results: Results, candidate: Candidate) -> set[str]:

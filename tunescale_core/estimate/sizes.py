@@ -25,14 +25,15 @@ def sizes_of(study: Study) -> tuple[dict[str, Sizes], dict[str, str]]:
     """Return what is known of each of a study's models, and why nothing is of the others.
 
     Raises:
-        ModelError: Nothing is known of any.
+        ModelError: One cannot be had; or nothing is known of any.
     """
     found: dict[str, Sizes] = {}
     unknown: dict[str, str] = {}
     for name, model in study.models.items():
         methods = [one for key, one in study.methods.items() if model.methods is None or key in model.methods]
+        config, path = _declared(model, study.folder)
         try:
-            found[name] = _sizes(model, study.folder, methods)
+            found[name] = _sizes(model, config, path, methods)
         except ModelError as error:
             unknown[name] = str(error)
     if not found:
@@ -52,17 +53,24 @@ def read_shape(model: Model, folder: Path) -> Shape:
     return shape_of(config, model.source)
 
 
-def _sizes(model: Model, folder: Path, methods: list[Method]) -> Sizes:
-    config, path = _declared(model, folder)
-    if has_shape(config) and all(map(_has_formula, methods)):
-        return shape_of(config, model.source)
-    if path is None:
-        return Counted(configured(config, model.source), model.source)
-    return Counted(config_of(path.parent), model.source)
+def _sizes(model: Model, config: Mapping[str, Any], path: Path | None, methods: list[Method]) -> Sizes:
+    if model.trust_remote_code and "auto_map" in config:
+        raise ModelError(f"model {model.source} brings code of its own, which is not run for an estimate")
+    if has_shape(config):
+        shape = shape_of(config, model.source)
+        if all(_has_formula(method, shape) for method in methods):
+            return shape
+    counted = Counted(configured(config, model.source) if path is None else config_of(path.parent), model.source)
+    _ = counted.bare  # that it cannot be built is told here, and the other models are estimated
+    return counted
 
 
-def _has_formula(method: Method) -> bool:
-    return method.adapter is None or (method.adapter == "LORA" and not set(method.peft) - SAME_SIZE)
+def _has_formula(method: Method, shape: Shape) -> bool:
+    """Tell whether a method's weights follow from a shape: full tuning, or a LoRA on modules that it names."""
+    if method.adapter is None:
+        return True
+    named = method.target_modules == "all-linear" or set(method.target_modules) <= set(shape.modules)
+    return method.adapter == "LORA" and named and not set(method.peft) - SAME_SIZE
 
 
 def _declared(model: Model, folder: Path) -> tuple[Mapping[str, Any], Path | None]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
+from tunescale_core.models.quantised import PACKAGE
 from tunescale_core.provenance import Provenance
 from tunescale_core.results.result import Result
 
@@ -13,9 +15,16 @@ PLURAL = ("cores", "threads", "examples", "prompts")
 """What differs that there are several of."""
 
 
-def arithmetic(old: Provenance | None, new: Provenance | None) -> str | None:
-    """Return what differs of what decides a greedy answer, given model and question; None where nothing does."""
-    return _between(old, new, _arithmetic_of)
+def arithmetic(old: Provenance | None, new: Provenance | None, *, rounded: bool = False) -> str | None:
+    """Return what differs of what decides a greedy answer, given model and question; None where nothing does.
+
+    Args:
+        old: The baseline's circumstances.
+        new: The run's.
+        rounded: Whether weights were held in few bits, so that what rounds them decides too.
+    """
+    packages = (*ARITHMETIC, *((PACKAGE,) if rounded else ()))
+    return _between(old, new, partial(_arithmetic_of, packages))
 
 
 def machine(old: Provenance | None, new: Provenance | None) -> str | None:
@@ -61,9 +70,9 @@ def _between(
     return difference(of(old), of(new)) if old and new else None
 
 
-def _arithmetic_of(provenance: Provenance) -> dict[str, str]:
-    packages = {name: provenance.versions.get(name) for name in ARITHMETIC}
-    return _known({**packages, "device": provenance.device, "processor": provenance.cpu, "threads": provenance.threads})
+def _arithmetic_of(packages: Sequence[str], provenance: Provenance) -> dict[str, str]:
+    versions = {name: provenance.versions.get(name) for name in packages}
+    return _known({**versions, "device": provenance.device, "processor": provenance.cpu, "threads": provenance.threads})
 
 
 def _known(found: Mapping[str, object]) -> dict[str, str]:

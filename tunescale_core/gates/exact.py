@@ -104,9 +104,10 @@ def _outcome(sides: Sides) -> Outcome:
 
 def rounding(old: Result, new: Result) -> str | None:
     """Return what may round otherwise on the two sides; None where nothing may."""
-    return served_elsewhere(old, new) or arithmetic(
-        *(side.record.provenance if side.record else None for side in (old, new))
-    )
+    records = [side.record for side in (old, new)]
+    rounded = any(one and one.serving_settings.get("quantize") for one in records)
+    before, now = (one.provenance if one else None for one in records)
+    return served_elsewhere(old, new) or arithmetic(before, now, rounded=rounded)
 
 
 def _column(metric: Metric, rows: Rows) -> Figures:

@@ -1,4 +1,4 @@
-"""What a model reads of a study's rows: in its chat template, to its tokens, and cut where they are too long."""
+"""What a model reads of a study's rows: in its chat template, counted in its tokens, questions cut where too long."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 
 from tunescale_core.data.sources import Purpose
-from tunescale_core.decoding.prompts import Prompts, prompt_limit
+from tunescale_core.decoding.prompts import UNBOUNDED, Prompts, prompt_limit, shortened
 from tunescale_core.errors import ModelError
 from tunescale_core.models.architecture import config_of
 from tunescale_core.models.base import without_weights
@@ -57,11 +57,19 @@ class Reader:
         return (*told, *(f"{self.name}: {fault}" for fault in taught_amiss(self.tokenizer)))
 
     def text(self, example: Example, purpose: Purpose) -> str:
-        """Return an example as the model reads it: whole where it is learnt, as far as its answer where it is asked."""
-        if purpose != "train":
-            return self._prompts.text(example.messages)
-        answered = [*example.messages, {"role": "assistant", "content": example.target}]
-        return rendered(self.tokenizer, answered, asking=False)
+        """Return an example as the model reads it: with its answer where it is learnt, up to it where it is asked.
+
+        A question that is too long has lost its middle, and says how much; what is learnt is whole, for each method has
+        a `max_length` of its own.
+        """
+        text = self._text(example, purpose)
+        ids = self._tokens([text])[0]
+        if purpose == "train" or len(ids) <= self._prompts.limit:
+            return text
+        kept = shortened(ids, self._prompts.limit)
+        head = (len(kept) + 1) // 2
+        left, right = (self.tokenizer.decode(part) for part in (kept[:head], kept[head:]))
+        return f"{left}[… {len(ids) - len(kept)} tokens are cut …]{right}"
 
     def lengths(self, examples: tuple[Example, ...], purpose: Purpose) -> Lengths:
         """Return how long rows are, and how many are too long.
@@ -70,11 +78,21 @@ class Reader:
             examples: At least one.
             purpose: What they are for: what is learnt ends at a recipe's `max_length`, a prompt at its own limit.
         """
-        texts = [self.text(example, purpose) for example in examples]
-        found = [len(ids) for ids in self.tokenizer(texts, add_special_tokens=False).input_ids]
-        limits = {one.max_length for one in self._methods} if purpose == "train" else {self._prompts.limit}
+        found = [len(ids) for ids in self._tokens([self._text(example, purpose) for example in examples])]
+        taught = {one.max_length for one in self._methods}
+        limits = taught if purpose == "train" else {self._prompts.limit} - {UNBOUNDED}
         over = {limit: sum(length > limit for length in found) for limit in sorted(limits)}
         return Lengths(median(found), max(found), over)
+
+    def _text(self, example: Example, purpose: Purpose) -> str:
+        if purpose != "train":
+            return self._prompts.text(example.messages)
+        answered = [*example.messages, {"role": "assistant", "content": example.target}]
+        return rendered(self.tokenizer, answered, asking=False)
+
+    def _tokens(self, texts: list[str]) -> list[list[int]]:
+        found: list[list[int]] = self.tokenizer(texts, add_special_tokens=False).input_ids
+        return found
 
     @property
     def _methods(self) -> list[Method]:

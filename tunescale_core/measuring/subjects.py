@@ -18,7 +18,7 @@ from tunescale_core.models.chat import tokenizer_of
 from tunescale_core.models.device import device
 from tunescale_core.models.opened import Opened, open_adapted, open_model
 from tunescale_core.models.quantised import PACKAGE
-from tunescale_core.models.release import release
+from tunescale_core.models.release import release, settle
 from tunescale_core.models.trusted import trust
 from tunescale_core.models.turn import ours
 from tunescale_core.progress import Progress
@@ -146,6 +146,7 @@ class Subjects:
         place = (variant, adapted, serving.quantize)
         if self._open is None or self._open[0] != place:
             self.close()  # the other before this one takes its place
+            settle("torch", "transformers")
             if adapted and built.checkpoint is not None:
                 opened = open_adapted(built.base_folder, built.checkpoint.folder / "adapter", self.study.protocol)
             else:
@@ -160,6 +161,7 @@ class Subjects:
         if variant.settings is None:
             return Built(base.folder, base.revision, named, base.folder)
         self.close()  # training wants the memory
+        settle("torch", "transformers", "peft", "trl")
         settled, trials = self._settled(variant, base)
         checkpoint = self._checkpoint(settled, base)
         (self.trained if checkpoint.built else self.reused).append(variant.id)

@@ -121,6 +121,8 @@ class Served:
     """How many answers it has in common with eager, whose quality it is; empty where it is its own."""
     together: int = 1
     """Questions under way at once."""
+    own: bool = False
+    """Whether its answers, and so its quality, are its own and not eager's."""
 
 
 def served_by(results: Results, way: str) -> Served:
@@ -144,7 +146,8 @@ def served_by(results: Results, way: str) -> Served:
             same[cell.candidate] = same.get(cell.candidate, Alike()) + alike(other, cell)
     cells = tuple(_timed_as(cell, found.get(_place(cell))) for cell in results.cells)
     at_once = max(map(together, found.values()))
-    return Served(Results(cells, results.source, results.served), same, at_once)
+    own = any(map(answers_otherwise, found.values()))
+    return Served(Results(cells, results.source, results.served), same, at_once, own)
 
 
 def _place(cell: Result) -> tuple[Candidate, str, int | None]:

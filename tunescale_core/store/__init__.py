@@ -1,1 +1,1 @@
-"""What is done with a store as a whole: its files checked, listed, verified, migrated, pruned."""
+"""The content-addressed store: checkpoints found by what decides their weights, their files held against hashes."""
