@@ -172,6 +172,7 @@ def test_other_ways_of_serving_are_a_line_each() -> None:
             "chosen": ["large-base"],
             "warnings": [],
             "latency": {"large-base": 0.5},
+            "trivial": {"value": 0.25, "rule": "majority letter", "not_surely_better": []},
             "equal_to_eager": {"large-base": {"equal": 40, "of": 40}},
             "left_out": ["m-full-on-arc"],
         }
