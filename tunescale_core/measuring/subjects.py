@@ -161,7 +161,6 @@ class Subjects:
         if variant.settings is None:
             return Built(base.folder, base.revision, named, base.folder)
         self.close()  # training wants the memory
-        settle("torch", "transformers", "peft", "trl")
         settled, trials = self._settled(variant, base)
         checkpoint = self._checkpoint(settled, base)
         (self.trained if checkpoint.built else self.reused).append(variant.id)
@@ -225,6 +224,7 @@ class Subjects:
     def _trained(
         self, lesson: Lesson, examples: Examples, identity: dict[str, object], stopping: Stopping, folder: Path
     ) -> Manifest:
+        settle("torch", "transformers", "peft", "trl")
         variant = lesson.variant.id
         what, needed = f"checkpoint {variant}", weight_files_bytes(lesson.base)
         saves = self._saves(variant, key_of(identity)[:24], stopping)
