@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.check_soak import faults, growth, soak
 
-CELLS = 24
+CELLS = 16
 COUNTED = ("files", "threads", "os_threads", "children", "temporary")
 
 

@@ -216,6 +216,27 @@ def test_a_way_whose_answers_are_its_own_says_what_they_are_worth() -> None:
     assert "Answers so are not" not in asked_so
 
 
+def test_the_way_is_chosen_too() -> None:
+    """Under one memory bar the larger model in 4 bits is held against the small one in full precision."""
+    records = [
+        asked(24, peak_memory_bytes=2**30),
+        asked(38, model="large", peak_memory_bytes=3 * 2**30),
+        asked(36, model="large", serving="4bit", serving_settings={"quantize": "4bit"}, peak_memory_bytes=2**30),
+        asked(24, serving="static", peak_memory_bytes=2**30),
+    ]
+    results = gathered(map(from_record, records), "here")
+    bars = (parse_bar(results, "arc:accuracy=0.5"),)
+    asked_for = Constraints(objective_of(results, None, bars), bars, max_memory=2 * 2**30, serving="any")
+    found = counsel(results, asked_for)
+    told = as_text(found)
+    assert told.startswith("Ship large-base-via-4bit.\n")
+    assert "40/40" in told
+    assert (found.others, found.rule and found.rule.way) == ((), "eager")
+    rows = {line.split()[0]: line for line in told.splitlines() if "%" in line}
+    assert "memory ≤ 2 GiB" in rows["large-base"]
+    assert {"m-base", "m-base-via-static", "large-base-via-4bit"} < set(rows)
+
+
 def test_another_way_that_is_no_better_than_not_looking_is_told() -> None:
     """What rounding costs may be all that a model knew: its way's line says so."""
     records = [asked(38), asked(12, serving="4bit", serving_settings={"quantize": "4bit"})]

@@ -92,6 +92,20 @@ def test_a_batch_that_thinks_otherwise_has_one_time_a_call() -> None:
     assert found.rows.timed.tolist() == [True, False, True, False]
 
 
+def test_every_way_is_a_candidate() -> None:
+    """Where ways are chosen between, each candidate stands once for each way it was measured by, with its figures."""
+    rounded = asked("BBBB", 0.1, serving="4bit", serving_settings={"quantize": "4bit"})
+    results = both(asked("AABB", 0.25, serving="static"), rounded)
+    served = served_by(results, "any")
+    found = {one.id: one for one in served.results.candidates}
+    assert set(found) == {"m-base", "m-base-via-4bit", "m-base-via-static"}
+    eager, bits, static = (found[f"m-base{way}"] for way in ("", "-via-4bit", "-via-static"))
+    assert [served.results.latency(one, "arc") for one in (bits, static)] == [0.1, 0.25]
+    assert served.results.quality(static, "arc") == served.results.quality(eager, "arc") != 0.0
+    assert served.results.quality(bits, "arc") == 0.0
+    assert list(served.same) == [static]
+
+
 def test_eager_is_what_results_are() -> None:
     """Asked for eager, results are themselves."""
     results = both(asked("AABB", 0.25, serving="static"))

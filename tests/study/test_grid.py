@@ -194,6 +194,7 @@ def test_only_what_can_be_served_so_is() -> None:
     ("serving", "said"),
     [
         ({"eager": {}}, "eager is always measured"),
+        ({"any": {"mode": "eager", "batch": 2}}, "serving.any: call it otherwise"),
         ({"fast": {}}, "serving.fast: its name alone says no way of serving"),
         ({"near": {"mode": "endpoint"}}, "an endpoint needs a url"),
         ({"static": {"url": "http://x"}}, "url belongs to mode endpoint"),

@@ -18,6 +18,7 @@ from tunescale_core.results.candidate import Candidate
 from tunescale_core.results.results import Results
 from tunescale_core.results.served import Alike, served_by
 from tunescale_core.stats.interval import ALPHA, SMALLEST
+from tunescale_core.study.serving import EAGER
 from tunescale_core.tasks.task import Figures
 
 SURE = 1 - ALPHA
@@ -108,10 +109,11 @@ class Chooser:
         If it does not, the larger base (sec. 5, conclusion 4: "Start small and tune ... only then consider scaling").
         """
         task = self.constraints.objective.task
-        tuned = [one for one in self.candidates if one.is_full and one.trained_on == task]
+        eager = [one for one in self.candidates if one.way == EAGER]
+        tuned = [one for one in eager if one.is_full and one.trained_on == task]
         if not any(one.is_full and one.trained_on == task for one in self.results.candidates):
-            tuned = [one for one in self.candidates if one.trained_on == task]
-        larger = [one for one in self.candidates if one.model in self.results.larger]
+            tuned = [one for one in eager if one.trained_on == task]
+        larger = [one for one in eager if one.model in self.results.larger]
         best = min(tuned, key=lambda one: self._worse(self.draws.point(one, self.constraints.objective)), default=None)
         if best is not None and all(_reached(bar, self.draws.point(best, bar)) for bar in self.constraints.bars):
             return best

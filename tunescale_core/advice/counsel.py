@@ -11,7 +11,7 @@ from tunescale_core.advice.floor import Floor, floor_of, idle_bars
 from tunescale_core.errors import ResultsError
 from tunescale_core.results.candidate import Candidate
 from tunescale_core.results.results import Results
-from tunescale_core.study.serving import EAGER
+from tunescale_core.study.serving import ANY, EAGER
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,12 @@ def counsel(results: Results, constraints: Constraints) -> Counsel:
         (one, other)
         for one in chooser.candidates
         for other in chooser.candidates
-        if one.trained_on in constraints.tasks and other.model in chooser.results.larger
+        if one.trained_on in constraints.tasks and other.model in chooser.results.larger and one.way == other.way
     ]
     paid = tuple(found for pair in pairs if (found := break_even(chooser.draws, *pair)) is not None)
     ways = dict.fromkeys([EAGER, *sorted(cell.serving for cell in results.served)])
-    others = tuple(_otherwise(results, constraints, way) for way in ways if way != constraints.serving)
+    left = [way for way in ways if constraints.serving not in {way, ANY}]
+    others = tuple(_otherwise(results, constraints, way) for way in left)
     advice = chooser.advice()
     floor = floor_of(chooser.results, constraints.objective, advice)
     idle = idle_bars(chooser.results, constraints)

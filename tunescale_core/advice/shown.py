@@ -13,7 +13,7 @@ from tunescale_core.advice.constraints import Constraints
 from tunescale_core.advice.counsel import Counsel, Otherwise
 from tunescale_core.advice.floor import Floor
 from tunescale_core.results.candidate import Candidate
-from tunescale_core.study.serving import EAGER
+from tunescale_core.study.serving import ANY, EAGER
 from tunescale_core.tables.flags import MARK
 from tunescale_core.tables.table import MISSING
 
@@ -92,7 +92,7 @@ def _decided(advice: Advice, way: str, floor: Floor | None) -> str:
         head = NO_BETTER
     if advice.decision == "choose" and advice.warnings:
         head = FLAGGED
-    return head.format(names + ("" if way == EAGER else f" (served by {way})"))
+    return head.format(names + ("" if way in {EAGER, ANY} else f" (served by {way})"))
 
 
 def _told_otherwise(other: Otherwise, constraints: Constraints) -> str:

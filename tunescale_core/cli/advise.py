@@ -23,7 +23,9 @@ def advise(  # noqa: PLR0913, PLR0917  an option a constraint
     max_latency: Annotated[float | None, typer.Option(help="Seconds of one call.")] = None,
     latency_stat: Annotated[str, typer.Option(help="mean, median, p95 or p99.")] = "mean",
     max_memory: Annotated[str | None, typer.Option(help="Peak memory while generating, as 8GiB.")] = None,
-    serving: Annotated[str, typer.Option(help="The way of serving whose latency and memory count.")] = EAGER,
+    serving: Annotated[
+        str, typer.Option(help="The way of serving whose latency and memory count; any: choose the way too.")
+    ] = EAGER,
     max_cost: Annotated[str | None, typer.Option(help="Device time of training: seconds, or as 90m, 2h.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,  # noqa: FBT002
 ) -> None:

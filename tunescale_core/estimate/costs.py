@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from tunescale_core.errors import ModelError
 from tunescale_core.estimate.activations import QUANTISED_BYTES, footprint_of, trained_weights
 from tunescale_core.estimate.sizes import Sizes
-from tunescale_core.study.grid import VIA, Variant, is_served, variants
+from tunescale_core.study.grid import Variant, is_served, variants
 from tunescale_core.study.method import Bits, Method
+from tunescale_core.study.serving import VIA
 from tunescale_core.study.study import Study
 from tunescale_core.training.plan import Plan, plans
 

@@ -9,7 +9,7 @@ from tunescale_core.results.candidate import Candidate
 from tunescale_core.results.latency import anatomy
 from tunescale_core.results.results import Results
 from tunescale_core.results.served import served_by
-from tunescale_core.study.grid import VIA
+from tunescale_core.study.serving import VIA
 from tunescale_core.tables.table import MISSING, Block, Column, Entry, Row, Table, number, words
 
 GB = 1e9

@@ -14,17 +14,19 @@ _SETTLED: set[str] = set()
 
 
 def settle(*packages: str) -> None:
-    """Import packages, and set aside all that is alive: the garbage collector need not look at it again.
+    """Import packages, and set aside all that is alive, so that the garbage collector does not look at it again.
 
     It looks at every object there is, half a second with a training's libraries, each time that memory is given back.
     To be called while no model is open: what is set aside and refers to itself is never freed.
     """
-    if fresh := [name for name in packages if name not in _SETTLED]:
-        for name in fresh:
-            import_module(name)
-        gc.collect()
-        gc.freeze()
-        _SETTLED.update(fresh)
+    fresh = set(packages) - _SETTLED
+    if not fresh and gc.get_freeze_count():  # compiling takes back what was set aside
+        return
+    for name in fresh:
+        import_module(name)
+    gc.collect()
+    gc.freeze()
+    _SETTLED.update(fresh)
 
 
 def release() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from tunescale_core.study.serving import EAGER, VIA
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -15,11 +17,14 @@ class Candidate:
     rank: int | None = None
     adapter: bool = field(default=False, compare=False)
     """Whether an adapter was trained that has no rank, IA3 say."""
+    way: str = EAGER
+    """How it is served, where ways are chosen between too."""
 
     @property
     def id(self) -> str:
-        """`qwen3-0.6b-lora-r32-on-arc`; an untuned model has no `-on-`."""
-        return f"{self.model}-{self.method}" + (f"-on-{self.trained_on}" if self.trained_on else "")
+        """`qwen3-0.6b-lora-r32-on-arc`; an untuned model has no `-on-`, and one served eagerly no `-via-`."""
+        trained = f"-on-{self.trained_on}" if self.trained_on else ""
+        return f"{self.model}-{self.method}{trained}" + (f"{VIA}{self.way}" if self.way != EAGER else "")
 
     @property
     def tuned(self) -> bool:

@@ -14,7 +14,7 @@ from tunescale_core.results.result import Result, Rows
 from tunescale_core.results.results import Results
 from tunescale_core.stats.interval import Interval
 from tunescale_core.stats.resampling import weights
-from tunescale_core.study.serving import EAGER
+from tunescale_core.study.serving import ANY, EAGER
 from tunescale_core.tasks import TASKS
 from tunescale_core.tasks.task import Figures
 
@@ -126,7 +126,7 @@ class Served:
 
 
 def served_by(results: Results, way: str) -> Served:
-    """Return results by a way of serving; what was not measured that way has no figures.
+    """Return results by a way of serving, or by all of them (`any`); what was not measured so has no figures.
 
     Questions of one call share its seconds, so the first of them stands for the call, and the others have no times.
 
@@ -135,6 +135,8 @@ def served_by(results: Results, way: str) -> Served:
     """
     if way == EAGER:
         return Served(results, {})
+    if way == ANY:
+        return _by_every_way(results)
     ways = sorted({cell.serving for cell in results.served})
     if way not in ways:
         there = ", ".join([EAGER, *ways])
@@ -148,6 +150,19 @@ def served_by(results: Results, way: str) -> Served:
     at_once = max(map(together, found.values()))
     own = any(map(answers_otherwise, found.values()))
     return Served(Results(cells, results.source, results.served), same, at_once, own)
+
+
+def _by_every_way(results: Results) -> Served:
+    """Return results with a candidate for each way that it was served by: what is shipped is a model and a way."""
+    cells = list(results.cells)
+    same: dict[Candidate, Alike] = {}
+    for way in sorted({cell.serving for cell in results.served}):
+        served = served_by(results, way)
+        named = {one: replace(one, way=way) for one in results.candidates}
+        measured = [cell for cell in served.results.cells if cell.source is not None]
+        cells += [replace(cell, candidate=named[cell.candidate]) for cell in measured]
+        same |= {named[one]: found for one, found in served.same.items()}
+    return Served(Results(tuple(cells), results.source), same)
 
 
 def _place(cell: Result) -> tuple[Candidate, str, int | None]:

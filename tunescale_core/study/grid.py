@@ -9,12 +9,9 @@ from fnmatch import fnmatchcase
 from tunescale_core.errors import StudyError
 from tunescale_core.study.expected import Expectation
 from tunescale_core.study.method import Method
-from tunescale_core.study.serving import EAGER
+from tunescale_core.study.serving import EAGER, VIA
 from tunescale_core.study.study import Study
 from tunescale_core.tasks import TASKS
-
-VIA = "-via-"
-"""Before the name of a way of serving, in a cell's id."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,10 @@ from tunescale_core.study.declared import Count, Declared
 from tunescale_core.study.method import Bits
 
 EAGER = "eager"
+ANY = "any"
+"""Whichever way is best, where advice is asked for."""
+VIA = "-via-"
+"""Before the name of a way that is not eager, in ids."""
 _SHORT = re.compile(
     r"(?P<mode>eager|static|adapter)?(?:-?(?P<bits>[48]bit))?(?:-?batch-(?P<batch>[1-9]\d*))?"
     r"(?:-?thinking-(?P<thinking>on|off))?"

@@ -17,7 +17,7 @@ from tunescale_core.study.margins import EVERYWHERE, Gate, direction, parse_marg
 from tunescale_core.study.method import Method, Trials, check_named
 from tunescale_core.study.model import Model
 from tunescale_core.study.protocol import Protocol
-from tunescale_core.study.serving import EAGER, Serving, Thinking, serving_of
+from tunescale_core.study.serving import ANY, EAGER, Serving, Thinking, serving_of
 from tunescale_core.study.task_data import TaskData, check_task
 from tunescale_core.tasks import TASKS
 
@@ -66,6 +66,8 @@ class Study(Declared):
 
     @model_validator(mode="after")
     def _consistent(self) -> Study:
+        if ANY in self.serving:
+            raise ValueError(f"serving.{ANY}: call it otherwise, advice says so of all ways together")
         if EAGER in self.serving:
             raise ValueError("serving.eager: eager is always measured and has no settings")
         for name, method in self.methods.items():
