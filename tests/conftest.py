@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-HEAVY = ("torch", "transformers", "peft", "trl", "datasets")
+HEAVY = ("numpy", "scipy", "statsmodels", "pyarrow", "torch", "transformers", "peft", "trl", "datasets")
 
 
 def pytest_configure() -> None:

@@ -19,14 +19,12 @@ def settle(*packages: str) -> None:
     It looks at every object there is, half a second with a training's libraries, each time that memory is given back.
     To be called while no model is open: what is set aside and refers to itself is never freed.
     """
-    fresh = set(packages) - _SETTLED
-    if not fresh and gc.get_freeze_count():  # compiling takes back what was set aside
-        return
-    for name in fresh:
-        import_module(name)
-    gc.collect()
-    gc.freeze()
-    _SETTLED.update(fresh)
+    if fresh := [name for name in packages if name not in _SETTLED]:
+        for name in fresh:
+            import_module(name)
+        gc.collect()
+        gc.freeze()
+        _SETTLED.update(fresh)
 
 
 def release() -> None:
