@@ -63,7 +63,9 @@ def counsel(results: Results, constraints: Constraints) -> Counsel:
         (one, other)
         for one in chooser.candidates
         for other in chooser.candidates
-        if one.trained_on in constraints.tasks and other.model in chooser.results.larger and one.way == other.way
+        if one.trained_on in constraints.tasks
+        and other.model in chooser.results.larger
+        and one.way == other.way == EAGER
     ]
     paid = tuple(found for pair in pairs if (found := break_even(chooser.draws, *pair)) is not None)
     ways = dict.fromkeys([EAGER, *sorted(cell.serving for cell in results.served)])
