@@ -237,6 +237,18 @@ def test_the_way_is_chosen_too() -> None:
     assert {"m-base", "m-base-via-static", "large-base-via-4bit"} < set(rows)
 
 
+def test_training_is_paid_back_against_eager_where_ways_are_chosen_too() -> None:
+    """Questions of a batch share its time, so that only eager candidates have a break-even beside each other."""
+    tuned = {"method": "full", "trained_on": "arc", "seed": 0, "cost": COST}
+    batch = {"serving": "batch-2", "serving_settings": {"mode": "eager", "batch": 2}}
+    records = [asked(38, **tuned), asked(38, **tuned, **batch)]
+    records += [asked(30, model="large"), asked(30, model="large", **batch)]
+    results = gathered(map(from_record, records), "here")
+    bars = (parse_bar(results, "arc:accuracy=0.5"),)
+    found = counsel(results, Constraints(objective_of(results, None, bars), bars, serving="any"))
+    assert [(one.tuned.id, one.larger.id) for one in found.paid] == [("m-full-on-arc", "large-base")]
+
+
 def test_another_way_that_is_no_better_than_not_looking_is_told() -> None:
     """What rounding costs may be all that a model knew: its way's line says so."""
     records = [asked(38), asked(12, serving="4bit", serving_settings={"quantize": "4bit"})]

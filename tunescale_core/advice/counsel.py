@@ -59,14 +59,10 @@ def counsel(results: Results, constraints: Constraints) -> Counsel:
         ResultsError: No candidate was measured on every task served; or nothing was served in the way asked for.
     """
     chooser = Chooser(results, constraints)
-    pairs = [
-        (one, other)
-        for one in chooser.candidates
-        for other in chooser.candidates
-        if one.trained_on in constraints.tasks
-        and other.model in chooser.results.larger
-        and one.way == other.way == EAGER
-    ]
+    # Where ways are chosen too, a batch shares its time: only eager candidates are paid back against each other.
+    alike = [one for one in chooser.candidates if one.way == EAGER]
+    tuned = [one for one in alike if one.trained_on in constraints.tasks]
+    pairs = [(one, other) for one in tuned for other in alike if other.model in chooser.results.larger]
     paid = tuple(found for pair in pairs if (found := break_even(chooser.draws, *pair)) is not None)
     ways = dict.fromkeys([EAGER, *sorted(cell.serving for cell in results.served)])
     left = [way for way in ways if constraints.serving not in {way, ANY}]
