@@ -39,6 +39,7 @@ def floats(holder: object) -> int:
     return sum(one.numel() for one in values if isinstance(one, torch.Tensor) and one.is_floating_point())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAMILIES)
 def test_weights_and_cache_are_the_real_models(name: str) -> None:
     """A real model of each family has as many weights, and caches as many numbers after a prompt."""
