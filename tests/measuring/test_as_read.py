@@ -77,6 +77,7 @@ def test_a_question_that_is_too_long_is_shown_as_it_is_cut() -> None:
     assert said in reader.text(example, "eval")
 
 
+@pytest.mark.slow
 def test_a_model_without_a_window_has_no_limit(tmp_path: Path) -> None:
     """Where a model's positions end nowhere, no row is held against a number."""
     make(FAMILIES["mamba2"], tmp_path / "base")

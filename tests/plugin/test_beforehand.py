@@ -25,6 +25,7 @@ def refused(run: Run, folder: Path, text: str, *words: str) -> str:
     return line
 
 
+@pytest.mark.slow
 def test_few_bits_without_the_package_start_nothing(run: Run, tmp_path: Path) -> None:
     """A way of serving in few bits needs bitsandbytes, which is told before the first case."""
     (tmp_path / "lacking.py").write_text(
