@@ -89,6 +89,7 @@ def test_a_count_comes_to_what_the_formulae_say(rank: int | None, width: int) ->
 
     formula, count = (footprint_of(one, settings, rank, width).kept_bytes for one in (shape, found))
     assert count == pytest.approx(formula, rel=0.06)
+    assert found.kept_bytes(settings, rank, 6 - width) != count  # the same model is counted again at the other width
 
 
 @pytest.mark.parametrize("peft", [{"type": "IA3", "feedforward_modules": []}, {"use_dora": True}, {"type": "VERA"}])

@@ -11,6 +11,7 @@ from transformers import AutoConfig
 
 from tests.families import FAMILIES, configured
 from tunescale_core.errors import ModelError
+from tunescale_core.estimate import counted
 from tunescale_core.estimate.counted import Counted
 from tunescale_core.estimate.shapes import Shape
 from tunescale_core.estimate.sizes import read_shape, sizes_of
@@ -78,6 +79,19 @@ def test_what_cannot_be_known_stops_no_other(tmp_path: Path) -> None:
     assert "model type `nobodys`" in unknown["odd"]
     assert "t5 cannot be opened: Unrecognized configuration class" in unknown["t5"]
     assert unknown["own"] == "model own brings code of its own, which is not run for an estimate"
+
+
+def test_what_cannot_be_run_without_numbers_stops_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model whose cache cannot be counted has a reason too, and the others are estimated."""
+
+    def refusing(_: object) -> int:
+        raise RuntimeError("it hangs on\nits numbers")
+
+    monkeypatch.setattr(counted, "_within", refusing)
+    phi = configured(FAMILIES["phi3"], {"vocab_size": 300, "pad_token_id": 0}).to_dict()
+    found, unknown = sizes_of(study_of(tmp_path, small=SMALL, phi=folder_of(tmp_path, "phi", phi)))
+    assert list(found) == ["small"]
+    assert unknown == {"phi": "phi: what it keeps cannot be counted: it hangs on its numbers"}
 
 
 def test_what_is_not_there_is_an_error(tmp_path: Path) -> None:

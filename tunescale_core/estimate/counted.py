@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import warnings
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
@@ -46,7 +47,10 @@ class Counted:
         Raises:
             ModelError: Its configuration is none of a language model.
         """
-        return self._built()
+        try:
+            return built(self.config)
+        except (ValueError, KeyError, TypeError, ImportError, AttributeError) as error:
+            raise ModelError(f"model {self.name} cannot be opened: {reason(error)}") from error
 
     @property
     def vocabulary(self) -> int:
@@ -129,7 +133,7 @@ class Counted:
             StudyError: PEFT knows no such adapter, or the adapter no such setting.
             TrainingError: It does not fit the model.
         """
-        return self._adapted(method, rank)[0]
+        return self._with(method, rank)[1]
 
     def cache_bytes(self, tokens: int, width: int) -> int:
         """Return the bytes that are cached after so many tokens, at so many bytes a number."""
@@ -145,32 +149,29 @@ class Counted:
             StudyError: PEFT knows no such adapter, or the adapter no such setting.
             TrainingError: The adapter does not fit the model.
         """
-        return self._adapted(method, rank, width)[1]
-
-    def _built(self) -> PreTrainedModel:
-        try:
-            return built(self.config)
-        except (ValueError, KeyError, TypeError, ImportError, AttributeError) as error:
-            raise ModelError(f"model {self.name} cannot be opened: {reason(error)}") from error
-
-    @lru_cache(maxsize=64)  # noqa: B019  a few variants of a few models, for one command
-    def _adapted(self, method: Method, rank: int | None, width: int | None = None) -> tuple[int, float]:
-        """Return an adapter's weights, and the bytes kept a token where a width is given."""
-        with _quietly():
-            model, trained = _with_adapter(self._built(), method, rank, self.name)
-        if width is None:
-            return trained, 0.0
+        model, _ = self._with(method, rank)
         if any(EXPERTS in name for name, _ in model.named_parameters()):
             raise ModelError(f"{self.name}: what training a mixture of experts keeps is not estimated")
+        return self._kept(method, rank, width)
+
+    @lru_cache(maxsize=64)  # noqa: B019  a few variants of a few models, for one command
+    def _with(self, method: Method, rank: int | None) -> tuple[Any, int]:
+        """Return the model with a method's adapter, and the adapter's weights."""
+        with _quietly():
+            return _with_adapter(deepcopy(self.bare), method, rank, self.name)
+
+    @lru_cache(maxsize=64)  # noqa: B019
+    def _kept(self, method: Method, rank: int | None, width: int) -> float:
+        model, _ = deepcopy(self._with(method, rank))
         with _counting(self.name), _faked(model.train()):
             one, two = (_kept(model, rows, method.max_length, width) for rows in (1, 2))
-        return trained, (two - one) / method.max_length
+        return (two - one) / method.max_length
 
     @lru_cache(maxsize=64)  # noqa: B019
     def _cached(self, tokens: int) -> int:
         import torch
 
-        model = self._built()
+        model = deepcopy(self.bare)
         if any(EXPERTS in name for name, _ in model.named_parameters()):
             model.set_experts_implementation("batched_mm")  # of the ways it is computed, one that needs no numbers
         with _counting(self.name), _faked(model.eval()), torch.no_grad():
@@ -187,7 +188,7 @@ def _with_adapter(model: PreTrainedModel, method: Method, rank: int | None, name
 
     from tunescale_core.training.adapting import adapter_for, fitting
 
-    called = f"an adapter of {name} ({method.adapter})"
+    called = f"{name} with {method.adapter}" + (f" of rank {rank}" if rank else "")
     variant = Variant(name, str(method.adapter), "", 0, rank, method, called)
     adapter = adapter_for(variant, model)
     if adapter is None:

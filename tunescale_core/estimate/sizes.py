@@ -61,7 +61,7 @@ def _sizes(model: Model, config: Mapping[str, Any], path: Path | None, methods: 
         if all(_has_formula(method, shape) for method in methods):
             return shape
     counted = Counted(configured(config, model.source) if path is None else config_of(path.parent), model.source)
-    _ = counted.bare  # that it cannot be built is told here, and the other models are estimated
+    counted.cache_bytes(1, 1)  # what cannot be built, or run without numbers, is told here, and the others are shown
     return counted
 
 
