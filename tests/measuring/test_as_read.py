@@ -56,7 +56,9 @@ def test_rows_are_held_against_the_limits_that_hold_for_them(purpose: Purpose, l
     reader = Reader(study, "m")
     rows = load_examples(study, "arc", purpose).rows
     found = reader.lengths(rows, purpose)
-    lengths = [len(reader.tokenizer(reader._text(one, purpose), add_special_tokens=False).input_ids) for one in rows]
+    whole = study.protocol.model_copy(update={"max_prompt_tokens": None})
+    uncut = Reader(study.model_copy(update={"protocol": whole}), "m")
+    lengths = [len(reader.tokenizer(uncut.text(one, purpose), add_special_tokens=False).input_ids) for one in rows]
     assert found.over == {limit: sum(length > limit for length in lengths) for limit in limits}
     assert found.longest == max(lengths)
     assert min(lengths) <= found.median <= max(lengths)

@@ -69,10 +69,16 @@ def shortened(ids: list[int], limit: int) -> list[int]:
 
     This is LongBench's rule (Bai et al., 2024): the middle goes.
     """
+    first, last = kept_of(ids, limit)
+    return first + last
+
+
+def kept_of(ids: list[int], limit: int) -> tuple[list[int], list[int]]:
+    """Return what is left of tokens before the middle that goes, and after it; all of them before where none goes."""
     if len(ids) <= limit:
-        return ids
+        return ids, []
     head = (limit + 1) // 2
-    return ids[:head] + ids[len(ids) - (limit - head) :]
+    return ids[:head], ids[len(ids) - (limit - head) :]
 
 
 def prompt_limit(config: PretrainedConfig, protocol: Protocol) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 
 from tunescale_core.data.sources import Purpose
-from tunescale_core.decoding.prompts import UNBOUNDED, Prompts, prompt_limit, shortened
+from tunescale_core.decoding.prompts import UNBOUNDED, Prompts, kept_of, prompt_limit
 from tunescale_core.errors import ModelError
 from tunescale_core.models.architecture import config_of
 from tunescale_core.models.base import without_weights
@@ -17,6 +17,7 @@ from tunescale_core.models.turn import ends_of, own_ends, taught_amiss
 from tunescale_core.study.method import Method
 from tunescale_core.study.study import Study
 from tunescale_core.tasks import Example
+from tunescale_core.training.footprint import tokens_of
 
 
 @dataclass(frozen=True)
@@ -62,14 +63,15 @@ class Reader:
         A question that is too long has lost its middle, and says how much; what is learnt is whole, for each method has
         a `max_length` of its own.
         """
-        text = self._text(example, purpose)
-        ids = self._tokens([text])[0]
-        if purpose == "train" or len(ids) <= self._prompts.limit:
+        if purpose == "train":
+            return rendered(self.tokenizer, example.conversation, asking=False)
+        text = self._prompts.text(example.messages)
+        (ids,) = self._tokens([text])
+        first, last = kept_of(ids, self._prompts.limit)
+        cut = len(ids) - len(first) - len(last)
+        if not cut:
             return text
-        kept = shortened(ids, self._prompts.limit)
-        head = (len(kept) + 1) // 2
-        left, right = (self.tokenizer.decode(part) for part in (kept[:head], kept[head:]))
-        return f"{left}[… {len(ids) - len(kept)} tokens are cut …]{right}"
+        return f"{self.tokenizer.decode(first)}[… {cut} tokens are cut …]{self.tokenizer.decode(last)}"
 
     def lengths(self, examples: tuple[Example, ...], purpose: Purpose) -> Lengths:
         """Return how long rows are, and how many are too long.
@@ -78,17 +80,14 @@ class Reader:
             examples: At least one.
             purpose: What they are for: what is learnt ends at a recipe's `max_length`, a prompt at its own limit.
         """
-        found = [len(ids) for ids in self._tokens([self._text(example, purpose) for example in examples])]
+        if purpose == "train":
+            found = tokens_of(examples, self.tokenizer)
+        else:
+            found = [len(ids) for ids in self._tokens([self._prompts.text(one.messages) for one in examples])]
         taught = {one.max_length for one in self._methods}
         limits = taught if purpose == "train" else {self._prompts.limit} - {UNBOUNDED}
         over = {limit: sum(length > limit for length in found) for limit in sorted(limits)}
         return Lengths(median(found), max(found), over)
-
-    def _text(self, example: Example, purpose: Purpose) -> str:
-        if purpose != "train":
-            return self._prompts.text(example.messages)
-        answered = [*example.messages, {"role": "assistant", "content": example.target}]
-        return rendered(self.tokenizer, answered, asking=False)
 
     def _tokens(self, texts: list[str]) -> list[list[int]]:
         found: list[list[int]] = self.tokenizer(texts, add_special_tokens=False).input_ids

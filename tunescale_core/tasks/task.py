@@ -34,6 +34,11 @@ class Example:
     group: str = ""
     """What the question shares with others that are not independent of it, a passage say; "" where nothing."""
 
+    @property
+    def conversation(self) -> tuple[Message, ...]:
+        """What is learnt: the prompt, and the target as its answer."""
+        return (*self.messages, {"role": "assistant", "content": self.target})
+
 
 @dataclass(frozen=True)
 class LeftOut:

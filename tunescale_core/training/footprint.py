@@ -103,10 +103,7 @@ def head_bytes(vocabulary: int, device: str) -> float:
 
 def tokens_of(examples: Sequence[Example], tokenizer: PreTrainedTokenizerBase) -> list[int]:
     """Return how many tokens each example has as a whole conversation."""
-    texts = [
-        rendered(tokenizer, [*one.messages, {"role": "assistant", "content": one.target}], asking=False)
-        for one in examples
-    ]
+    texts = [rendered(tokenizer, one.conversation, asking=False) for one in examples]
     return [len(ids) for ids in tokenizer(texts, add_special_tokens=False).input_ids]
 
 

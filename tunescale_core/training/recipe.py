@@ -32,8 +32,8 @@ def conversations(examples: Sequence[Example], loss: str) -> list[dict[str, Any]
     """
     rows: list[dict[str, Any]] = []
     for example in examples:
-        prompt, said = list(example.messages), [{"role": "assistant", "content": example.target}]
-        rows.append({"messages": prompt + said} if loss == "all" else {"prompt": prompt, "completion": said})
+        *prompt, said = example.conversation
+        rows.append({"messages": [*prompt, said]} if loss == "all" else {"prompt": prompt, "completion": [said]})
     return rows
 
 
