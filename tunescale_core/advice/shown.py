@@ -103,8 +103,7 @@ def _told_otherwise(other: Otherwise, constraints: Constraints) -> str:
     decided = _decided(advice, EAGER, other.floor)
     told = [f"Served by {other.way} (--serving {other.way}): {decided}", *advice.warnings]
     told += filter(None, (other.floor.told(advice.chosen) if other.floor else None,))
-    told += _told_latency(advice, constraints.stat)
-    told += _told_quality(advice, constraints)
+    told += _told_figures(advice, constraints)
     if same := [f"{advice.same[one]} of {one.id}'s" for one in advice.chosen if one in advice.same]:
         told.append(f"{', '.join(same)} timed answers are eager's.")
     if advice.left_out:
@@ -112,13 +111,19 @@ def _told_otherwise(other: Otherwise, constraints: Constraints) -> str:
     return " ".join(told)
 
 
-def _told_latency(advice: Advice, stat: str) -> list[str]:
-    """Return a sentence with the latency of the first of those chosen; none where there is none."""
+def _told_figures(advice: Advice, constraints: Constraints) -> list[str]:
+    """Return what the first of those chosen takes, and where answers are not eager's, what its own are worth."""
     first = next((one for one in advice.standings if one.candidate in advice.chosen[:1]), None)
-    if first is None or first.latency is None:
+    if first is None:
         return []
-    whose = "Its" if len(advice.chosen) == 1 else f"{first.candidate.id}'s"
-    return [f"{whose} {stat} latency is {first.latency:.4f} s."]
+    named = "" if len(advice.chosen) == 1 else f"{first.candidate.id}'s"
+    told = [] if first.latency is None else [f"{named or 'Its'} {constraints.stat} latency is {first.latency:.4f} s."]
+    if advice.own:
+        objective = constraints.objective
+        value = f"{first.quality:,.{objective.metric.digits}f}"
+        whose = f"{named or 'its'} {objective.metric.name}"
+        told.append(f"Answers so are not eager's: {whose} for {objective.task} is {value}.")
+    return told
 
 
 def _object_floor(floor: Floor | None) -> dict[str, Any] | None:
@@ -140,17 +145,6 @@ def _object_otherwise(other: Otherwise) -> dict[str, Any] | None:
         "equal_to_eager": _same(advice),
         "left_out": [one.id for one in advice.left_out],
     }
-
-
-def _told_quality(advice: Advice, constraints: Constraints) -> list[str]:
-    """Return a sentence with the quality of the first of those chosen, where it is not eager's; none elsewhere."""
-    first = next((one for one in advice.standings if one.candidate in advice.chosen[:1]), None)
-    if first is None or not advice.own:
-        return []
-    objective = constraints.objective
-    whose = "its" if len(advice.chosen) == 1 else f"{first.candidate.id}'s"
-    value = f"{first.quality:,.{objective.metric.digits}f}"
-    return [f"Answers so are not eager's: {whose} {objective.metric.name} for {objective.task} is {value}."]
 
 
 def _same(advice: Advice) -> dict[str, Any]:

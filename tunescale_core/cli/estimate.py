@@ -40,11 +40,7 @@ def estimate(  # noqa: PLR0913, PLR0917  an option a figure
 
     if device not in DEVICES:
         fail(f"no device {device!r}; known are {', '.join(DEVICES)}, or give --bandwidth and --memory")
-    for name, figure in (("--bandwidth", bandwidth), ("--prompt", prompt)):
-        if figure is not None and not 0 < figure < math.inf:
-            fail(f"{name} must be more than 0, got {figure:g}")
-    if not 0 <= overhead < math.inf:
-        fail(f"--overhead must be 0 or more, got {overhead:g}")
+    _check_figures(bandwidth, prompt, overhead)
     with one_line_errors():
         declared = load(study, {"serving": {name.strip(): {} for name in serving.split(",") if name}})
         sizes, unknown = sizes_of(declared)
@@ -57,12 +53,17 @@ def estimate(  # noqa: PLR0913, PLR0917  an option a figure
         named = f"{against.bandwidth / 1e9:,.0f} GB/s and {against.memory / 1e9:,.0f} GB"
         against_named = named if bandwidth or memory else f"{device}: {named}"
         table = estimate_table(found, measured, against_named, tuple(unknown.values()))
-    if as_json:
-        for reason in unknown.values():
-            typer.echo(f"tunescale: not estimated: {harmless(reason)}", err=True)
-    if not as_json:
+    if not as_json:  # the table's notes say what is not estimated
         typer.echo(terminal(table))
-    elif measured:
-        typer.echo(as_tables((table,)).rstrip())
-    else:
-        typer.echo(json.dumps([asdict(one) for one in found], indent=1))
+        return
+    for reason in unknown.values():
+        typer.echo(f"tunescale: not estimated: {harmless(reason)}", err=True)
+    typer.echo(as_tables((table,)).rstrip() if measured else json.dumps([asdict(one) for one in found], indent=1))
+
+
+def _check_figures(bandwidth: float | None, prompt: int, overhead: float) -> None:
+    for name, figure in (("--bandwidth", bandwidth), ("--prompt", prompt)):
+        if figure is not None and not 0 < figure < math.inf:
+            fail(f"{name} must be more than 0, got {figure:g}")
+    if not 0 <= overhead < math.inf:
+        fail(f"--overhead must be 0 or more, got {overhead:g}")

@@ -9,7 +9,6 @@ is counted.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 from tunescale_core.estimate.counted import Counted
 from tunescale_core.estimate.shapes import Shape
@@ -62,8 +61,8 @@ def footprint_of(sizes: Sizes, settings: Method, rank: int | None, width: int) -
         ModelError: What a step keeps cannot be counted.
     """
     trained = trained_weights(sizes, settings, rank)
-    own = sizes.kept_bytes if isinstance(sizes, Counted) else partial(_kept_bytes, sizes)
-    kept = own(settings, rank, width)
+    asked = (settings, rank, width)
+    kept = sizes.kept_bytes(*asked) if isinstance(sizes, Counted) else _kept_bytes(sizes, *asked)
     return Footprint(
         weight_bytes=round(held_bytes(sizes, settings, rank, width)),
         gradient_bytes=GRADIENT_BYTES * trained,
