@@ -56,9 +56,12 @@ def test_where_all_are_below_it_is_said_of_none() -> None:
 
 
 @pytest.mark.parametrize(("bar", "idle"), [("1.7", True), ("1.5", False)])
-def test_a_bar_that_not_looking_reaches_keeps_nothing_out(bar: str, *, idle: bool) -> None:
+def test_a_bar_that_not_looking_reaches_is_told(bar: str, *, idle: bool) -> None:
     """A bar above the median's miss is told, one below it is not."""
     _, chooser = found(near=0.5)
     bars = (parse_bar(chooser.results, f"openmath:abs_diff={bar}"),)
     told = idle_bars(chooser.results, Constraints(bars[0], bars))
-    assert told == (("The bar openmath abs_diff ≤ 1.7 keeps nothing out: median number scores abs_diff 1.60.",) * idle)
+    assert told == (
+        ("The bar openmath abs_diff ≤ 1.7 asks no more than not looking gives: median number scores abs_diff 1.60.",)
+        * idle
+    )

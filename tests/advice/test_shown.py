@@ -126,7 +126,7 @@ def test_what_is_no_better_than_not_looking_is_said(results: Results, said: str 
     told = " ".join(text.split())
     assert (f"{said} {without}." in told) if said else (without not in told)
     assert found["idle_bars"] == [
-        "The bar arc accuracy ≥ 0.1 keeps nothing out: majority letter scores accuracy 0.2500."
+        "The bar arc accuracy ≥ 0.1 asks no more than not looking gives: majority letter scores accuracy 0.2500."
     ]
     assert found["ships"] is (said is None)
     assert not text.startswith("Ship ") or said is None

@@ -1,4 +1,4 @@
-"""What answering without looking scores: who is not surely better, and which bars keep nothing out."""
+"""What answering without looking scores: who is not surely better, and which bars ask no more."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def floor_of(results: Results, objective: Bar, advice: Advice) -> Floor | None:
 
 
 def idle_bars(results: Results, constraints: Constraints) -> tuple[str, ...]:
-    """Return a sentence for each bar that answering without looking reaches: it keeps nothing out."""
+    """Return a sentence for each bar that answering without looking reaches."""
     found = []
     for bar in constraints.bars:
         value = trivial_quality(results, bar.task, bar.metric)
         if value is not None and bar.value is not None and not _better(bar, bar.value, value):
             rule = trivial_rule(results, bar.task)
-            found.append(f"The bar {bar.text} keeps nothing out: {rule} scores {_shown(bar, value)}.")
+            found.append(f"The bar {bar.text} asks no more than not looking gives: {rule} scores {_shown(bar, value)}.")
     return tuple(found)
 
 

@@ -140,7 +140,7 @@ def served_by(results: Results, way: str) -> Served:
     ways = sorted({cell.serving for cell in results.served})
     if way not in ways:
         there = ", ".join([EAGER, *ways])
-        raise ResultsError(f"nothing in {results.source} was served by {way!r}; there is {there}")
+        raise ResultsError(f"nothing in {results.source} was served by {way!r}; there is {there}, or any")
     found = {_place(cell): cell for cell in results.served if cell.serving == way}
     same: dict[Candidate, Alike] = {}
     for cell in results.cells:

@@ -49,7 +49,7 @@ class Study(Declared):
         for name, table in named.items():
             if isinstance(table, dict) and "mode" not in table and name != EAGER:
                 raise ValueError(
-                    f"serving.{name}: its name alone says no way of serving, as static, adapter, batch-8 or "
+                    f"serving.{name}: its name alone says no way of serving, as static, 4bit, batch-8 or "
                     "static-batch-4 would: write it so, or give it a mode"
                 )
         return content | {"serving": named}
