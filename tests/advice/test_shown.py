@@ -18,6 +18,7 @@ from tunescale_core.results.published import reference
 from tunescale_core.results.recorded import gathered
 from tunescale_core.results.result import from_record
 from tunescale_core.results.results import Results
+from tunescale_core.sensors.readings import Readings
 from tunescale_core.tables.table import MISSING
 from tunescale_core.tasks import Answer
 
@@ -60,6 +61,19 @@ def test_each_decision_has_its_sentence(results: Results, bar: str, decision: st
     assert text.startswith(head)
     assert found["decision"] == decision
     assert bool(found["next_step"]) is (decision != "choose")
+
+
+def test_times_taken_beside_others_load_are_told() -> None:
+    """Advice says which of its latencies are doubtful, eager's and another way's each with its own; JSON has it too."""
+    fields = {"model": "large", "readings": Readings(others=2.0)}
+    quiet = [asked(38, model="large"), asked(4)]
+    loaded = [asked(38, **fields), asked(4)]
+    way = asked(38, serving="static", **fields)
+    for records, eagers, ways in ((quiet, 0, 1), (loaded, 1, 1)):
+        text, found = shown(gathered(map(from_record, [*records, way]), "here"), "arc:accuracy=0.5")
+        assert (len(found["beside"]), len(found["otherwise"]["static"]["beside"])) == (eagers, ways)
+        assert "1 of 1 cells were timed while others used the machine" in last(text)
+        assert ("1 of 2 cells were timed while others used the machine" in " ".join(text.split())) is bool(eagers)
 
 
 def test_the_next_step_is_in_both() -> None:
@@ -171,6 +185,7 @@ def test_other_ways_of_serving_are_a_line_each() -> None:
             "decision": "choose",
             "chosen": ["large-base"],
             "warnings": [],
+            "beside": [],
             "latency": {"large-base": 0.5},
             "trivial": {"value": 0.25, "rule": "majority letter", "not_surely_better": []},
             "equal_to_eager": {"large-base": {"equal": 40, "of": 40}},

@@ -14,6 +14,7 @@ from tests.making import record as made
 from tunescale_core.cli import app
 from tunescale_core.cli.sources import USAGE
 from tunescale_core.records.record import write
+from tunescale_core.sensors.readings import Readings
 
 
 @pytest.fixture
@@ -36,6 +37,14 @@ def test_the_split_is_shown(study: Path) -> None:
     row = next(text for text in ran.stdout.splitlines() if text.startswith("arc"))
     assert row.split()[1:5] == ["0.75", "0.75", "1.00", "1.00"]
     assert "6.0 / 11.0" in row
+
+
+def test_load_beside_either_is_told(study: Path) -> None:
+    """A time that was taken while others used the machine is told below the split; a third candidate's is not."""
+    write(made("lora-r4", "arc", lines=[line()], readings=Readings(others=3.0)), study)
+    assert "others" not in ask("m-full-on-arc", "m-base", study).stdout
+    write(made(lines=[line(place=n) for n in range(3)], readings=Readings(others=1.5)), study)
+    assert "1 of 2 cells were timed while others used the machine" in ask("m-full-on-arc", "m-base", study).stdout
 
 
 def test_json_adds_up(study: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import groupby
 
@@ -17,6 +17,7 @@ from tunescale_core.results.candidate import Candidate
 from tunescale_core.results.published import reference
 from tunescale_core.results.result import from_record
 from tunescale_core.results.results import Results
+from tunescale_core.sensors.readings import BUSY, Readings
 from tunescale_core.stats.corrected import adjusted
 from tunescale_core.tasks import Answer
 
@@ -31,14 +32,18 @@ def lines(right: int, pace: float) -> list[Line]:
         line(
             Answer((gold,), gold if place < right else "BCDA"["ABCD".index(gold)]),
             place=place,
-            seconds=pace + place % 3 / 100,
+            seconds=pace * (1 + place % 3 / 100),
         )
         for place, gold in enumerate("ABCD" * 10)
     ]
 
 
-def measured() -> Results:
-    """Return a study on ARC with full tuning, two LoRAs, the untuned model and a larger one."""
+def measured(loads: Mapping[str, float] | None = None) -> Results:
+    """Return a study on ARC with full tuning, two LoRAs, the untuned model and a larger one.
+
+    Args:
+        loads: Others' load while a candidate was timed, by its id.
+    """
     records = [
         made("full", "arc", lines=lines(38, 0.1), seed=0),
         made("lora-r8", "arc", lines=lines(20, 0.5), seed=0),
@@ -46,7 +51,11 @@ def measured() -> Results:
         made(lines=lines(10, 1.0)),
         made(model="big", lines=lines(30, 2.0)),
     ]
-    return Results(tuple(map(from_record, records)))
+    found = [from_record(one) for one in records]
+    assert (loads or {}).keys() <= {one.candidate.id for one in found}
+    beside = [Readings(others=(loads or {}).get(one.candidate.id)) for one in found]
+    loaded = [one.model_copy(update={"readings": found}) for one, found in zip(records, beside, strict=True)]
+    return Results(tuple(map(from_record, loaded)))
 
 
 def parts(found: tuple[Finding, ...], question: str) -> list[Finding]:
@@ -116,6 +125,53 @@ def test_findings_from_examples_carry_evidence() -> None:
     for whole in (one for one in found if one.is_summary):
         assert (whole.interval, whole.p, whole.n) == (None, None, None)
     assert next(one for one in found if one.key == "Q1").verdict == "supported"
+
+
+def verdicts(loads: Mapping[str, float]) -> dict[str, str]:
+    return {one.key: one.verdict for one in answers(measured(loads))}
+
+
+@pytest.mark.parametrize("load", [BUSY - 0.01, 0.0])
+def test_a_quiet_machine_leaves_every_verdict(load: float) -> None:
+    """What others do below the limit is no reason to doubt a latency."""
+    assert verdicts({"m-base": load}) == verdicts({})
+
+
+def test_a_slower_one_timed_beside_others_load_is_no_evidence() -> None:
+    """Where the untuned model was timed beside others' load, that tuning is faster than it stays open, and so Q1.
+
+    Nothing else changes but what is slower than something by the same time.
+    """
+    quiet, loaded = verdicts({}), verdicts({"m-base": 1.5})
+    key = "Q1.full-on-arc.arc.latency"
+    assert (quiet[key], loaded[key]) == ("supported", "not enough evidence")
+    assert (quiet["Q1"], loaded["Q1"]) == ("supported", "not enough evidence")
+    (one,) = [one for one in answers(measured({"m-base": 1.5})) if one.key == key]
+    assert "m-base (load 1.5)" in one.note
+    assert one.note.endswith("time it again")
+    assert (one.basis, one.enough) == ("interval", None)
+    changed = {key for key in quiet if quiet[key] != loaded[key] and "." in key}
+    assert changed == {key, *(f"Q7.lora-r{rank}-on-arc.arc.latency" for rank in (8, 4))}
+
+
+def test_a_faster_one_timed_beside_others_load_is_faster() -> None:
+    """Load only adds to a time: what is faster beside it is faster without, and keeps its verdict."""
+    changed = {key for key, verdict in verdicts({"m-full-on-arc": 2.0}).items() if verdicts({})[key] != verdict}
+    assert not changed
+
+
+def test_ranks_timed_beside_others_load_say_nothing_of_rank() -> None:
+    """A correlation of rank and latency rests on every rank; that of rank and score on no time at all."""
+    found = {one.key: one for one in answers(measured({"m-lora-r4-on-arc": 0.5}))}
+    assert found["Q4.lora.arc.latency"].doubt
+    assert not found["Q4.lora.arc.score"].doubt
+
+
+def test_the_less_steady_one_timed_beside_others_load_is_no_evidence() -> None:
+    """That the larger model's calls vary more may be others' doing; that the tuned one's vary less is not."""
+    key = "C7.full-on-arc.arc.spread"
+    assert verdicts({})[key] == verdicts({"m-full-on-arc": 1.0})[key] == "supported"
+    assert verdicts({"big-base": 1.0})[key] == "not enough evidence"
 
 
 def test_ties_are_decided_by_the_rule_given() -> None:

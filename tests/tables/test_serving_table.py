@@ -10,6 +10,7 @@ from tunescale_core.records.record import Record
 from tunescale_core.results.candidate import Candidate
 from tunescale_core.results.recorded import gathered
 from tunescale_core.results.result import Result, from_record
+from tunescale_core.sensors.readings import Readings
 from tunescale_core.tables.every import run_tables
 from tunescale_core.tables.formats import as_csv
 from tunescale_core.tables.serving_table import serving_table
@@ -53,6 +54,14 @@ def test_equality_is_of_the_same_question_and_seed() -> None:
         record("static", [RIGHT, WRONG], 0.3, seed=1),
     )
     assert found["static"]["equal to eager"] == "3/4"
+
+
+def test_load_beside_a_way_is_told() -> None:
+    """Ways that were timed while others used the machine are counted below their table."""
+    cells = [record(way, [RIGHT], 0.3, readings=Readings(others=1.0)) for way in ("static", "batch-2")]
+    found = serving_table(gathered(map(from_record, cells)))
+    assert found.notes[-1].startswith("2 of 2 cells were timed while others used the machine")
+    assert found.notes[-1].endswith("beside m-full-on-arc for arc, served by static")
 
 
 def test_without_eager_nothing_is_called_equal() -> None:

@@ -27,7 +27,7 @@ def test_the_worst_is_named() -> None:
     (told,) = timed_beside(found.cells)
     assert told.startswith("2 of 4 cells were timed while others used the machine")
     assert "0.9 cores" in told
-    assert told.endswith("beside m1-base-on-None-for-arc-sNone")
+    assert told.endswith("beside m1-base for arc")
     assert told in table1(found).notes
 
 

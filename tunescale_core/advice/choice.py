@@ -19,6 +19,7 @@ from tunescale_core.results.results import Results
 from tunescale_core.results.served import Alike, served_by
 from tunescale_core.stats.interval import ALPHA, SMALLEST
 from tunescale_core.study.serving import EAGER
+from tunescale_core.tables.timed_beside import timed_beside
 from tunescale_core.tasks.task import Figures
 
 SURE = 1 - ALPHA
@@ -68,6 +69,8 @@ class Advice:
     """How many answers are eager's, whose quality it is, served as is asked; empty where that is eager."""
     own: bool = False
     """Whether quality is of answers that are the way's own, and not eager's."""
+    beside: tuple[str, ...] = ()
+    """What others' load has to do with the latencies, a sentence; none where nobody used the machine meanwhile."""
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -124,7 +127,10 @@ class Chooser:
     ) -> Advice:
         left_out, resampled = tuple(self.draws.left_out), self.draws.resampled
         same = {one: self.same[one] for one in self.candidates if one in self.same}
-        return Advice(decision, chosen, standings, step, left_out, resampled, self.results.flags, same, self.own)
+        places = ((one, task) for one in self.candidates for task in self.constraints.tasks)
+        cells = [cell for one, task in places for cell in self.results.at(one, task)]
+        beside, flags = tuple(timed_beside(cells)), self.results.flags
+        return Advice(decision, chosen, standings, step, left_out, resampled, flags, same, self.own, beside)
 
     def _worse(self, quality: float) -> float:
         return -quality if self.constraints.objective.metric.better == "higher" else quality

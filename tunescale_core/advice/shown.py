@@ -52,6 +52,7 @@ def as_text(counsel: Counsel) -> str:
     if advice.same:
         counts = ", ".join(f"{one.id} {same}" for one, same in advice.same.items())
         notes.append(f"(quality is eager's; timed answers that are eager's word for word: {counts})")
+    notes += [f"({told})" for told in advice.beside]
     notes += [f"{MARK} {one.id}: {'; '.join(flags)}." for one, flags in advice.flags.items()]
     notes += [f"The paper's rule (start small and tune, then scale) {followed}."]
     return "\n".join(
@@ -72,6 +73,7 @@ def as_object(counsel: Counsel) -> dict[str, Any]:
         "warnings": list(advice.warnings),
         "idle_bars": list(counsel.idle_bars),
         "ships": counsel.ships,
+        "beside": list(advice.beside),
         "flags": {one.id: list(flags) for one, flags in advice.flags.items()},
         "serving": constraints.serving,
         "equal_to_eager": _same(advice),
@@ -104,6 +106,7 @@ def _told_otherwise(other: Otherwise, constraints: Constraints) -> str:
     told = [f"Served by {other.way} (--serving {other.way}): {decided}", *advice.warnings]
     told += filter(None, (other.floor.told(advice.chosen) if other.floor else None,))
     told += _told_figures(advice, constraints)
+    told += [f"{sentence}." for sentence in advice.beside]
     if same := [f"{advice.same[one]} of {one.id}'s" for one in advice.chosen if one in advice.same]:
         told.append(f"{', '.join(same)} timed answers are eager's.")
     if advice.left_out:
@@ -140,6 +143,7 @@ def _object_otherwise(other: Otherwise) -> dict[str, Any] | None:
         "decision": advice.decision,
         "chosen": [one.id for one in advice.chosen],
         "warnings": list(advice.warnings),
+        "beside": list(advice.beside),
         "latency": {one.candidate.id: one.latency for one in advice.standings},
         "trivial": _object_floor(other.floor),
         "equal_to_eager": _same(advice),

@@ -20,9 +20,11 @@ def latency(
 ) -> None:
     """Split the ratio of two candidates' mean latencies, a task a row: output length, time a token, first token."""
     from tunescale_core.results.latency import splits
+    from tunescale_core.tables.timed_beside import timed_beside
 
     with one_line_errors():
-        found = splits(read(records, None), new, old)
+        results = read(records, None)
+        found = splits(results, new, old)
     if not found:
         fail(f"{new} and {old} were not both timed on any task: run both, or see timed_examples")
     if as_json:
@@ -34,3 +36,6 @@ def latency(
     rows = [[task, *one.factors, *one.both] for task, one in found.items()]
     typer.echo(tabulate(rows, heads, disable_numparse=True, colalign=("left", *["right"] * 8)))
     typer.echo(f"(two figures are {new} and {old}; length × pace × first = latency)")
+    sides = [cell for cell in results.cells if cell.candidate.id in {new, old} and cell.task in found]
+    for told in timed_beside(sides):
+        typer.echo(f"({told})")

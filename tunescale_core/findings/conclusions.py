@@ -132,14 +132,13 @@ def tuned_small_is_cheaper(evidence: Evidence) -> Iterator[Finding]:
     """C7: the small model tuned on the task is faster than the larger base, and its latency varies less."""
     for small, large in evidence.pairs():
         for task in evidence.aligned(small):
-            full = evidence.full(small, task)
+            full, base = evidence.full(small, task), Candidate(large, "base")
             if full is None:
                 continue
-            yield from evidence.better(
-                "C7", Pair(full, Candidate(large, "base"), task, "latency", named=len(evidence.results.larger) > 1)
-            )
-            over = f"-over-{large}-base" if len(evidence.results.larger) > 1 else ""
-            spreads = [_spread(evidence, one, task) for one in (full, Candidate(large, "base"))]
+            several = len(evidence.results.larger) > 1
+            yield from evidence.better("C7", Pair(full, base, task, "latency", named=several))
+            over = f"-over-{large}-base" if several else ""
+            spreads = [_spread(evidence, one, task) for one in (full, base)]
             if spreads[0] is not None and spreads[1] is not None:
                 yield Finding(
                     f"C7.{evidence.results.label(full)}{over}.{task}.spread",
@@ -149,9 +148,10 @@ def tuned_small_is_cheaper(evidence: Evidence) -> Iterator[Finding]:
                     spreads[1] - spreads[0],
                     "s",
                     merit=spreads[1] - spreads[0],
-                    interval=_spread_interval(evidence, task, spreads[1] - spreads[0], full, Candidate(large, "base")),
+                    interval=_spread_interval(evidence, task, spreads[1] - spreads[0], full, base),
                     aligned=True,
                     note="standard deviation of a call's seconds",
+                    doubt=evidence.doubt([base if spreads[0] < spreads[1] else full], task),
                 )
 
 

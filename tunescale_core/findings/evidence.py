@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -88,7 +88,19 @@ class Evidence:
             # The best of several is better than it is by chance too: each could have been the one (Bonferroni).
             found = replace(found, p=min(1.0, pair.best_of * found.p))
         default: Show = "improvement" if quality else "change"
+        slower = pair.old if found.difference < 0 else pair.new
+        named = named if quality else replace(named, doubt=self.doubt([slower], pair.task))
         yield compared(named, found, metric.better if quality else "lower", show or default)
+
+    def doubt(self, slower: Iterable[Candidate], task: str) -> str:
+        """Return what others' load may have to do with candidates' being slower, or varying more; empty where nothing.
+
+        Load only ever adds to a time: what was timed beside it and is faster all the same, is so.
+        """
+        asked = [(one, [cell.beside or 0.0 for cell in self.results.at(one, task)]) for one in slower]
+        named = ", ".join(f"{one.id} (load {max(loads):.1f})" for one, loads in asked if any(loads))
+        told = f"no verdict: others used the machine while {named} was timed, which may be all that is seen"
+        return f"{told}; time it again" if named else ""
 
     def _asked(self, pair: Pair) -> bool:
         """Tell whether a study that has both candidates measured others in this, so that a gap is one."""

@@ -45,6 +45,8 @@ class Finding:
     aligned: bool = False
     """Whether it is about a candidate asked the task it was tuned on."""
     note: str = ""
+    doubt: str = ""
+    """What else may be all that is seen; its verdict is then left open, whatever interval and p are."""
     printed: str | None = None
     """What the publication prints for it."""
     agrees: bool | None = None
@@ -97,7 +99,8 @@ def settled(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Give every finding its verdict, p values corrected for their number (Benjamini and Hochberg).
 
     With an interval: supported where it lies above zero and the corrected p is below 5 %, refuted where it lies below
-    zero and p is, and otherwise not enough evidence. Without one the point values decide, and the basis says so.
+    zero and p is, and otherwise not enough evidence. Without one the point values decide, and the basis says so. Where
+    something else may be all that is seen, it stays open, and the note says what.
     """
     found = list(findings)
     tests = {_test_of(one): one.p for one in found if one.p is not None}
@@ -117,12 +120,14 @@ def _judged(one: Finding) -> Finding:
         return replace(one, verdict="not enough evidence", basis="nothing")
     low, high = (one.interval.low, one.interval.high) if one.interval else (one.merit, one.merit)
     sure = one.p_adjusted is None or one.p_adjusted < ALPHA
+    basis: Basis = "interval" if one.interval else "test" if one.p is not None else "point values"
     verdict: Verdict = "not enough evidence"
     if sure and low > 0:
         verdict = "supported"
     elif sure and high < 0:
         verdict = "refuted"
-    basis: Basis = "interval" if one.interval else "test" if one.p is not None else "point values"
+    if one.doubt and verdict != "not enough evidence":
+        return replace(one, basis=basis, enough=None, note="; ".join(filter(None, (one.note, one.doubt))))
     more = one.enough
     if more is not None and one.n is not None and verdict == "not enough evidence":
         more = max(more, one.n + 1)  # so many were not enough, for a test of few or one of many tests

@@ -12,7 +12,7 @@ from dataclasses import replace
 from tunescale_core.findings.evidence import Evidence, Figure, Pair
 from tunescale_core.findings.finding import Finding
 from tunescale_core.results.candidate import Candidate
-from tunescale_core.results.ranks import TIE_RULES, Correlation, rank_correlation
+from tunescale_core.results.ranks import TIE_RULES, Correlation, rank_correlation, ranks_of_one
 from tunescale_core.stats.interval import ALPHA
 from tunescale_core.stats.power import POWER
 
@@ -61,9 +61,11 @@ def rank_matters(evidence: Evidence) -> Iterator[Finding]:
         for task in evidence.aligned(model):
             for figure in ("score", "latency"):
                 found = rank_correlation(evidence.results, model, task, figure)
+                ranks = ranks_of_one(evidence.results, model, task)
                 if found.n:
                     name = f"{model}-" if len(evidence.tuned) > 1 else ""
-                    yield _rank_finding(f"Q4.{name}lora.{task}.{figure}", task, figure, found)
+                    one = _rank_finding(f"Q4.{name}lora.{task}.{figure}", task, figure, found)
+                    yield replace(one, doubt=evidence.doubt(ranks, task)) if figure == "latency" else one
 
 
 def partial_or_full(evidence: Evidence) -> Iterator[Finding]:

@@ -233,15 +233,12 @@ def _margin(cell: str, task: str, gate: Gate) -> Margin:
 
 def _busy(side: Result, where: str) -> str | None:
     """Return who else was there, None where nobody was."""
-    readings = side.record.readings if side.record else None
-    if side.record is None or readings is None or not readings.busy:
+    load = side.beside
+    if side.record is None or load is None:
         return None
-    on_card = side.record.provenance and not side.record.provenance.device.startswith("cpu")
-    return (
-        f"{where} shared its card with {readings.others:g} others"
-        if on_card
-        else (f"other processes kept {readings.others:.1f} cores busy during {where}")
-    )
+    if side.record.provenance and not side.record.provenance.device.startswith("cpu"):
+        return f"{where} shared its card with {load:g} others"
+    return f"other processes kept {load:.1f} cores busy during {where}"
 
 
 def _timed(side: Result) -> tuple[int, ...]:

@@ -83,6 +83,15 @@ class Result:
         return tuple(table["text"].to_pylist())
 
     @property
+    def beside(self) -> float | None:
+        """Others' load that leaves its seconds doubtful, in cores or processes on its card; None where there was none.
+
+        So it is where the machine did not say, too.
+        """
+        readings = self.record.readings if self.record else None
+        return readings.others if readings and readings.busy else None
+
+    @property
     def judged(self) -> str:
         """The metric by which one answer is judged."""
         return TASKS[self.kind].judged

@@ -115,8 +115,11 @@ class Served:
     """Results as one way of serving makes them."""
 
     results: Results
-    """With its latency and memory. Quality stays eager's, which rests on all questions where other ways ask the timed
-    ones alone; that of a way whose answers are its own (it thinks otherwise, or in few bits) is its own."""
+    """With its latency, its memory, and what was read of the machine meanwhile.
+
+    Quality stays eager's, which rests on all questions where other ways ask the timed ones alone; that of a way whose
+    answers are its own (it thinks otherwise, or in few bits) is its own.
+    """
     same: Mapping[Candidate, Alike]
     """How many answers it has in common with eager, whose quality it is; empty where it is its own."""
     together: int = 1
@@ -187,7 +190,8 @@ def _timed_as(cell: Result, other: Result | None) -> Result:
         return replace(cell, quality=None, latency=None, source=None)
     if answers_otherwise(other):
         return replace(other, serving=EAGER, source=_with_clocks(other, other))
-    record = cell.record.model_copy(update={"peak_memory_bytes": other.record.peak_memory_bytes})
+    taken = {"peak_memory_bytes": other.record.peak_memory_bytes, "readings": other.record.readings}
+    record = cell.record.model_copy(update=taken)
     return replace(cell, latency=other.latency, record=record, source=_with_clocks(cell, other))
 
 

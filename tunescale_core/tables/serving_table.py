@@ -12,6 +12,7 @@ from tunescale_core.results.served import Alike, against, alike, same_seed
 from tunescale_core.stats.interval import Interval
 from tunescale_core.study.serving import EAGER
 from tunescale_core.tables.table import MISSING, Column, Entry, Row, Table, block, number, words
+from tunescale_core.tables.timed_beside import timed_beside
 
 
 def serving_table(results: Results) -> Table:
@@ -42,6 +43,7 @@ def serving_table(results: Results) -> Table:
         "J: of the whole card, by its own counter; – where there is none",
         "against eager: the difference in quality, with its 95 % interval over questions",
         "equal to eager: timed answers that are the same word for word; – where eager was not run",
+        *timed_beside(results.served),
     )
     return Table("serving", "Ways of serving", tuple(columns), tuple(blocks), notes)
 

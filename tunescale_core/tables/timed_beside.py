@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tunescale_core.results.result import Result
+from tunescale_core.study.serving import EAGER
 
 
 def timed_beside(cells: Sequence[Result]) -> Iterator[str]:
     """Yield a line with how many cells were timed beside others' load, and the worst of them; none where none was."""
-    loads = {
-        cell.record.cell: readings.others
-        for cell in cells
-        if cell.record and (readings := cell.record.readings) and readings.busy and readings.others
-    }
+    loads = [(load, cell) for cell in cells if (load := cell.beside) is not None]
     if loads:
-        worst = max(loads, key=loads.__getitem__)
+        load, worst = max(loads, key=lambda pair: pair[0])
+        way = "" if worst.serving == EAGER else f", served by {worst.serving}"
         yield (
             f"{len(loads)} of {len(cells)} cells were timed while others used the machine, so their seconds are "
-            f"doubtful; the most, {loads[worst]:.1f} cores or processes on the card, beside {worst}"
+            f"doubtful; the most, {load:.1f} cores or processes on the card, beside {worst.candidate.id} for "
+            f"{worst.task}{way}"
         )
