@@ -119,7 +119,7 @@ def declared(folder: Path) -> str:
 
 
 def test_any_kind_of_model_is_estimated(tmp_path: Path) -> None:
-    """Other families and adapters have every figure, a mixture all but training's, and what nobody knows is a note."""
+    """Other families, mixtures and adapters have every figure, and what nobody knows is a note."""
     study = declared(tmp_path)
     ran = estimate("--study", study, "--json")
     assert ran.exit_code == 0
@@ -129,17 +129,16 @@ def test_any_kind_of_model_is_estimated(tmp_path: Path) -> None:
     assert ran.stderr.count("\n") == 1
     for method in ("full", "lora-r2", "ia3"):
         tuned, mixed = estimates[f"phi-{method}-on-arc"], estimates[f"mixture-{method}-on-arc"]
-        assert tuned["fits"]
-        assert tuned["training_bytes"] > 16 * tuned["trainable"]
-        assert (mixed["training_bytes"], mixed["fits"], mixed["plan"]) == (None, None, None)
-        assert mixed["trainable"] > 0
+        for one in (tuned, mixed):
+            assert one["fits"]
+            assert one["training_bytes"] > 16 * one["trainable"] > 0
         assert mixed["serving_bytes"] > 2 * mixed["parameters"] * 0.9
     trained = [estimates[f"phi-{method}-on-arc"]["trainable"] for method in ("full", "lora-r2", "ia3")]
     assert trained == sorted(trained, reverse=True)
     table = estimate("--study", study).stdout
     assert "(not estimated: model folder " in table
     assert "model type `nobodys`" in table
-    assert table.count("(not estimated: mixtral: what training a mixture of experts keeps is not estimated)") == 1
+    assert table.count("(not estimated: ") == 1
 
 
 def test_nothing_known_is_an_error(tmp_path: Path) -> None:

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers.integrations import moe
 
 from tests.families import FAMILIES, configured, make
 from tests.training.test_families import lesson, lora
-from tunescale_core.errors import ModelError, StudyError, TrainingError
+from tunescale_core.errors import StudyError, TrainingError
+from tunescale_core.estimate.activations import footprint_of
 from tunescale_core.estimate.costs import HELD
-from tunescale_core.estimate.counted import Counted
+from tunescale_core.estimate.counted import Counted, _kept
 from tunescale_core.estimate.shapes import shape_of
 from tunescale_core.models.architecture import class_for, config_of
 from tunescale_core.models.opened import open_model
@@ -23,7 +25,6 @@ from tunescale_core.training.plan import Plan
 from tunescale_core.training.tune import trainer_for
 
 EXPERTS = ("mixtral", "qwen3-moe", "gpt-oss")
-DENSE = [name for name in FAMILIES if name not in EXPERTS]
 SPECIAL = {"vocab_size": 300, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
 TOKENS = 48
 
@@ -54,7 +55,7 @@ def test_weights_and_cache_are_the_real_models(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", DENSE)
+@pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.parametrize("way", ["full", "lora"])
 def test_kept_bytes_are_a_real_trainings(name: str, way: str, tmp_path: Path) -> None:
     """What is counted a token is what a real step keeps but for the head's input, and a mask a layer at most."""
@@ -68,7 +69,7 @@ def test_kept_bytes_are_a_real_trainings(name: str, way: str, tmp_path: Path) ->
     real = (kept_bytes(trainer, twice) - kept_bytes(trainer, batch)) / tokens
     sizes = Counted(config_of(base), name)
     rank = settings.ranks[0] if settings.ranks else None
-    found = sizes.kept_bytes(settings.model_copy(update={"max_length": tokens}), rank, 4)
+    found, _ = sizes.kept_bytes(settings.model_copy(update={"max_length": tokens}), rank, 4)
     assert real - 5 * sizes.hidden <= found <= real + 4 * tokens * sizes.layers
 
 
@@ -85,11 +86,9 @@ def test_a_count_comes_to_what_the_formulae_say(rank: int | None, width: int) ->
     assert found.cache_bytes(TOKENS, width) == shape.cache_bytes(TOKENS, width)
     if rank:
         assert found.adapter(settings, rank) == shape.adapter(settings, rank)
-    from tunescale_core.estimate.activations import footprint_of
-
     formula, count = (footprint_of(one, settings, rank, width).kept_bytes for one in (shape, found))
     assert count == pytest.approx(formula, rel=0.06)
-    assert found.kept_bytes(settings, rank, 6 - width) != count  # the same model is counted again at the other width
+    assert found.kept_bytes(settings, rank, 6 - width)[0] != count  # the same model is counted again at the other width
 
 
 @pytest.mark.parametrize("peft", [{"type": "IA3", "feedforward_modules": []}, {"use_dora": True}, {"type": "VERA"}])
@@ -113,13 +112,49 @@ def test_any_adapter_is_counted(peft: dict[str, object]) -> None:
 
 @pytest.mark.parametrize(("name", "share"), [("mixtral", 2 / 4), ("qwen3-moe", 2 / 4)])
 def test_experts_that_are_not_chosen_are_not_read(name: str, share: float) -> None:
-    """Of a mixture a token reads the experts it goes through; what training keeps is not known."""
+    """Of a mixture a token reads the experts it goes through."""
     found = counted(name)
     experts = sum(weight.numel() for key, weight in found.bare.named_parameters() if ".experts." in key)
     assert experts > 0
     assert found.parameters - found.looked_up - found.read_per_token == (1 - share) * experts
-    with pytest.raises(ModelError, match=f"^{name}: what training a mixture of experts keeps is not estimated$"):
-        found.kept_bytes(Method(), None, 2)
+
+
+@pytest.mark.parametrize("name", EXPERTS)
+@pytest.mark.parametrize("width", [4, 2])
+def test_experts_keep_what_real_ones_do(name: str, width: int) -> None:
+    """However tokens are routed, a pass keeps what is counted, a mask a layer aside; transformers' code is put back."""
+    real = moe._grouped_mm
+    config = configured(FAMILIES[name], SPECIAL)
+    model = class_for(config).from_config(config).train()
+    one, two = (_kept(model, rows, TOKENS, width) for rows in (1, 2))
+    found, _ = Counted(config, name).kept_bytes(Method(max_length=TOKENS), None, width)
+    assert (two - one) / TOKENS <= found <= (two - one) / TOKENS + 4 * TOKENS * config.num_hidden_layers
+    assert moe._grouped_mm is real
+
+
+@pytest.mark.parametrize("name", ["mixtral", "qwen3-moe"])
+def test_an_adapter_on_experts_makes_their_weights_anew(name: str, tmp_path: Path) -> None:
+    """A LoRA on experts keeps weights of their size for the backward pass, which a count and a planner both see.
+
+    One that leaves the experts alone keeps next to nothing beside its rows.
+    """
+    base = make(FAMILIES[name], tmp_path / "base")
+    on_all = Method(ranks=(4,), dropout=0, target_modules="all-linear", max_length=TOKENS)
+    sizes = Counted(config_of(base), name)
+    experts = 4 * sum(weight.numel() for key, weight in sizes.bare.named_parameters() if ".experts." in key)
+    plan = Plan.literal(on_all).model_copy(update={"activation_checkpointing": False})
+    trainer, _ = trainer_for(lesson(base, on_all), plan, tmp_path)
+    batch = next(iter(trainer.get_train_dataloader()))
+    one, two = (kept_bytes(trainer, {key: value.repeat(n, 1) for key, value in batch.items()}) for n in (1, 2))
+    found = footprint_of(sizes, on_all, 4, 4)
+    assert found.once_bytes == pytest.approx(2 * one - two, rel=0.05)
+    assert experts < found.once_bytes < 1.2 * experts
+    predicted = [found.predicted(1, 8, checkpointing=on) for on in (False, True)]
+    bare = [found.model_copy(update={"once_bytes": 0}).predicted(1, 8, checkpointing=on) for on in (False, True)]
+    assert predicted[0] - bare[0] == found.once_bytes
+    assert predicted[1] - bare[1] == pytest.approx(found.once_bytes / sizes.layers, abs=1)
+    beside = lora(("q_proj",)).model_copy(update={"max_length": TOKENS})
+    assert footprint_of(sizes, beside, 4, 4).once_bytes < experts / 4
 
 
 def test_towers_are_neither_trained_nor_read() -> None:

@@ -62,13 +62,16 @@ def footprint_of(sizes: Sizes, settings: Method, rank: int | None, width: int) -
     """
     trained = trained_weights(sizes, settings, rank)
     asked = (settings, rank, width)
-    kept = sizes.kept_bytes(*asked) if isinstance(sizes, Counted) else _kept_bytes(sizes, *asked)
+    cast = cast_bytes(sizes, width)
+    kept, beside = sizes.kept_bytes(*asked) if isinstance(sizes, Counted) else (_kept_bytes(sizes, *asked), cast)
     return Footprint(
         weight_bytes=round(held_bytes(sizes, settings, rank, width)),
         gradient_bytes=GRADIENT_BYTES * trained,
         moment_bytes=MOMENT_BYTES * trained,
         kept_bytes=kept,
         checkpointed_bytes=4 * sizes.hidden * sizes.layers + kept / sizes.layers,
+        once_bytes=max(0, beside - cast),  # which is held beside the weights
+        layers=sizes.layers,
         head_bytes=head_bytes(sizes.vocabulary, "cuda" if width == 2 else "cpu"),
         embedding_bytes=0 if settings.adapter else GRADIENT_BYTES * sizes.looked_up,
         longest=settings.max_length,

@@ -139,19 +139,17 @@ class Counted:
         """Return the bytes that are cached after so many tokens, at so many bytes a number."""
         return width * self._cached(tokens)
 
-    def kept_bytes(self, method: Method, rank: int | None, width: int) -> float:
-        """Return the bytes a token keeps for the backward pass, at rows of `max_length` tokens.
+    def kept_bytes(self, method: Method, rank: int | None, width: int) -> tuple[float, int]:
+        """Return the bytes kept for the backward pass: a token, and beside them, at rows of `max_length` tokens.
 
-        A mask a layer is among them, which a pass over rows of one length does without.
+        A mask a layer is among the first, which a pass over rows of one length does without; among the second are
+        autocast's copies of linear weights, and weights that an adapter on experts makes anew.
 
         Raises:
-            ModelError: It cannot be counted, as of a mixture of experts.
+            ModelError: It cannot be counted: what the model does depends on numbers.
             StudyError: PEFT knows no such adapter, or the adapter no such setting.
             TrainingError: The adapter does not fit the model.
         """
-        model, _ = self._with(method, rank)
-        if any(EXPERTS in name for name, _ in model.named_parameters()):
-            raise ModelError(f"{self.name}: what training a mixture of experts keeps is not estimated")
         return self._kept(method, rank, width)
 
     @lru_cache(maxsize=64)  # noqa: B019  a few variants of a few models, for one command
@@ -161,11 +159,11 @@ class Counted:
             return _with_adapter(deepcopy(self.bare), method, rank, self.name)
 
     @lru_cache(maxsize=64)  # noqa: B019
-    def _kept(self, method: Method, rank: int | None, width: int) -> float:
+    def _kept(self, method: Method, rank: int | None, width: int) -> tuple[float, int]:
         model, _ = deepcopy(self._with(method, rank))
-        with _counting(self.name), _faked(model.train()):
+        with _counting(self.name), _experts_at_once(), _faked(model.train()):
             one, two = (_kept(model, rows, method.max_length, width) for rows in (1, 2))
-        return (two - one) / method.max_length
+        return (two - one) / method.max_length, 2 * one - two
 
     @lru_cache(maxsize=64)  # noqa: B019
     def _cached(self, tokens: int) -> int:
@@ -224,6 +222,24 @@ def _faked(model: nn.Module) -> Iterator[None]:
     with FakeTensorMode(allow_non_fake_inputs=True):
         model.to_empty(device="cpu")
         yield
+
+
+@contextlib.contextmanager
+def _experts_at_once() -> Iterator[None]:
+    """Let a mixture's grouped product need shapes alone: one product of all its rows keeps just as much."""
+    import torch
+    from transformers.integrations import moe
+
+    def product(rows: Tensor, weights: Tensor, offs: Tensor) -> Tensor:  # noqa: ARG001  where each expert's rows end
+        with torch.autocast("cpu", enabled=False):  # as the real one, which computes in the weights' own type
+            return rows.to(weights.dtype) @ weights[0]
+
+    real = moe._grouped_mm  # noqa: SLF001
+    moe._grouped_mm = product  # noqa: SLF001
+    try:
+        yield
+    finally:
+        moe._grouped_mm = real  # noqa: SLF001
 
 
 def _kept(model: Any, rows: int, tokens: int, width: int) -> int:

@@ -49,19 +49,21 @@ def measured_footprint(
     trainer = make([examples[probed]])
     batch = next(iter(trainer.get_train_dataloader()))
     twice = {name: value.repeat(2, 1) for name, value in batch.items()}
-    # The difference: what does not grow with the rows, autocast's copies of weights among it, is counted apart.
-    kept = (kept_bytes(trainer, twice) - kept_bytes(trainer, batch)) / batch["input_ids"].numel()
+    one, two = kept_bytes(trainer, batch), kept_bytes(trainer, twice)
+    kept = (two - one) / batch["input_ids"].numel()
     config = trainer.model.config.get_text_config()
     layers = config.num_hidden_layers
     inputs = config.hidden_size * layers * 4
     embeddings = trainer.model.get_input_embeddings().weight
     trained = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
     return Footprint(
-        weight_bytes=weight_bytes(trainer),
+        weight_bytes=weight_bytes(trainer) + cast_bytes(trainer),
         gradient_bytes=GRADIENT_BYTES * trained,
         moment_bytes=MOMENT_BYTES * trained,
         kept_bytes=kept,
         checkpointed_bytes=inputs + kept / layers,
+        once_bytes=max(0, 2 * one - two - cast_bytes(trainer)),  # autocast's copies are held beside the weights
+        layers=layers,
         head_bytes=head_bytes(config.vocab_size, trainer.model.device.type),
         embedding_bytes=GRADIENT_BYTES * embeddings.numel() if embeddings.requires_grad else 0,
         longest=max(lengths),
@@ -86,14 +88,18 @@ def _on(trainer: Trainer, batch: dict[str, torch.Tensor]) -> dict[str, torch.Ten
 
 
 def weight_bytes(trainer: Trainer) -> int:
-    """Return the bytes of a trainer's weights, and of the bfloat16 copies of linear ones where autocast makes them."""
+    """Return the bytes of a trainer's weights."""
+    return int(sum(p.numel() * p.element_size() for p in trainer.model.parameters()))
+
+
+def cast_bytes(trainer: Trainer) -> int:
+    """Return the bytes of the bfloat16 copies that autocast makes of linear weights and keeps through a step."""
     from torch import nn
 
-    copies = 0
-    if trainer.args.bf16:
-        linear = [one.weight for one in trainer.model.modules() if isinstance(one, nn.Linear)]
-        copies = sum(2 * weight.numel() for weight in linear if weight.element_size() == 4)
-    return int(copies + sum(p.numel() * p.element_size() for p in trainer.model.parameters()))
+    if not trainer.args.bf16:
+        return 0
+    linear = [one.weight for one in trainer.model.modules() if isinstance(one, nn.Linear)]
+    return sum(2 * weight.numel() for weight in linear if weight.element_size() == 4)
 
 
 def head_bytes(vocabulary: int, device: str) -> float:

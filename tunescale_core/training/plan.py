@@ -82,6 +82,10 @@ class Footprint(BaseModel):
     """Kept a token for the backward pass."""
     checkpointed_bytes: float
     """The same with activation checkpointing: each layer's input, and one layer's insides."""
+    once_bytes: int = 0
+    """Kept however many rows there are: an adapter on a mixture's experts makes their weights anew."""
+    layers: int = 1
+    """Of which activation checkpointing holds one at a time."""
     head_bytes: float = 0.0
     """A token's part of the logits, of which TRL holds a tile at a time."""
     embedding_bytes: int = 0
@@ -100,7 +104,8 @@ class Footprint(BaseModel):
         """
         each = self.checkpointed_bytes if checkpointing else self.kept_bytes
         tokens = micro_batch * self.longest
-        activations = round(tokens * each + min(tokens, TILE_TOKENS) * self.head_bytes)
+        once = self.once_bytes / self.layers if checkpointing else self.once_bytes
+        activations = round(tokens * each + once + min(tokens, TILE_TOKENS) * self.head_bytes)
         held = self.weight_bytes + self.moment_bytes + self.embedding_bytes
         if accumulation == 1:
             return held + max(activations, self.gradient_bytes)
