@@ -1,11 +1,12 @@
 """What holds for every test, however the suite is run."""
 
+import gc
 import os
-import sys
 
 import pytest
 
-HEAVY = ("numpy", "scipy", "statsmodels", "pyarrow", "torch", "transformers", "peft", "trl", "datasets")
+CROWD = 100_000
+"""Objects that the garbage collector may have to look through: a tenth of a second."""
 
 
 def pytest_configure() -> None:
@@ -14,10 +15,12 @@ def pytest_configure() -> None:
     os.environ.pop("PYTEST_XDIST_WORKER_COUNT", None)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def _settled() -> None:
-    """What tests have imported is set aside once, or each model given back would have it looked through again."""
-    if here := [name for name in HEAVY if name in sys.modules]:
-        from tunescale_core.models.release import settle
+    """What a file's tests find imported is set aside, or it is looked through whenever memory or a test is done with.
 
-        settle(*here)
+    Libraries ask for that themselves: statsmodels each time that it corrects p values.
+    """
+    if len(gc.get_objects()) > CROWD:
+        gc.collect()
+        gc.freeze()

@@ -47,8 +47,10 @@ class Extraction(Task):
         while (start := text.find("{", place)) >= 0:
             try:
                 found, place = decoder.raw_decode(text, start)
-            except (ValueError, RecursionError):
+            except ValueError:
                 place = start + 1
+            except RecursionError:  # nested deeper than anything that was asked for
+                break
         return None if found is None else json.dumps(found)
 
     def plain(self, text):

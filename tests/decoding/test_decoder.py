@@ -61,9 +61,9 @@ def test_batches_say_what_single_calls_say(decoder: Decoder) -> None:
 def test_a_studys_questions_are_answered_alike_in_batches(opened: Opened, task: str) -> None:
     """In fp32, every whole answer of the embedded study's first questions is the same in a batch as alone."""
     decoder = Decoder(opened, Protocol(max_new_tokens=160))
-    prompts = [example.messages for example in load_examples(load("mini"), task, "eval").rows[:16]]
-    together = dict(decoder.batched(prompts, 16))
-    assert [together[place].text for place in range(16)] == [called(decoder, prompt).text for prompt in prompts]
+    prompts = [example.messages for example in load_examples(load("mini"), task, "eval").rows[:8]]
+    together = dict(decoder.batched(prompts, 8))
+    assert [together[place].text for place in range(8)] == [called(decoder, prompt).text for prompt in prompts]
 
 
 def test_a_call_is_repeated_exactly(decoder: Decoder) -> None:

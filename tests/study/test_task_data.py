@@ -43,6 +43,15 @@ def test_rows_of_ones_own_can_be_asked(changed: dict[str, Any]) -> None:
         ({"data": "embedded"}, "tasks.mine.data: the embedded source has rows of arc, openmath, squad_v2 alone"),
         ({"eval_data": "embedded"}, "tasks.mine.data: the embedded source has rows of arc"),
         ({"dev_data": "embedded"}, "tasks.mine.data: the embedded source has rows of arc"),
+        (
+            {"data": "https://me:secret@example.org/a.jsonl"},
+            "tasks.mine.data: give a hub data set, a file or a folder, ",
+        ),
+        (
+            {"eval_data": "s3://rows/b.parquet"},
+            "tasks.mine.eval_data: give a hub data set, a file or a folder, no addr",
+        ),
+        ({"dev_data": "http://example.org/"}, "tasks.mine.dev_data: give a hub data set, a file or a folder, no addr"),
         ({"columns": {"lable": "team"}}, "tasks.mine.columns.lable: classification reads no such column; it reads id"),
         ({"columns": {"text": "{a.b}"}}, "tasks.mine.columns.text: braces hold a column's name and nothing else"),
         ({"columns": {"text": "{a"}}, "tasks.mine.columns.text: "),
@@ -53,6 +62,7 @@ def test_what_no_row_could_be_asked_by_is_refused(changed: dict[str, Any], said:
     with pytest.raises(ValueError, match=r"^[^\n]+$") as caught:
         check_task("mine", TaskData(**{**OWN, **changed}))
     assert str(caught.value).startswith(said)
+    assert "secret" not in str(caught.value)
 
 
 def test_every_task_that_reads_columns_names_them_once() -> None:

@@ -64,8 +64,8 @@ def check_task(name: str, data: TaskData) -> None:
         data: As the study declares it.
 
     Raises:
-        ValueError: One line that names the key: there is no such task, it lacks an instruction or rows, or a column is
-            read from nothing or by nobody.
+        ValueError: One line that names the key: there is no such task, it lacks an instruction or rows, the rows are at
+            an address, or a column is read from nothing or by nobody.
     """
     try:
         task = TASKS[data.task or name]
@@ -76,6 +76,9 @@ def check_task(name: str, data: TaskData) -> None:
             f"tasks.{name}.system: {task.name} has no instruction of its own; write one that says which answers "
             "there are, and to put one in \\boxed{}"
         )
+    for key in ("data", "eval_data", "dev_data"):
+        if "://" in (getattr(data, key) or ""):  # which may hold a password, and records keep it
+            raise ValueError(f"tasks.{name}.{key}: give a hub data set, a file or a folder, no address")
     if EMBEDDED in {data.data, data.eval_data, data.dev_data} and task not in PAPERS:
         known = ", ".join(one.name for one in PAPERS)
         raise ValueError(f"tasks.{name}.data: the embedded source has rows of {known} alone; give a file or a data set")
