@@ -76,6 +76,21 @@ def test_times_taken_beside_others_load_are_told() -> None:
         assert ("1 of 2 cells were timed while others used the machine" in " ".join(text.split())) is bool(eagers)
 
 
+def test_whom_load_alone_kept_out_is_named() -> None:
+    """Who breaks the latency alone, and was timed beside others' load, is to be timed again; others are not."""
+    slow = {"model": "late", "readings": Readings(others=2.0)}
+    records = [asked(38, **slow), asked(4, model="bad", readings=Readings(others=2.0)), asked(38, model="quiet")]
+    results = Results(tuple(map(from_record, records)), "here")
+    bars = (parse_bar(results, "arc:accuracy=0.5"),)
+    constraints = Constraints(objective_of(results, None, bars), bars, max_latency=0.1)
+    found = counsel(results, constraints)
+    (_, again) = found.advice.beside
+    assert again == "late-base may be fast enough for all that is known: time it again"
+    assert again in " ".join(as_text(found).split())
+    unlimited = counsel(results, Constraints(constraints.objective, bars))
+    assert len(unlimited.advice.beside) == 1
+
+
 def test_the_next_step_is_in_both() -> None:
     """What to run next follows the decision in the text, and JSON has it word for word."""
     text, found = shown(measured(20, 20), "arc:accuracy=0.5")

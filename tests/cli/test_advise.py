@@ -142,3 +142,56 @@ def test_a_way_of_serving_is_said_with_the_advice(study: Path) -> None:
     unknown = advise(str(study), *BAR, "--serving", "fast")
     assert (unknown.exit_code, len(unknown.stderr.splitlines())) == (USAGE, 1)
     assert "there is eager, static" in unknown.stderr
+
+
+def declaring(folder: Path, text: str) -> str:
+    """Write a study that declares constraints, and return its file."""
+    path = folder / "mine.toml"
+    head = '[study]\nname = "mine"\n[models.m]\nsource = "embedded:mini-small"\n[tasks.arc]\n'
+    path.write_text(head + text, encoding="utf-8")
+    return str(path)
+
+
+def test_a_studys_own_constraints_are_asked_of(study: Path, tmp_path: Path) -> None:
+    """With --study its [constraints] hold; an option beside them is stronger than its own key, and changes no other."""
+    mine = declaring(tmp_path, "[constraints]\nmin.arc.macro_f1 = 0.5\nmax_latency = 0.05\n")
+    found = json.loads(advise(str(study), "--study", mine, "--json").stdout)
+    assert found["decision"] == "nothing is feasible"
+    assert found["constraints"]["minimum"] == {"arc:macro_f1": 0.5}
+    assert (found["constraints"]["max_latency"], found["constraints"]["latency_stat"]) == (0.05, "mean")
+    loose = json.loads(advise(str(study), "--study", mine, "--max-latency", "0.5", "--json").stdout)
+    assert loose["chosen"] == ["small-full-on-arc"]
+    assert loose["constraints"] == found["constraints"] | {"max_latency": 0.5}
+
+
+def test_options_alone_are_all_that_is_asked(tmp_path: Path) -> None:
+    """Records of a study that ships take its constraints where no option is given, and none of them beside one."""
+    for model, method, trained_on in (("mini-small", "full", "arc"), ("mini-large", "base", None)):
+        answers = [Answer(("ABCD"[place % 4],), "ABCD"[place % 4]) for place in range(40)]
+        lines = [line(one, place=place, seconds=0.2) for place, one in enumerate(answers)]
+        write(made(method, trained_on, lines=lines, model=model, study="mini"), tmp_path)
+    own = json.loads(advise(str(tmp_path), "--json").stdout)
+    assert own["constraints"]["minimum"] == {"arc:macro_f1": 0.6}
+    assert own["constraints"]["max_latency"] == 0.1
+    asked = json.loads(advise(str(tmp_path), *BAR, "--json").stdout)
+    assert asked["constraints"]["minimum"] == {"arc:macro_f1": 0.5}
+    assert asked["constraints"]["max_latency"] is None
+
+
+def test_a_study_without_constraints_is_told(study: Path, tmp_path: Path) -> None:
+    """A study that is named for its constraints and has none, or is none, ends in one line."""
+    for named, said in ((declaring(tmp_path, ""), "has no [constraints]"), ("gone.toml", "gone.toml does not exist")):
+        ran = advise(str(study), "--study", named)
+        assert (ran.exit_code, ran.stdout) == (USAGE, "")
+        assert said in ran.stderr
+        assert ran.stderr.count("\n") == 1
+
+
+def test_what_was_asked_stands_below(study: Path) -> None:
+    """The text repeats all the constraints in words."""
+    words = ("--max-latency", "2", "--latency-stat", "median", "--max-memory", "8GiB", "--max-cost", "2h")
+    text = " ".join(advise(str(study), *BAR, *words, "--serving", "any").stdout.split())
+    assert (
+        "(constraints: arc macro_f1 ≥ 0.5, median latency ≤ 2 s, memory ≤ 8 GiB, cost ≤ 7200 s, by any way of serving; "
+        "of what keeps to them the best macro_f1 for arc)"
+    ) in text

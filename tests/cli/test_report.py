@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -106,3 +107,49 @@ def test_lines_without_a_page_are_refused() -> None:
     ran = report("--table", PAPER, "--max-latency", "1")
     assert ran.exit_code == USAGE
     assert "give --html too" in ran.stderr
+
+
+STUDY = """
+[study]
+name = "mine"
+[models.m]
+source = "embedded:mini-small"
+[tasks.arc]
+[constraints]
+min.arc.macro_f1 = 0.5
+max_latency = 5
+"""
+
+
+def page(folder: Path, *words: str) -> str:
+    """Return the page that is written."""
+    ran = report("--table", PAPER, "--html", str(folder / "page.html"), *words)
+    assert (ran.exit_code, ran.stderr) == (0, "")
+    return (folder / "page.html").read_text(encoding="utf-8")
+
+
+def lines(written: str) -> list[float]:
+    """Return where lines are drawn into Figure 1."""
+    data = json.loads(re.search(r'id="data">(.*?)</script>', written, re.DOTALL)[1])  # type: ignore[index]
+    shapes = data["plots"][data["names"].index("quality-latency")]["layout"].get("shapes", [])
+    return [one["x0"] for one in shapes if one["x0"] == one["x1"]]
+
+
+def test_a_page_advises_where_something_is_asked(tmp_path: Path) -> None:
+    """What a study or the options ask is advised on the page, and its limits are lines in Figure 1."""
+    (tmp_path / "mine.toml").write_text(STUDY)
+    by_study = page(tmp_path, "--study", str(tmp_path / "mine.toml"))
+    assert '<section id="advice"' in by_study
+    assert "(constraints: arc macro_f1 ≥ 0.5, mean latency ≤ 5 s; of what keeps to them the best macro_f1" in by_study
+    assert set(lines(by_study)) == {5}
+    by_option = page(tmp_path, "--min", "arc:macro_f1=0.5", "--max-latency", "3")
+    assert "Ship Qwen3-0.6B-full-on-openmath." in by_option
+    assert set(lines(by_option)) == {3}
+
+
+def test_a_page_does_not_advise_where_nothing_is(tmp_path: Path) -> None:
+    """Without constraints, or where they do not say which task it is for, a page has no advice; a limit is drawn."""
+    assert 'id="advice"' not in page(tmp_path)
+    vague = page(tmp_path, "--max-latency", "3")
+    assert 'id="advice"' not in vague
+    assert set(lines(vague)) == {3}

@@ -11,7 +11,7 @@ from tests.making import line
 from tests.making import record as made
 from tunescale_core.findings.answers import answers
 from tunescale_core.findings.finding import Finding, summary
-from tunescale_core.findings.shown import WIDTH, as_objects, as_text
+from tunescale_core.findings.shown import WIDTH, as_objects, as_summary, as_text
 from tunescale_core.results.published import reference
 from tunescale_core.results.result import from_record
 from tunescale_core.results.results import Results
@@ -184,3 +184,16 @@ def test_long_notes_are_wrapped() -> None:
     notes = [row for row in as_text(paper()).splitlines() if row.startswith("    ")]
     assert notes
     assert max(map(len, notes)) <= WIDTH
+
+
+def test_a_summary_has_a_line_a_question_that_is_answered() -> None:
+    """Seven questions are a line each with verdict and parts; conclusions and what nothing answers are not."""
+    lines = as_summary(paper()).splitlines()[2:]
+    assert [one.split()[0] for one in lines] == [f"Q{number}" for number in range(1, 8)]
+    wholes = {one.key: one for one in paper() if one.is_summary}
+    for one in lines:
+        whole = wholes[one.split()[0]]
+        assert whole.claim in one
+        assert f"{whole.verdict} " in one
+        assert one.endswith(f"{whole.value:g} {whole.unit}")
+    assert as_summary([summary("Q3", "It is so", ())]) == ""

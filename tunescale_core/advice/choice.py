@@ -8,7 +8,7 @@ training cost are single measurements and do not vary.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,7 +23,6 @@ from tunescale_core.tables.timed_beside import timed_beside
 from tunescale_core.tasks.task import Figures
 
 SURE = 1 - ALPHA
-GIB = 2**30
 Decision = Literal["choose", "tie", "not enough evidence", "nothing is feasible"]
 
 
@@ -70,7 +69,7 @@ class Advice:
     own: bool = False
     """Whether quality is of answers that are the way's own, and not eager's."""
     beside: tuple[str, ...] = ()
-    """What others' load has to do with the latencies, a sentence; none where nobody used the machine meanwhile."""
+    """What others' load has to do with the latencies, in sentences; none where nobody used the machine meanwhile."""
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -127,10 +126,21 @@ class Chooser:
     ) -> Advice:
         left_out, resampled = tuple(self.draws.left_out), self.draws.resampled
         same = {one: self.same[one] for one in self.candidates if one in self.same}
-        places = ((one, task) for one in self.candidates for task in self.constraints.tasks)
-        cells = [cell for one, task in places for cell in self.results.at(one, task)]
-        beside, flags = tuple(timed_beside(cells)), self.results.flags
+        beside, flags = tuple(self._beside(standings)), self.results.flags
         return Advice(decision, chosen, standings, step, left_out, resampled, flags, same, self.own, beside)
+
+    def _beside(self, standings: Sequence[Standing]) -> Iterator[str]:
+        """Say what others' load has to do with the latencies, and whom it alone may have kept out."""
+        cells = {
+            one: [cell for task in self.constraints.tasks for cell in self.results.at(one, task)]
+            for one in self.candidates
+        }
+        yield from timed_beside([cell for found in cells.values() for cell in found])
+        loaded = {one for one, found in cells.items() if any(cell.beside is not None for cell in found)}
+        late = (self.constraints.latency_text,) if self.constraints.max_latency is not None else ()
+        out = [one.candidate.id for one in standings if one.candidate in loaded and one.broken == late != ()]
+        if out:
+            yield f"{', '.join(out)} may be fast enough for all that is known: time it again"
 
     def _worse(self, quality: float) -> float:
         return -quality if self.constraints.objective.metric.better == "higher" else quality
@@ -177,16 +187,11 @@ class Chooser:
         if asked.max_latency is not None:
             held = np.zeros(draws, dtype=bool) if latency is None else np.asarray(latency <= asked.max_latency)
             unknown = " (not known)" if latency is None else ""
-            checks.append((f"{asked.stat} latency ≤ {asked.max_latency:g} s{unknown}", held))
-        limits = (
-            (self.draws.memory(candidate), asked.max_memory, "memory"),
-            (self.draws.cost(candidate), asked.max_cost, "cost"),
-        )
-        for value, limit, name in limits:
-            if limit is not None:
-                shown = f"{limit / GIB:g} GiB" if name == "memory" else f"{limit:g} s"
-                text = f"{name} ≤ {shown}{' (not known)' if value is None else ''}"
-                checks.append((text, np.full(draws, value is not None and value <= limit)))
+            checks.append((f"{asked.latency_text}{unknown}", held))
+        if asked.max_memory is not None:
+            checks.append(_once(asked.memory_text, self.draws.memory(candidate), asked.max_memory, draws))
+        if asked.max_cost is not None:
+            checks.append(_once(asked.cost_text, self.draws.cost(candidate), asked.max_cost, draws))
         return checks
 
     def _as_good(self, one: Standing, first: Standing) -> bool:
@@ -231,6 +236,14 @@ class Chooser:
         kept = " of those that surely keep to the constraints" if any(one.feasible < SURE for one in rivals) else ""
         told = f"{first.candidate.id} cannot be told from {', '.join(needs)} at n = {n}"
         return f"{told}; take the fastest{kept}, or ask more"
+
+
+def _once(text: str, value: float | None, limit: float, draws: int) -> tuple[str, Figures]:
+    """Return a limit on what was measured once, and whether it is kept, in as many draws."""
+    import numpy as np
+
+    unknown = " (not known)" if value is None else ""
+    return f"{text}{unknown}", np.full(draws, value is not None and value <= limit)
 
 
 def _reached(bar: Bar, value: float) -> bool:

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
-
-from pydantic import ByteSize, TypeAdapter, ValidationError
+from typing import TypeVar
 
 from tunescale_core.errors import ResultsError
 from tunescale_core.results.results import Results
-from tunescale_core.study.serving import EAGER
+from tunescale_core.study.constraints import STATS, Deployment, LatencyStat, duration, latency_limit, size
+from tunescale_core.study.serving import ANY, EAGER
 from tunescale_core.tasks import TASKS, Metric
 
-LatencyStat = Literal["mean", "median", "p95", "p99"]
-STATS: tuple[LatencyStat, ...] = ("mean", "median", "p95", "p99")
 _BAR = re.compile(r"(?P<task>[A-Za-z0-9._-]+):(?P<metric>\w+)(?:=(?P<bar>[-+.\deE]+))?")
-_DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>s|m|h|d)?")
-_SIZE = re.compile(r"\d+(\.\d+)?\s*[A-Za-z]*")
-SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
+GIB = 2**30
 
 
 @dataclass(frozen=True)
@@ -60,6 +55,45 @@ class Constraints:
     def tasks(self) -> tuple[str, ...]:
         """The tasks that the deployment serves: the objective's, and those with a bar."""
         return tuple(dict.fromkeys([self.objective.task, *(bar.task for bar in self.bars)]))
+
+    @property
+    def latency_text(self) -> str:
+        """The limit on latency as it is read."""
+        return f"{self.stat} latency ≤ {self.max_latency:g} s"
+
+    @property
+    def memory_text(self) -> str:
+        """The limit on memory as it is read."""
+        return f"memory ≤ {(self.max_memory or 0) / GIB:g} GiB"
+
+    @property
+    def cost_text(self) -> str:
+        """The limit on training as it is read."""
+        return f"cost ≤ {self.max_cost:g} s"
+
+    @property
+    def text(self) -> str:
+        """All of it in words."""
+        aim = "the best" if self.objective.metric.better == "higher" else "the lowest"
+        way = (
+            ""
+            if self.serving == EAGER
+            else ", by any way of serving"
+            if self.serving == ANY
+            else f", served by {self.serving}"
+        )
+        asked = ", ".join(self._limits()) or "no limit"
+        wanted = f"{self.objective.metric.name} for {self.objective.task}"
+        return f"constraints: {asked}{way}; of what keeps to them {aim} {wanted}"
+
+    def _limits(self) -> Iterator[str]:
+        yield from (bar.text for bar in self.bars)
+        if self.max_latency is not None:
+            yield self.latency_text
+        if self.max_memory is not None:
+            yield self.memory_text
+        if self.max_cost is not None:
+            yield self.cost_text
 
 
 def parse_bar(results: Results, text: str) -> Bar:
@@ -107,9 +141,7 @@ def checked_latency(seconds: float | None) -> float | None:
     Raises:
         ResultsError: It is no positive number of seconds.
     """
-    if seconds is not None and not 0 < seconds < math.inf:
-        raise ResultsError(f"a latency limit must be more than 0 seconds, got {seconds:g}")
-    return seconds
+    return None if seconds is None else _asked(latency_limit, seconds)
 
 
 def parse_memory(text: str) -> int:
@@ -118,14 +150,7 @@ def parse_memory(text: str) -> int:
     Raises:
         ResultsError: It is no size.
     """
-    if re.fullmatch(r"[1-9]\d{0,2}", text.strip()):
-        raise ResultsError(f"cannot read {text!r} as a size: {text.strip()} bytes are too few, so give a unit, as 8GiB")
-    if not _SIZE.fullmatch(text.strip()):
-        raise ResultsError(f"cannot read {text!r} as a size: give a number of bytes, or as 8GiB")
-    try:
-        return int(TypeAdapter(ByteSize).validate_python(text))
-    except ValidationError as error:
-        raise ResultsError(f"cannot read {text!r} as a size: give a number of bytes, or as 8GiB") from error
+    return _asked(size, text)
 
 
 def parse_duration(text: str) -> float:
@@ -134,10 +159,7 @@ def parse_duration(text: str) -> float:
     Raises:
         ResultsError: It is no duration.
     """
-    found = _DURATION.fullmatch(text.strip())
-    if not found:
-        raise ResultsError(f"cannot read {text!r} as a duration: give seconds, or as 90m, 2h, 1d")
-    return float(found["number"]) * SECONDS[found["unit"]]
+    return _asked(duration, text)
 
 
 def parse_stat(text: str) -> LatencyStat:
@@ -152,6 +174,18 @@ def parse_stat(text: str) -> LatencyStat:
     raise ResultsError(f"no latency statistic {text!r}; known are {', '.join(STATS)}")
 
 
+def constraints_of(results: Results, asked: Deployment) -> Constraints:
+    """Return what is asked of a deployment, held against what was measured.
+
+    Raises:
+        ResultsError: The results have no such task, or what is maximised cannot be told.
+    """
+    bars = tuple(parse_minimum(results, f"{task}:{name}={value!r}") for task, name, value in asked.bars)
+    objective = objective_of(results, asked.maximise, bars)
+    limits = (asked.max_latency, asked.latency_stat, asked.max_memory, asked.max_cost)
+    return Constraints(objective, bars, *limits, asked.serving)
+
+
 def objective_of(results: Results, wish: str | None, bars: Sequence[Bar]) -> Bar:
     """Return what is maximised: as wished, else the first bar's metric, else the only task's primary one.
 
@@ -164,4 +198,19 @@ def objective_of(results: Results, wish: str | None, bars: Sequence[Bar]) -> Bar
         return Bar(bars[0].task, bars[0].metric, None)
     if len(results.tasks) == 1:
         return Bar(results.tasks[0], results.metric(results.tasks[0]), None)
-    raise ResultsError(f"which task is it for? Give --maximise TASK:METRIC or --min; tasks: {', '.join(results.tasks)}")
+    there = ", ".join(results.tasks)
+    raise ResultsError(
+        f"which task is it for? Give --maximise TASK:METRIC or --min, or a --study with [constraints]; tasks: {there}"
+    )
+
+
+Given = TypeVar("Given")
+Read = TypeVar("Read")
+
+
+def _asked(read: Callable[[Given], Read], given: Given) -> Read:
+    """Read what a command line gives; a fault in it is one of what is asked of results."""
+    try:
+        return read(given)
+    except ValueError as error:
+        raise ResultsError(str(error)) from error

@@ -48,7 +48,11 @@ def as_text(counsel: Counsel) -> str:
     )
     followed = _rule_standing(advice, rule) if rule else "ships: nothing: neither side was measured"
     out = ", ".join(one.id for one in advice.left_out)
-    notes = [f"({basis})", *([f"Left out, since not measured on every task served: {out}."] if out else [])]
+    notes = [
+        f"({constraints.text})",
+        f"({basis})",
+        *([f"Left out, since not measured on every task served: {out}."] if out else []),
+    ]
     if advice.same:
         counts = ", ".join(f"{one.id} {same}" for one, same in advice.same.items())
         notes.append(f"(quality is eager's; timed answers that are eager's word for word: {counts})")
@@ -70,6 +74,7 @@ def as_object(counsel: Counsel) -> dict[str, Any]:
         "decision": advice.decision,
         "chosen": [one.id for one in advice.chosen],
         "next_step": advice.next_step,
+        "constraints": _object_constraints(constraints),
         "warnings": list(advice.warnings),
         "idle_bars": list(counsel.idle_bars),
         "ships": counsel.ships,
@@ -85,6 +90,16 @@ def as_object(counsel: Counsel) -> dict[str, Any]:
         "paper_rule": rule.id if rule else None,
         "break_even": [asdict(one) | {"tuned": one.tuned.id, "larger": one.larger.id} for one in counsel.paid],
         "otherwise": {one.way: _object_otherwise(one) for one in counsel.others},
+    }
+
+
+def _object_constraints(asked: Constraints) -> dict[str, Any]:
+    return {
+        "minimum": {f"{bar.task}:{bar.metric.name}": bar.value for bar in asked.bars},
+        "max_latency": asked.max_latency,
+        "latency_stat": asked.stat,
+        "max_memory": asked.max_memory,
+        "max_cost": asked.max_cost,
     }
 
 

@@ -30,11 +30,16 @@ LABELS = 20
 
 def data(
     study: Annotated[str, typer.Option(help="A study's name, or its TOML file.")] = "mini",
-    task: Annotated[str | None, typer.Option(help="One of the study's tasks; all of them unless given.")] = None,
+    task: Annotated[str | None, typer.Option(help="One of the study's tasks (default: all of them).")] = None,
     model: Annotated[
-        str | None, typer.Option(help="One of the study's models: show what it reads, in its template and tokens.")
+        str | None,
+        typer.Option(
+            help="One of the study's models: show what it reads, in its chat template, and count in its tokens."
+        ),
     ] = None,
-    examples: Annotated[int, typer.Option(min=0, help="Examples of each purpose to show whole.")] = 1,
+    examples: Annotated[
+        int, typer.Option(min=0, help="Examples to show in full, for training, development and evaluation each.")
+    ] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead.")] = False,  # noqa: FBT002
 ) -> None:
     """Load a study's rows, and show how many there are, which are left out, and examples.

@@ -17,18 +17,22 @@ from tunescale_core.harmless import harmless
 
 def estimate(  # noqa: PLR0913, PLR0917  an option a figure
     study: Annotated[str, typer.Option(help="A study's name, or its TOML file.")] = "mini",
-    device: Annotated[str, typer.Option(help="h200, h100, a100, l40s, l4 or rtx4090.")] = "h100",
-    bandwidth: Annotated[float | None, typer.Option(help="Bytes a second, instead of the device's.")] = None,
-    memory: Annotated[str | None, typer.Option(help="As 24GiB, instead of the device's.")] = None,
-    overhead: Annotated[float, typer.Option(help="Seconds that launching one token's work takes at least.")] = 0.0,
-    prompt: Annotated[int, typer.Option(help="Tokens of a prompt.")] = 256,
+    device: Annotated[str, typer.Option(help="Device: h200, h100, a100, l40s, l4 or rtx4090.")] = "h100",
+    bandwidth: Annotated[
+        float | None, typer.Option(help="Memory bandwidth in bytes per second, instead of the device's.")
+    ] = None,
+    memory: Annotated[str | None, typer.Option(help="Memory, for example 24GiB, instead of the device's.")] = None,
+    overhead: Annotated[float, typer.Option(help="Least seconds that launching the work of one token takes.")] = 0.0,
+    prompt: Annotated[int, typer.Option(help="Prompt length in tokens.")] = 256,
     serving: Annotated[
-        str, typer.Option(help="Ways of serving in few bits, as 4bit,8bit, beside the study's own.")
+        str, typer.Option(help="Quantised ways of serving to add to the study's own, for example 4bit,8bit.")
     ] = "",
-    records: Annotated[Path | None, typer.Option(help="Records of a run, or a study's name, to stand beside.")] = None,
+    records: Annotated[
+        Path | None, typer.Option(help="Records of a run, or a study's name, to show next to the estimates.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,  # noqa: FBT002
 ) -> None:
-    """Estimate training memory, time a token, cache and store of each variant from the models' `config.json`."""
+    """Estimate each variant's training memory, time per token, cache and disk space from the models' `config.json`."""
     from tunescale_core.advice.constraints import parse_memory
     from tunescale_core.estimate.costs import DEVICES, Device, estimates
     from tunescale_core.estimate.shown import estimate_table

@@ -14,9 +14,10 @@ def findings(
     records: RecordsFolder = None,
     table: PublishedTable = None,
     reference: Annotated[
-        str | None, typer.Option(help="Show these findings beside: paper, or a CSV in its form.")
+        str | None,
+        typer.Option(help="Show the findings of a reference too: paper, or a CSV in the form of its Table 1."),
     ] = None,
-    ties: Annotated[str, typer.Option(help="How the best LoRA is chosen among equals: latency or first.")] = "latency",
+    ties: Annotated[str, typer.Option(help="How ties for the best LoRA are broken: latency or first.")] = "latency",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,  # noqa: FBT002
 ) -> None:
     """Answer the questions Q1 to Q7 and check the conclusions C1 to C7, with intervals and verdicts."""

@@ -22,19 +22,21 @@ EXIT = {"regression": 1, "nothing compared": 5}
 
 def gate(  # noqa: PLR0913, PLR0917  an option a wish
     records: RecordsFolder = None,
-    baseline: Annotated[str | None, typer.Option(help="A name, or a folder or file.")] = None,
+    baseline: Annotated[str | None, typer.Option(help="The baseline: a name, a folder or a file.")] = None,
     study: Annotated[
-        str | None, typer.Option(help="Whose gate table counts: a name, or a file (default: the records' own).")
+        str | None, typer.Option(help="Study whose [gate] table applies: a name or a file (default: the records' own).")
     ] = None,
-    save_baseline: Annotated[str | None, typer.Option(help="Save the records under this name.")] = None,
-    texts: Annotated[bool, typer.Option("--baseline-texts", help="Save texts too.")] = False,  # noqa: FBT002
-    summary: Annotated[Path | None, typer.Option("--gate-summary", help="Write the verdicts as Markdown.")] = None,
+    save_baseline: Annotated[str | None, typer.Option(help="Save the records as a baseline of this name.")] = None,
+    texts: Annotated[bool, typer.Option("--baseline-texts", help="Keep prompts and answers in it.")] = False,  # noqa: FBT002
+    summary: Annotated[
+        Path | None, typer.Option("--gate-summary", help="Write the verdicts to this file as Markdown.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")] = False,  # noqa: FBT002
-    self_test: Annotated[bool, typer.Option("--self-test", help="What noise does here.")] = False,  # noqa: FBT002
-    blocks: Annotated[int, typer.Option(min=4, help="Of a self-test: processes a pace is measured in.")] = 10,
-    minutes: Annotated[float, typer.Option(min=0, help="Of a self-test: how long to measure.")] = 2.0,
+    self_test: Annotated[bool, typer.Option("--self-test", help="Measure this machine's noise.")] = False,  # noqa: FBT002
+    blocks: Annotated[int, typer.Option(min=4, help="Self-test: processes to measure a pace in.")] = 10,
+    minutes: Annotated[float, typer.Option(min=0, help="Self-test: minutes to measure for.")] = 2.0,
 ) -> None:
-    """Hold records against a baseline: exit code 0 holds, 1 regression, 4 usage, 5 nothing compared."""
+    """Compare records with a baseline. Exit code 0: holds, 1: regression, 4: usage error, 5: nothing compared."""
     if self_test:
         run_self_test(blocks, minutes, as_json=as_json)
         return

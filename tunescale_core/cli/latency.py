@@ -13,12 +13,12 @@ from tunescale_core.cli.sources import RecordsFolder, fail, one_line_errors, rea
 
 
 def latency(
-    new: Annotated[str, typer.Argument(help="A candidate, as mini-small-full-on-arc.")],
-    old: Annotated[str, typer.Argument(help="What it is held against, as mini-large-base.")],
+    new: Annotated[str, typer.Argument(help="A candidate, for example mini-small-full-on-arc.")],
+    old: Annotated[str, typer.Argument(help="The candidate to compare it with, for example mini-large-base.")],
     records: RecordsFolder = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,  # noqa: FBT002
 ) -> None:
-    """Split the ratio of two candidates' mean latencies, a task a row: output length, time a token, first token."""
+    """Split the ratio of two candidates' mean latencies on each task: output length, time per token, first token."""
     from tunescale_core.results.latency import splits
     from tunescale_core.tables.timed_beside import timed_beside
 

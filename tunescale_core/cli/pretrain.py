@@ -12,11 +12,11 @@ from tunescale_core.tasks import PAPERS
 
 
 def pretrain(
-    name: Annotated[str, typer.Argument(help="mini-small or mini-large.")],
-    out: Annotated[Path, typer.Option(help="Folder for the checkpoint.")],
+    name: Annotated[str, typer.Argument(help="Model: mini-small or mini-large.")],
+    out: Annotated[Path, typer.Option(help="Folder to write the checkpoint to.")],
     threads: Annotated[int, typer.Option(help="CPU threads; the shipped weights were made with one.")] = 1,
 ) -> None:
-    """Make a member of the embedded family again: same seed, same data."""
+    """Train an embedded model again by its recipe: same seed, same data."""
     from tunescale_core.embedded.recipe import RECIPES
 
     if name not in RECIPES:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tunescale_core.cli.constrained import StudyOption, by_task, declared
 from tunescale_core.cli.sources import PublishedTable, RecordsFolder, fail, one_line_errors, read
 
 if TYPE_CHECKING:
-    from tunescale_core.report.plots import Limits
     from tunescale_core.results.ranks import Ties
     from tunescale_core.results.results import Results
+    from tunescale_core.study.constraints import Deployment
 
 
 def report(  # noqa: PLR0913, PLR0917  an option a wish
@@ -21,45 +22,59 @@ def report(  # noqa: PLR0913, PLR0917  an option a wish
     table: PublishedTable = None,
     form: Annotated[str, typer.Option("--format", help="terminal, markdown, latex, csv or json.")] = "terminal",
     reference: Annotated[
-        str | None, typer.Option(help="Show these figures beside: paper, or a CSV in its form.")
+        str | None,
+        typer.Option(help="Show the figures of a reference too: paper, or a CSV in the form of its Table 1."),
     ] = None,
-    ties: Annotated[str, typer.Option(help="How the best LoRA is chosen among equals: latency or first.")] = "latency",
-    html: Annotated[Path | None, typer.Option(help="Write everything to this one HTML file instead.")] = None,
-    max_latency: Annotated[float | None, typer.Option(help="Seconds: a line to draw in the page's Figure 1.")] = None,
+    ties: Annotated[str, typer.Option(help="How ties for the best LoRA are broken: latency or first.")] = "latency",
+    html: Annotated[Path | None, typer.Option(help="Write one HTML page with everything to this file instead.")] = None,
+    max_latency: Annotated[
+        float | None, typer.Option(help="Latency limit in seconds to draw in the page's Figure 1.")
+    ] = None,
     minimum: Annotated[
-        list[str] | None, typer.Option("--min", help="TASK:METRIC=VALUE: a line to draw; may be repeated.")
+        list[str] | None, typer.Option("--min", help="TASK:METRIC=VALUE to draw in Figure 1; may be repeated.")
     ] = None,
+    study: StudyOption = None,
 ) -> None:
-    """Print Table 1 (the grid), Table 2 (best LoRA against full tuning), Table 3 (rank correlations), and more."""
+    """Print Table 1 (the grid), Table 2 (best LoRA against full tuning), Table 3 (rank correlations), and more.
+
+    The page also has findings, plots, examples, and advice under the constraints: those of these options, or without
+    any, of the records' own study.
+    """
     from tunescale_core.results.published import reference as named
     from tunescale_core.results.ranks import checked_ties
     from tunescale_core.tables.every import FORMATS, every_table
 
     if form not in FORMATS:
         fail(f"no format {form!r}; known are {', '.join(FORMATS)}")
-    if html is None and (max_latency is not None or minimum):
-        fail("--max-latency and --min are lines in the page's Figure 1: give --html too, or see tunescale advise")
+    if html is None and (max_latency is not None or minimum or study):
+        fail("--max-latency, --min and --study are for the page: give --html too, or see tunescale advise")
     with one_line_errors():
         results = read(records, table)
         other = named(reference) if reference else None
         if html is not None:
-            _write(results, html, checked_ties(ties), other, _limits(results, max_latency, minimum or ()))
+            asked = _asked(results, study, max_latency, minimum or ())
+            _write(results, html, checked_ties(ties), other, asked)
             return
         found = every_table(results, checked_ties(ties), other)
     typer.echo(FORMATS[form](found).rstrip("\n"))
 
 
-def _limits(results: Results, max_latency: float | None, minimum: Sequence[str]) -> Limits:
+def _asked(results: Results, study: str | None, max_latency: float | None, minimum: Sequence[str]) -> Deployment | None:
+    """Return what is asked of a deployment; None where nothing is."""
     from tunescale_core.advice.constraints import checked_latency, parse_minimum
-    from tunescale_core.report.plots import Limits
+    from tunescale_core.study.constraints import Deployment
 
-    bars = [parse_minimum(results, text) for text in minimum]
-    primary = [(bar.task, bar.value) for bar in bars if bar.metric == results.metric(bar.task)]
-    return Limits(checked_latency(max_latency), tuple((task, value) for task, value in primary if value is not None))
+    given = {
+        "max_latency": checked_latency(max_latency),
+        "min": by_task([parse_minimum(results, text) for text in minimum]) or None,
+    }
+    options = {name: value for name, value in given.items() if value is not None}
+    found = declared(study, results) if study or not options else Deployment()
+    return None if found is None else found.model_copy(update=options)
 
 
-def _write(results: Results, target: Path, ties: Ties, reference: Results | None, limits: Limits) -> None:
+def _write(results: Results, target: Path, ties: Ties, reference: Results | None, asked: Deployment | None) -> None:
     from tunescale_core.report.page import write_page
 
-    write_page(results, target, ties, reference, limits)
+    write_page(results, target, ties, reference, asked)
     typer.echo(f"{target}: {target.stat().st_size / 1e6:.1f} MB")

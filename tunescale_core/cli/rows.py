@@ -8,7 +8,7 @@ from tunescale_core.cli.sources import RecordsFolder, one_line_errors
 
 
 def rows(records: RecordsFolder = None) -> None:
-    """Write every example of every cell as CSV: what was said, how long it took, what it scored."""
+    """Write every example of every cell as CSV: the answer, how long it took, what it scored."""
     from tunescale_core.cli.sources import read
     from tunescale_core.report.rows import write_csv
 

@@ -14,10 +14,15 @@ from tunescale_core.tasks import TASKS
 
 
 def score(
-    task: Annotated[str, typer.Argument(help="A task by name, or with --study one of the study's.")],
-    data: Annotated[Path, typer.Option(help="JSON, JSONL, CSV or Parquet in the data set's own columns.")],
-    predictions: Annotated[Path, typer.Option(help="JSON: example id to text, or an array of texts, one a row.")],
-    study: Annotated[str | None, typer.Option(help="A study whose task it is: its columns are read.")] = None,
+    task: Annotated[str, typer.Argument(help="A task by name, or one of the study's with --study.")],
+    data: Annotated[Path, typer.Option(help="Rows as JSON, JSONL, CSV or Parquet, in the data set's own columns.")],
+    predictions: Annotated[
+        Path,
+        typer.Option(help="Answers as JSON: an object from example id to text, or an array with one text per row."),
+    ],
+    study: Annotated[
+        str | None, typer.Option(help="The study that declares the task, with the columns it reads.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,  # noqa: FBT002
 ) -> None:
     """Score a file of answers with the code that scores completions."""

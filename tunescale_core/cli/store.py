@@ -30,7 +30,7 @@ def ls(
     store: Folder = DEFAULT,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,  # noqa: FBT002
 ) -> None:
-    """List the checkpoints: size, age, what training took, and how many records were measured on each."""
+    """List the checkpoints: size, age, training time, and how many records were measured on each."""
     from tunescale_core.upkeep.inventory import listed, opened
 
     with one_line_errors():
@@ -40,7 +40,7 @@ def ls(
 
 @app.command("verify")
 def verify(store: Folder = DEFAULT) -> None:
-    """Hold every checkpoint, record, search and saved state against its hashes; exit code 1 and a line a fault."""
+    """Check every checkpoint, record, search and saved state against its hashes; a line per fault, and exit code 1."""
     from tunescale_core.upkeep.inventory import opened
     from tunescale_core.upkeep.verifying import verified
 
@@ -59,15 +59,16 @@ def verify(store: Folder = DEFAULT) -> None:
 def prune(
     keep: Annotated[
         list[str] | None,
-        typer.Option("--keep", help="A shell pattern of variants that stay; may be repeated. All others go."),
+        typer.Option("--keep", help="Shell pattern of variants to keep; may be repeated. All others are deleted."),
     ] = None,
     stale: Annotated[  # noqa: FBT002
-        bool, typer.Option("--stale", help="Delete what this version cannot read, and what was set aside.")
+        bool,
+        typer.Option("--stale", help="Delete what this version cannot read, and damaged files that were set aside."),
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and delete nothing.")] = False,  # noqa: FBT002
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be deleted, and delete nothing.")] = False,  # noqa: FBT002
     store: Folder = DEFAULT,
 ) -> None:
-    """Delete checkpoints but those of the variants to keep, or what this version cannot read; or both."""
+    """Delete checkpoints except those to --keep, or what is --stale, or both."""
     from tunescale_core.upkeep.inventory import opened
     from tunescale_core.upkeep.pruning import doomed
     from tunescale_core.upkeep.pruning import prune as delete
@@ -94,7 +95,7 @@ def prune(
 
 @app.command("migrate")
 def migrate(store: Folder = DEFAULT) -> None:
-    """Bring checkpoints of an earlier version up to date, where their weights are what they were."""
+    """Bring an earlier version's checkpoints up to date without training, after checking their weights."""
     from tunescale_core.errors import StoreError
     from tunescale_core.upkeep.inventory import listed, opened
     from tunescale_core.upkeep.migrating import migrate as bring

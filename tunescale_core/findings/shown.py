@@ -35,6 +35,14 @@ def as_text(findings: Sequence[Finding], reference: Sequence[Finding] = ()) -> s
     return "\n\n".join([*blocks, legend])
 
 
+def as_summary(findings: Iterable[Finding]) -> str:
+    """Return each question's answer as a line of a table, those that nothing answers left out; empty where none is."""
+    answered = [one for one in findings if one.is_summary and one.basis == "parts" and one.question.startswith("Q")]
+    lines = [[one.question, one.claim, one.verdict, f"{one.value:g} {one.unit}"] for one in answered]
+    heads = ["", "claim", "verdict", "parts supported"]
+    return tabulate(lines, heads, "simple", disable_numparse=True) if lines else ""
+
+
 def _object(one: Finding) -> dict[str, Any]:
     return {"question": one.question, "summary": one.is_summary} | asdict(one)
 

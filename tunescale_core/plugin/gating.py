@@ -30,13 +30,13 @@ FILES = ("--gate-summary", "--gate-json")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the options of gates."""
-    group = parser.getgroup("tunescale gates", "hold a run against a baseline")
-    group.addoption("--baseline", metavar="NAME|FILE", help="fail where the run is worse than this baseline")
+    group = parser.getgroup("tunescale gates", "compare a run with a baseline")
+    group.addoption("--baseline", metavar="NAME|FILE", help="fail if the run is worse than this baseline")
     group.addoption("--save-baseline", metavar="NAME", help="save the run as a baseline, in benchmarks/baselines/")
     group.addoption("--baseline-texts", action="store_true", help="keep prompts and answers in a saved baseline")
-    group.addoption("--no-pace", action="store_true", help="leave out the interleaved timing, in gates and baselines")
-    group.addoption("--gate-summary", metavar="FILE", help="write the verdicts as Markdown")
-    group.addoption("--gate-json", metavar="FILE", help="write the verdicts as JSON")
+    group.addoption("--no-pace", action="store_true", help="skip the interleaved timing, in gates and baselines")
+    group.addoption("--gate-summary", metavar="FILE", help="write the verdicts to this file as Markdown")
+    group.addoption("--gate-json", metavar="FILE", help="write the verdicts to this file as JSON")
 
 
 @pytest.hookimpl(trylast=True)

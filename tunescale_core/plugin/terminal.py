@@ -1,4 +1,4 @@
-"""What the plugin prints at the end: the study's tables, what was left out, where the records are."""
+"""What the plugin prints at the end: the study's tables, what was left out, where the records are, what follows."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tunescale_core.harmless import harmless
+from tunescale_core.plugin.answers import answered
 from tunescale_core.plugin.session import SESSION
 from tunescale_core.study.serving import EAGER
 
@@ -43,6 +45,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     for line in (*_short_lines(bench.study, session.records), *session.untold):
         terminalreporter.write_line(line)
     terminalreporter.write_line(f"records: {bench.records}")
+    for title, text in answered(session, results):
+        terminalreporter.section(f"{title} of study {bench.study.name}")
+        for line in text.splitlines():
+            terminalreporter.write_line(harmless(line))
 
 
 def _training_line(bench: Bench) -> str:

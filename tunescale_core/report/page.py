@@ -10,6 +10,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from tunescale_core.advice.constraints import constraints_of
+from tunescale_core.advice.counsel import counsel
+from tunescale_core.advice.shown import as_text
 from tunescale_core.errors import ResultsError
 from tunescale_core.findings.answers import answers
 from tunescale_core.findings.finding import Finding
@@ -19,6 +22,7 @@ from tunescale_core.report.plots import Limits, latency_split, quality_latency, 
 from tunescale_core.results.comparison import resampler_of
 from tunescale_core.results.ranks import Ties
 from tunescale_core.results.results import Results
+from tunescale_core.study.constraints import Deployment
 from tunescale_core.tables.every import every_table
 
 HERE = Path(__file__).parent
@@ -39,9 +43,16 @@ def write_page(
     target: Path,
     ties: Ties = "latency",
     reference: Results | None = None,
-    limits: Limits | None = None,
+    asked: Deployment | None = None,
 ) -> None:
     """Write the report as one HTML file that needs no network.
+
+    Args:
+        results: What is shown.
+        target: The file.
+        ties: How the best LoRA is chosen among equals.
+        reference: Results to show beside.
+        asked: Of a deployment: lines in Figure 1, and advice.
 
     Raises:
         ResultsError: The packages of the `report` extra are not installed, or the file cannot be written.
@@ -65,7 +76,8 @@ def write_page(
         questions=_questions(answers(results, ties)),
         others={one.key: one for one in answers(reference, ties)} if reference else {},
         tables=every_table(results, ties, reference),
-        plots=list(_plots(results, limits)),
+        advice=_advice(results, asked) if asked else "",
+        plots=list(_plots(results, _limits(results, asked) if asked else None)),
         samples=[asdict(one) for one in samples(results)],
         plotly=plotly,
         script=script,
@@ -90,6 +102,18 @@ def policy(*scripts: str) -> str:
         f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; "
         "base-uri 'none'; form-action 'none'"
     )
+
+
+def _advice(results: Results, asked: Deployment) -> str:
+    """Return what to ship; empty where it is not said which task it is for."""
+    if not (asked.bars or asked.maximise or len(results.tasks) == 1):
+        return ""
+    return as_text(counsel(results, constraints_of(results, asked)))
+
+
+def _limits(results: Results, asked: Deployment) -> Limits:
+    primary = [(task, value) for task, name, value in asked.bars if name == results.metric(task).name]
+    return Limits(asked.max_latency, tuple(primary))
 
 
 def _questions(findings: Sequence[Finding]) -> list[tuple[Finding, list[Finding]]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from tunescale_core.errors import StudyError
+from tunescale_core.study.constraints import Deployment
 from tunescale_core.study.declared import Declared
 from tunescale_core.study.expected import Expectation, ExpectedFinding
 from tunescale_core.study.head import Head
@@ -94,7 +95,7 @@ def _meant(place: tuple[int | str, ...]) -> str:
     """Return which key may have been meant, and which there are where none is near."""
     tables: dict[int | str, type[Declared]] = {
         "study": Head, "models": Model, "methods": Method, "tasks": TaskData, "protocol": Protocol, "serving": Serving,
-        "trials": Trials, "expect": Expectation, "findings": ExpectedFinding,
+        "trials": Trials, "expect": Expectation, "findings": ExpectedFinding, "constraints": Deployment,
     }  # fmt: skip
     of = Study if len(place) == 1 else tables.get(place[0])
     known = sorted(set(of.model_fields) - {"folder"}) if of else []

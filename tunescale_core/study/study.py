@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
+from tunescale_core.study.constraints import Deployment
 from tunescale_core.study.declared import Declared, Name
 from tunescale_core.study.expected import Expectation, ExpectedFinding
 from tunescale_core.study.head import Head
@@ -34,6 +35,8 @@ class Study(Declared):
     """Beside eager, which is always measured."""
     trials: Trials = Trials()
     gate: Gate = Gate()
+    constraints: Deployment | None = None
+    """What a deployment must keep to: a run ends with advice where it is given."""
     expect: tuple[Expectation, ...] = ()
     findings: tuple[ExpectedFinding, ...] = ()
     folder: Path = Path()
@@ -113,6 +116,40 @@ class Study(Declared):
                     "each method gets as many trials"
                 )
         return self
+
+    @model_validator(mode="after")
+    def _deployable(self) -> Study:
+        if self.constraints is None:
+            return self
+        if not (self.constraints.bars or self.constraints.maximise or len(self.tasks) == 1):
+            raise ValueError("constraints: which task is it for? Give maximise, as task:metric, or min")
+        wish = self.constraints.maximise
+        wished = [(*wish.partition(":")[::2], None, "maximise")] if wish is not None else []
+        bars = [(task, name, value, f"min.{task}.{name}") for task, name, value in self.constraints.bars]
+        for task, name, value, where in (*wished, *bars):
+            try:
+                self._check_bar(task, name, value)
+            except ValueError as error:
+                raise ValueError(f"constraints.{where}: {error}") from None
+        ways = (EAGER, *self.serving, ANY)
+        if self.constraints.serving not in ways:
+            raise ValueError(
+                f"constraints.serving: nothing is served by {self.constraints.serving!r}; there is {', '.join(ways)}"
+            )
+        return self
+
+    def _check_bar(self, task: str, name: str, value: float | None) -> None:
+        """Refuse a quality that no task of the study measures, or that no value of it can be."""
+        if task not in self.tasks:
+            raise ValueError(f"the study has no task {task!r}; it has {', '.join(self.tasks)}")
+        kind = TASKS[self.tasks[task].task or task]
+        metric = kind.metric(name)
+        if metric is None:
+            raise ValueError(
+                f"{kind.name} has no metric {name!r}; it has {', '.join(one.name for one in kind.metrics)}"
+            )
+        if value is not None and (told := metric.misread(value)):
+            raise ValueError(told)
 
     @model_validator(mode="after")
     def _gated(self) -> Study:

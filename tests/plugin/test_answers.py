@@ -1,0 +1,93 @@
+"""What a run comes to at its end: the questions where a whole study was measured, advice where it asks for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.making import line
+from tests.making import record as made
+from tests.starting import Run, study_file
+from tunescale_core.plugin.answers import answered
+from tunescale_core.plugin.session import Session
+from tunescale_core.records.record import Record
+from tunescale_core.results.recorded import gathered
+from tunescale_core.results.result import from_record
+from tunescale_core.study.grid import cells
+from tunescale_core.study.loading import load
+from tunescale_core.tasks import Answer
+
+STUDY = """
+[study]
+name = "small"
+eval_examples = 8
+[protocol]
+max_new_tokens = 4
+timed_examples = 4
+warmup_calls = 0
+[models.m]
+source = "embedded:mini-small"
+[methods.full]
+[tasks.arc]
+"""
+ASKED = "[constraints]\nmin.arc.macro_f1 = 0.5\nmax_latency = 0.3\n"
+
+
+def record(method: str, trained: str | None, right: int, seconds: float) -> Record:
+    answers = [Answer(("ABCD"[place % 4],), "ABCD"[(place + (place >= right)) % 4]) for place in range(40)]
+    return made(method, trained, lines=[line(one, place=place, seconds=seconds) for place, one in enumerate(answers)])
+
+
+RECORDS = (record("base", None, 10, 1.0), record("full", "arc", 38, 0.1))
+
+
+def told(folder: Path, text: str, *, taken: int = 2, ended: bool = True) -> dict[str, str]:
+    """Return what follows by title, from a run of so many of the study's two cells."""
+    study = load(study_file(folder, text))
+    session = Session("s", folder, {}, study=study, ended=ended)
+    session.cells = [one.id for one in cells(study)][:taken]
+    return dict(answered(session, gathered(map(from_record, RECORDS[:taken]))))
+
+
+def test_a_whole_study_answers_its_questions_and_advises(tmp_path: Path) -> None:
+    """Each question that has parts is a line with its verdict, and advice is what `tunescale advise` says."""
+    found = told(tmp_path, STUDY + ASKED)
+    assert list(found) == ["findings", "advice"]
+    lines = found["findings"].splitlines()
+    assert any(one.startswith("Q1") and one.rstrip().endswith("2 of 2") and " supported " in one for one in lines)
+    assert not any(one.startswith(("Q4", "C")) for one in lines)
+    assert found["advice"].startswith("Ship m-full-on-arc.\n")
+
+
+def test_a_study_without_constraints_is_not_advised(tmp_path: Path) -> None:
+    """What nobody asked is not answered."""
+    assert list(told(tmp_path, STUDY)) == ["findings"]
+
+
+def test_a_part_of_a_study_is_advised_alone(tmp_path: Path) -> None:
+    """A slice answers no question of the study; its constraints are held against what was measured."""
+    assert told(tmp_path, STUDY, taken=1) == {}
+    assert "nearest is m-base" in told(tmp_path, STUDY + ASKED, taken=1)["advice"]
+
+
+def test_an_interrupted_run_comes_to_nothing(tmp_path: Path) -> None:
+    """A run that did not come to its end says nothing of what was measured so far."""
+    assert told(tmp_path, STUDY + ASKED, ended=False) == {}
+
+
+def test_what_was_not_measured_is_told(tmp_path: Path) -> None:
+    """Constraints on a task that no selected cell was asked end in a line, and not in an error."""
+    asked = STUDY + "[tasks.squad_v2]\n[constraints]\nmin.squad_v2.f1 = 50\n"
+    assert told(tmp_path, asked, taken=1)["advice"].startswith("none: no task 'squad_v2'")
+
+
+@pytest.mark.slow
+def test_a_run_ends_with_advice(run: Run, tmp_path: Path) -> None:
+    """A real run prints what it comes to below its tables, each under a title of its own."""
+    done = run("--study", study_file(tmp_path, STUDY + ASKED), "-k", "base")
+    assert done.returncode == 0, done.stdout
+    head, _, tail = done.stdout.partition("advice of study small")
+    assert "records: " in head
+    assert "findings of study" not in done.stdout
+    assert "(constraints: arc macro_f1 ≥ 0.5, mean latency ≤ 0.3 s; of what keeps to them" in tail

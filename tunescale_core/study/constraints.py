@@ -1,0 +1,82 @@
+"""What a deployment must keep to: the `[constraints]` table of a study, and how its sizes and durations are written."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, ByteSize, Field, TypeAdapter, ValidationError
+
+from tunescale_core.study.declared import Declared
+from tunescale_core.study.serving import EAGER
+
+LatencyStat = Literal["mean", "median", "p95", "p99"]
+STATS: tuple[LatencyStat, ...] = ("mean", "median", "p95", "p99")
+_DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>s|m|h|d)?")
+_SIZE = re.compile(r"\d+(\.\d+)?\s*[A-Za-z]*")
+SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
+
+
+def size(text: str | int) -> int:
+    """Read a size as `8GiB`.
+
+    Raises:
+        ValueError: It is no size.
+    """
+    words = str(text).strip()
+    if re.fullmatch(r"[1-9]\d{0,2}", words):
+        raise ValueError(f"cannot read {words!r} as a size: {words} bytes are too few, so give a unit, as 8GiB")
+    if not _SIZE.fullmatch(words):
+        raise ValueError(f"cannot read {words!r} as a size: give a number of bytes, or as 8GiB")
+    try:
+        return int(TypeAdapter(ByteSize).validate_python(words))
+    except ValidationError:
+        raise ValueError(f"cannot read {words!r} as a size: give a number of bytes, or as 8GiB") from None
+
+
+def duration(text: str | float) -> float:
+    """Read seconds, or a number with s, m, h or d.
+
+    Raises:
+        ValueError: It is no duration.
+    """
+    found = _DURATION.fullmatch(str(text).strip())
+    if not found:
+        raise ValueError(f"cannot read {str(text)!r} as a duration: give seconds, or as 90m, 2h, 1d")
+    return float(found["number"]) * SECONDS[found["unit"]]
+
+
+def latency_limit(seconds: float) -> float:
+    """Return a latency limit as it is.
+
+    Raises:
+        ValueError: It is no positive number of seconds.
+    """
+    if not 0 < seconds < math.inf:
+        raise ValueError(f"a latency limit must be more than 0 seconds, got {seconds:g}")
+    return seconds
+
+
+class Deployment(Declared):
+    """What is asked of a deployment; a run of a study that says so ends with advice."""
+
+    maximise: str | None = None
+    """`task:metric` to make as good as can be; that of the first of `min` unless given."""
+    min: dict[str, dict[str, float]] = Field(default_factory=dict)
+    """By task and metric, what must be reached: `min.arc.macro_f1 = 0.7`; at most, of a metric that is better lower."""
+    max_latency: Annotated[float, BeforeValidator(latency_limit)] | None = None
+    """Seconds of one call, on every task served."""
+    latency_stat: LatencyStat = "mean"
+    """What of the calls must keep to it."""
+    max_memory: Annotated[int, BeforeValidator(size)] | None = None
+    """Peak memory while generating, as "8GiB"."""
+    max_cost: Annotated[float, BeforeValidator(duration)] | None = None
+    """Device time of training: seconds, or as "90m", "2h"."""
+    serving: str = EAGER
+    """The way of serving whose latency and memory count; any: the way is chosen too."""
+
+    @property
+    def bars(self) -> tuple[tuple[str, str, float], ...]:
+        """Task, metric and value of each quality that must be reached."""
+        return tuple((task, name, value) for task, table in self.min.items() for name, value in table.items())
