@@ -26,7 +26,19 @@ TOML = st.recursive(
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=8), inner, max_size=3)),
     max_leaves=8,
 )
-KEYS = ("study", "models", "methods", "tasks", "protocol", "serving", "trials", "gate", "expect", "findings")
+KEYS = (
+    "study",
+    "models",
+    "methods",
+    "tasks",
+    "protocol",
+    "serving",
+    "trials",
+    "gate",
+    "expect",
+    "findings",
+    "constraints",
+)
 
 
 def toml(value: Any) -> str:

@@ -91,6 +91,17 @@ def test_whom_load_alone_kept_out_is_named() -> None:
     assert len(unlimited.advice.beside) == 1
 
 
+def test_load_on_one_task_excuses_no_other() -> None:
+    """A candidate that is too slow on a task that was timed quietly is so, whatever was timed beside load."""
+    for loads, told in (((2.0, None), 1), ((2.0, 2.0), 2)):
+        found = [asked(38, readings=Readings(others=load)) for load in loads]
+        easy, hard = (one.model_copy(update={"task": task}) for one, task in zip(found, ("easy", "hard"), strict=True))
+        results = Results(tuple(map(from_record, (easy, hard))), "here")
+        bars = tuple(parse_bar(results, f"{task}:accuracy=0.5") for task in ("easy", "hard"))
+        advice = counsel(results, Constraints(objective_of(results, None, bars), bars, max_latency=0.1)).advice
+        assert len(advice.beside) == told
+
+
 def test_the_next_step_is_in_both() -> None:
     """What to run next follows the decision in the text, and JSON has it word for word."""
     text, found = shown(measured(20, 20), "arc:accuracy=0.5")

@@ -12,9 +12,11 @@ from typer.testing import CliRunner
 
 from tests.making import line
 from tests.making import record as made
+from tunescale_core.advice.kept import constraints_beside, keep
 from tunescale_core.cli import app
 from tunescale_core.cli.sources import USAGE
 from tunescale_core.records.record import write
+from tunescale_core.study.constraints import Deployment
 from tunescale_core.tasks import Answer
 
 PAPER = str(Path(__file__).parents[2] / "benchmarks" / "baselines" / "paper_table1.csv")
@@ -165,17 +167,28 @@ def test_a_studys_own_constraints_are_asked_of(study: Path, tmp_path: Path) -> N
 
 
 def test_options_alone_are_all_that_is_asked(tmp_path: Path) -> None:
-    """Records of a study that ships take its constraints where no option is given, and none of them beside one."""
-    for model, method, trained_on in (("mini-small", "full", "arc"), ("mini-large", "base", None)):
+    """What the last run asked, kept beside its records, holds where no option is given, and not beside one."""
+    records = tmp_path / "records" / "mine"
+    for method, trained_on in (("full", "arc"), ("base", None)):
         answers = [Answer(("ABCD"[place % 4],), "ABCD"[place % 4]) for place in range(40)]
         lines = [line(one, place=place, seconds=0.2) for place, one in enumerate(answers)]
-        write(made(method, trained_on, lines=lines, model=model, study="mini"), tmp_path)
-    own = json.loads(advise(str(tmp_path), "--json").stdout)
+        write(made(method, trained_on, lines=lines), records)
+    keep(Deployment(min={"arc": {"macro_f1": 0.6}}, max_latency=0.1), constraints_beside(records))
+    own = json.loads(advise(str(records), "--json").stdout)
     assert own["constraints"]["minimum"] == {"arc:macro_f1": 0.6}
     assert own["constraints"]["max_latency"] == 0.1
-    asked = json.loads(advise(str(tmp_path), *BAR, "--json").stdout)
+    asked = json.loads(advise(str(records), *BAR, "--json").stdout)
     assert asked["constraints"]["minimum"] == {"arc:macro_f1": 0.5}
     assert asked["constraints"]["max_latency"] is None
+    constraints_beside(records).write_text("{")
+    assert "cannot be read" in advise(str(records), "--json").stderr
+
+
+def test_a_bar_is_given_once(study: Path) -> None:
+    """Of two bars on one metric it would not be said which holds."""
+    ran = advise(str(study), *BAR, "--min", "arc:macro_f1=0.7")
+    assert (ran.exit_code, ran.stdout) == (USAGE, "")
+    assert "--min arc:macro_f1 is given twice" in ran.stderr
 
 
 def test_a_study_without_constraints_is_told(study: Path, tmp_path: Path) -> None:

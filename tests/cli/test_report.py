@@ -153,3 +153,27 @@ def test_a_page_does_not_advise_where_nothing_is(tmp_path: Path) -> None:
     vague = page(tmp_path, "--max-latency", "3")
     assert 'id="advice"' not in vague
     assert set(lines(vague)) == {3}
+
+
+def test_what_cannot_be_advised_costs_no_page(tmp_path: Path) -> None:
+    """Constraints on a task that was not measured, or not so, are told on the page that all the rest stands on."""
+    (tmp_path / "mine.toml").write_text(STUDY.replace("[constraints]", '[constraints]\nserving = "any"'))
+    assert "none: " not in page(tmp_path, "--study", str(tmp_path / "mine.toml"))
+    (tmp_path / "mine.toml").write_text(STUDY.replace("macro_f1 = 0.5", "accuracy = 0.5"))
+    assert "none: " in page(tmp_path, "--study", str(tmp_path / "mine.toml"))
+    asked = STUDY.replace("[tasks.arc]", '[tasks.route]\ntask = "arc"\ndata = "embedded"').replace(
+        "min.arc", "min.route"
+    )
+    (tmp_path / "mine.toml").write_text(asked)
+    other = page(tmp_path, "--study", str(tmp_path / "mine.toml"))
+    assert "none: no task &#39;route&#39; in " in other
+
+
+def test_only_what_the_axes_show_is_drawn(tmp_path: Path) -> None:
+    """A limit on a percentile, or by another way of serving, is no line among means of eager calls."""
+    for key in ('latency_stat = "p95"', 'serving = "any"'):
+        (tmp_path / "mine.toml").write_text(STUDY.replace("[constraints]", f"[constraints]\n{key}"))
+        assert lines(page(tmp_path, "--study", str(tmp_path / "mine.toml"))) == []
+    (tmp_path / "mine.toml").write_text(STUDY)
+    assert len(lines(page(tmp_path, "--study", str(tmp_path / "mine.toml")))) == 1
+    assert len(lines(page(tmp_path, "--max-latency", "3"))) == 3

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,18 +38,21 @@ ASKED = "[constraints]\nmin.arc.macro_f1 = 0.5\nmax_latency = 0.3\n"
 
 def record(method: str, trained: str | None, right: int, seconds: float) -> Record:
     answers = [Answer(("ABCD"[place % 4],), "ABCD"[(place + (place >= right)) % 4]) for place in range(40)]
-    return made(method, trained, lines=[line(one, place=place, seconds=seconds) for place, one in enumerate(answers)])
+    lines = [line(one, place=place, seconds=seconds) for place, one in enumerate(answers)]
+    cell = f"m-{method}{f'-on-{trained}' if trained else ''}-for-arc"
+    return made(method, trained, lines=lines, cell=cell)
 
 
 RECORDS = (record("base", None, 10, 1.0), record("full", "arc", 38, 0.1))
 
 
 def told(folder: Path, text: str, *, taken: int = 2, ended: bool = True) -> dict[str, str]:
-    """Return what follows by title, from a run of so many of the study's two cells."""
+    """Return what follows by title, from a run that selected all cells and measured so many of the two on arc."""
     study = load(study_file(folder, text))
-    session = Session("s", folder, {}, study=study, ended=ended)
-    session.cells = [one.id for one in cells(study)][:taken]
-    return dict(answered(session, gathered(map(from_record, RECORDS[:taken]))))
+    selected = [one.id for one in cells(study)]
+    assert {one.cell for one in RECORDS} <= set(selected)
+    session = Session("s", folder, {}, study=study, ended=ended, cells=selected, records=list(RECORDS[:taken]))
+    return dict(answered(session, gathered(map(from_record, session.records), "here")))
 
 
 def test_a_whole_study_answers_its_questions_and_advises(tmp_path: Path) -> None:
@@ -66,7 +71,7 @@ def test_a_study_without_constraints_is_not_advised(tmp_path: Path) -> None:
 
 
 def test_a_part_of_a_study_is_advised_alone(tmp_path: Path) -> None:
-    """A slice answers no question of the study; its constraints are held against what was measured."""
+    """A slice, or a run that stopped at its first failure, answers no question; constraints are held against it."""
     assert told(tmp_path, STUDY, taken=1) == {}
     assert "nearest is m-base" in told(tmp_path, STUDY + ASKED, taken=1)["advice"]
 
@@ -79,7 +84,7 @@ def test_an_interrupted_run_comes_to_nothing(tmp_path: Path) -> None:
 def test_what_was_not_measured_is_told(tmp_path: Path) -> None:
     """Constraints on a task that no selected cell was asked end in a line, and not in an error."""
     asked = STUDY + "[tasks.squad_v2]\n[constraints]\nmin.squad_v2.f1 = 50\n"
-    assert told(tmp_path, asked, taken=1)["advice"].startswith("none: no task 'squad_v2'")
+    assert told(tmp_path, asked, taken=1)["advice"] == "none: no task 'squad_v2' in here; there are arc"
 
 
 @pytest.mark.slow
@@ -90,4 +95,8 @@ def test_a_run_ends_with_advice(run: Run, tmp_path: Path) -> None:
     head, _, tail = done.stdout.partition("advice of study small")
     assert "records: " in head
     assert "findings of study" not in done.stdout
-    assert "(constraints: arc macro_f1 ≥ 0.5, mean latency ≤ 0.3 s; of what keeps to them" in tail
+    asked = "(constraints: arc macro_f1 ≥ 0.5, mean latency ≤ 0.3 s; of what keeps to them"
+    assert asked in tail
+    command = [sys.executable, "-c", "from tunescale_core.cli import app; app(['advise'])"]
+    again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert asked in again.stdout

@@ -46,6 +46,14 @@ def test_a_limit_on_latency_is_a_positive_number(seconds: float) -> None:
         latency_limit(seconds)
 
 
+@pytest.mark.parametrize(("number", "read"), [(8e9, 8 * 10**9), (1e16, 10**16), (8_000_000_000, 8 * 10**9)])
+def test_numbers_are_bytes_and_seconds(number: float, read: int) -> None:
+    """A number without quotes is bytes, or seconds, however large or small."""
+    assert size(number) == read
+    assert duration(number) == number
+    assert duration(1e-5) == 1e-5
+
+
 def test_a_study_says_what_it_asks(tmp_path: Path) -> None:
     """Bars by task and metric, and limits as people write them, are read into numbers; the rest asks nothing."""
     text = (
@@ -74,6 +82,14 @@ def test_a_study_says_what_it_asks(tmp_path: Path) -> None:
         ('maximise = "arc:f1"', "constraints.maximise: arc has no metric 'f1'"),
         ('min.arc.macro_f1 = 0.5\nmax_memory = "8"', "constraints.max_memory: cannot read '8' as a size"),
         ('min.arc.macro_f1 = 0.5\nmax_cost = "soon"', "constraints.max_cost: cannot read 'soon' as a duration"),
+        ('min.arc.macro_f1 = 0.5\nmax_latency = "0.5"', "constraints.max_latency: "),
+        ("min.arc.macro_f1 = 0.5\nmax_latency = true", "constraints.max_latency: "),
+        ("min.arc.macro_f1 = true", "constraints.min.arc.macro_f1: "),
+        ('min.arc.macro_f1 = "0.5"', "constraints.min.arc.macro_f1: "),
+        ("min.arc.macro_f1 = 0.5\nmax_memory = -8000000000", "constraints.max_memory: cannot read '-8000000000'"),
+        ("min.arc.macro_f1 = 0.5\nmax_memory = true", "constraints.max_memory: cannot read 'True'"),
+        ("min.arc.macro_f1 = 0.5\nmax_cost = [1]", "constraints.max_cost: cannot read '[1]'"),
+        ("min.arc.macro_f1 = 0.5\nmax_cost = -1", "constraints.max_cost: cannot read '-1'"),
         ("min.arc.macro_f1 = 0.5\nmax_latency = 0", "constraints.max_latency: a latency limit must be more than 0"),
         ('min.arc.macro_f1 = 0.5\nlatency_stat = "p90"', "constraints.latency_stat: "),
         (

@@ -131,16 +131,21 @@ class Chooser:
 
     def _beside(self, standings: Sequence[Standing]) -> Iterator[str]:
         """Say what others' load has to do with the latencies, and whom it alone may have kept out."""
-        cells = {
-            one: [cell for task in self.constraints.tasks for cell in self.results.at(one, task)]
-            for one in self.candidates
-        }
-        yield from timed_beside([cell for found in cells.values() for cell in found])
-        loaded = {one for one, found in cells.items() if any(cell.beside is not None for cell in found)}
-        late = (self.constraints.latency_text,) if self.constraints.max_latency is not None else ()
-        out = [one.candidate.id for one in standings if one.candidate in loaded and one.broken == late != ()]
+        places = ((one, task) for one in self.candidates for task in self.constraints.tasks)
+        yield from timed_beside([cell for place in places for cell in self.results.at(*place)])
+        late = [
+            one for one in standings if self.constraints.max_latency and one.broken == (self.constraints.latency_text,)
+        ]
+        out = [
+            one.candidate.id
+            for one in late
+            if all(self._loaded(one.candidate, task) for task in self.draws.slow_on(one.candidate))
+        ]
         if out:
             yield f"{', '.join(out)} may be fast enough for all that is known: time it again"
+
+    def _loaded(self, candidate: Candidate, task: str) -> bool:
+        return any(cell.beside is not None for cell in self.results.at(candidate, task))
 
     def _worse(self, quality: float) -> float:
         return -quality if self.constraints.objective.metric.better == "higher" else quality

@@ -1,4 +1,4 @@
-"""What a deployment must keep to, as given on a command line."""
+"""What a deployment must keep to, as a study declares it or a command line gives it, held against results."""
 
 from __future__ import annotations
 
@@ -105,22 +105,35 @@ def parse_bar(results: Results, text: str) -> Bar:
     found = _BAR.fullmatch(text.strip())
     if not found:
         raise ResultsError(f"cannot read {text!r}: give TASK:METRIC=VALUE, as arc:macro_f1=0.5")
-    if found["task"] not in results.tasks:
-        raise ResultsError(f"no task {found['task']!r} in {results.source}; there are {', '.join(results.tasks)}")
-    task = TASKS[next(cell.kind for cell in results.cells if cell.task == found["task"])]
-    metric = task.metric(found["metric"])
-    if metric is None:
-        known = ", ".join(one.name for one in task.metrics)
-        raise ResultsError(f"task {found['task']} has no metric {found['metric']!r}; it has {known}")
     try:
         value = None if found["bar"] is None else float(found["bar"])
     except ValueError:
         value = math.nan
     if value is not None and not math.isfinite(value):
         raise ResultsError(f"cannot read {text!r}: {found['bar']!r} is no number")
+    try:
+        return bar_of(results, found["task"], found["metric"], value)
+    except ValueError as error:
+        raise ResultsError(f"{text!r}: {error}") from error
+
+
+def bar_of(results: Results, task: str, name: str, value: float | None) -> Bar:
+    """Return a bar on one of a task's metrics.
+
+    Raises:
+        ResultsError: The results have no such task or metric.
+        ValueError: The value is none that the metric can have.
+    """
+    if task not in results.tasks:
+        raise ResultsError(f"no task {task!r} in {results.source}; there are {', '.join(results.tasks)}")
+    kind = TASKS[next(cell.kind for cell in results.cells if cell.task == task)]
+    metric = kind.metric(name)
+    if metric is None:
+        known = ", ".join(one.name for one in kind.metrics)
+        raise ResultsError(f"task {task} has no metric {name!r}; it has {known}")
     if value is not None and (told := metric.misread(value)):
-        raise ResultsError(f"{text!r}: {told}")
-    return Bar(found["task"], metric, value)
+        raise ValueError(told)
+    return Bar(task, metric, value)
 
 
 def parse_minimum(results: Results, text: str) -> Bar:
@@ -180,7 +193,7 @@ def constraints_of(results: Results, asked: Deployment) -> Constraints:
     Raises:
         ResultsError: The results have no such task, or what is maximised cannot be told.
     """
-    bars = tuple(parse_minimum(results, f"{task}:{name}={value!r}") for task, name, value in asked.bars)
+    bars = tuple(bar_of(results, *bar) for bar in asked.bars)
     objective = objective_of(results, asked.maximise, bars)
     limits = (asked.max_latency, asked.latency_stat, asked.max_memory, asked.max_cost)
     return Constraints(objective, bars, *limits, asked.serving)
@@ -193,7 +206,7 @@ def objective_of(results: Results, wish: str | None, bars: Sequence[Bar]) -> Bar
         ResultsError: It cannot be told.
     """
     if wish is not None:
-        return parse_bar(results, wish)
+        return _wished(results, wish)
     if bars:
         return Bar(bars[0].task, bars[0].metric, None)
     if len(results.tasks) == 1:
@@ -202,6 +215,12 @@ def objective_of(results: Results, wish: str | None, bars: Sequence[Bar]) -> Bar
     raise ResultsError(
         f"which task is it for? Give --maximise TASK:METRIC or --min, or a --study with [constraints]; tasks: {there}"
     )
+
+
+def _wished(results: Results, wish: str) -> Bar:
+    """Read `task:metric`; a package's metrics may be called anything."""
+    task, colon, name = wish.strip().partition(":")
+    return bar_of(results, task, name, None) if colon and "=" not in name else parse_bar(results, wish)
 
 
 Given = TypeVar("Given")

@@ -78,6 +78,18 @@ class Draws:
         known = [one for one in found if one is not None]
         return np.max(known, axis=0) if len(known) == len(found) else None
 
+    def slow_on(self, candidate: Candidate) -> tuple[str, ...]:
+        """Return the tasks on which a candidate breaks the limit on latency in most resamples."""
+        import numpy as np
+
+        limit, found = (
+            self.constraints.max_latency,
+            {one: self._latency_on(candidate, one) for one in self.constraints.tasks},
+        )
+        if limit is None:
+            return ()
+        return tuple(task for task, drawn in found.items() if drawn is not None and np.mean(drawn <= limit) < 0.5)
+
     def _latency_on(self, candidate: Candidate, task: str) -> Figures | None:
         import numpy as np
 

@@ -9,7 +9,7 @@ from typing import Any
 from tabulate import tabulate
 
 from tunescale_core.advice.choice import SURE, Advice, Standing
-from tunescale_core.advice.constraints import Constraints
+from tunescale_core.advice.constraints import GIB, Constraints
 from tunescale_core.advice.counsel import Counsel, Otherwise
 from tunescale_core.advice.floor import Floor
 from tunescale_core.results.candidate import Candidate
@@ -17,7 +17,6 @@ from tunescale_core.study.serving import ANY, EAGER
 from tunescale_core.tables.flags import MARK
 from tunescale_core.tables.table import MISSING
 
-GIB = 2**30
 FLAGGED = "{0} comes out best, and is flagged."
 NO_BETTER = "{0} comes out best of what was measured."
 """Where one is chosen and something makes it doubtful, or it is no better than not looking."""

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from tunescale_core.cli.constrained import StudyOption, by_task, declared
-from tunescale_core.cli.sources import PublishedTable, RecordsFolder, one_line_errors, read
+from tunescale_core.cli.constrained import StudyOption, asked_by, by_task
+from tunescale_core.cli.sources import PublishedTable, RecordsFolder, one_line_errors, read, records_folder
 
 
 def advise(  # noqa: PLR0913, PLR0917  an option a constraint
@@ -36,7 +36,7 @@ def advise(  # noqa: PLR0913, PLR0917  an option a constraint
 ) -> None:
     """Say which candidate to ship under constraints, how sure that is, and what to run where it is not.
 
-    Without any of these options, the constraints are those of the records' own study, where it ships and has some.
+    Without any of these options, the constraints are those that the study's last run had.
 
     Exits with 1 where nothing that was measured surely keeps to the constraints, or where what does is flagged or no
     better than answering without looking.
@@ -55,7 +55,7 @@ def advise(  # noqa: PLR0913, PLR0917  an option a constraint
 
     with one_line_errors():
         results = read(records, table)
-        given = {
+        options = {
             "maximise": maximise,
             "min": by_task([parse_minimum(results, text) for text in minimum or ()]) or None,
             "max_latency": checked_latency(max_latency),
@@ -64,9 +64,8 @@ def advise(  # noqa: PLR0913, PLR0917  an option a constraint
             "max_cost": None if max_cost is None else parse_duration(max_cost),
             "serving": serving,
         }
-        options = {name: value for name, value in given.items() if value is not None}
-        asked = declared(study, results) if study or not options else None
-        found = counsel(results, constraints_of(results, (asked or Deployment()).model_copy(update=options)))
+        asked = asked_by(options, study, None if table else records_folder(records)) or Deployment()
+        found = counsel(results, constraints_of(results, asked))
     typer.echo(json.dumps(as_object(found), indent=1) if as_json else as_text(found))
     if not found.ships:
         raise typer.Exit(1)  # what ships by a script must not ship then

@@ -1,17 +1,17 @@
-"""Constraints as commands take them: by options, or those that a study declares."""
+"""Constraints as commands take them: by options, those that a study declares, or those of the last run."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tunescale_core.errors import ResultsError, StudyError
+from tunescale_core.errors import ResultsError
 
 if TYPE_CHECKING:
     from tunescale_core.advice.constraints import Bar
-    from tunescale_core.results.results import Results
     from tunescale_core.study.constraints import Deployment
 
 StudyOption = Annotated[
@@ -20,29 +20,49 @@ StudyOption = Annotated[
 
 
 def by_task(bars: Sequence[Bar]) -> dict[str, dict[str, float | None]]:
-    """Return bars as a study's `min` has them."""
+    """Return bars as a study's `min` has them.
+
+    Raises:
+        ResultsError: Two are of one metric.
+    """
     found: dict[str, dict[str, float | None]] = {}
     for bar in bars:
-        found.setdefault(bar.task, {})[bar.metric.name] = bar.value
+        if bar.metric.name in found.setdefault(bar.task, {}):
+            raise ResultsError(f"--min {bar.task}:{bar.metric.name} is given twice")
+        found[bar.task][bar.metric.name] = bar.value
     return found
 
 
-def declared(study: str | None, results: Results) -> Deployment | None:
-    """Return the constraints of the study that is asked for, or of the records' own where it ships and has some.
+def asked_by(options: Mapping[str, object], study: str | None, records: Path | None) -> Deployment | None:
+    """Return what is asked of a deployment: a study's constraints with options over them, or options alone.
+
+    Args:
+        options: By key of `[constraints]`; None is not given.
+        study: A study that is named for its constraints.
+        records: The folder of records, beside which the last run kept its own; they hold where nothing is given.
+
+    Returns:
+        None where nothing is given and nothing is kept.
 
     Raises:
-        StudyError: The study that is asked for cannot be read.
-        ResultsError: It declares no constraints.
+        StudyError: The study cannot be read.
+        ResultsError: It declares no constraints, or those that are kept cannot be read.
     """
+    from tunescale_core.advice.kept import constraints_beside, kept
+    from tunescale_core.study.constraints import Deployment
+
+    given = {name: value for name, value in options.items() if value is not None}
+    if study:
+        return _declared(study).model_copy(update=given)
+    if given:
+        return Deployment().model_copy(update=given)
+    return kept(constraints_beside(records)) if records else None
+
+
+def _declared(study: str) -> Deployment:
     from tunescale_core.study.loading import load
 
-    recorded = next((cell.record.study for cell in results.cells if cell.record), "")
-    try:
-        found = load(study or recorded).constraints
-    except StudyError:
-        if study:
-            raise
-        return None
-    if found is None and study:
+    found = load(study).constraints
+    if found is None:
         raise ResultsError(f"study {study} has no [constraints]: give --min, --max-latency, … or declare some")
     return found

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tunescale_core.cli.constrained import StudyOption, by_task, declared
-from tunescale_core.cli.sources import PublishedTable, RecordsFolder, fail, one_line_errors, read
+from tunescale_core.cli.constrained import StudyOption, asked_by, by_task
+from tunescale_core.cli.sources import PublishedTable, RecordsFolder, fail, one_line_errors, read, records_folder
 
 if TYPE_CHECKING:
     from tunescale_core.results.ranks import Ties
@@ -38,8 +37,9 @@ def report(  # noqa: PLR0913, PLR0917  an option a wish
     """Print Table 1 (the grid), Table 2 (best LoRA against full tuning), Table 3 (rank correlations), and more.
 
     The page also has findings, plots, examples, and advice under the constraints: those of these options, or without
-    any, of the records' own study.
+    any, those that the study's last run had.
     """
+    from tunescale_core.advice.constraints import checked_latency, parse_minimum
     from tunescale_core.results.published import reference as named
     from tunescale_core.results.ranks import checked_ties
     from tunescale_core.tables.every import FORMATS, every_table
@@ -52,25 +52,13 @@ def report(  # noqa: PLR0913, PLR0917  an option a wish
         results = read(records, table)
         other = named(reference) if reference else None
         if html is not None:
-            asked = _asked(results, study, max_latency, minimum or ())
+            bars = by_task([parse_minimum(results, text) for text in minimum or ()]) or None
+            options = {"max_latency": checked_latency(max_latency), "min": bars}
+            asked = asked_by(options, study, None if table else records_folder(records))
             _write(results, html, checked_ties(ties), other, asked)
             return
         found = every_table(results, checked_ties(ties), other)
     typer.echo(FORMATS[form](found).rstrip("\n"))
-
-
-def _asked(results: Results, study: str | None, max_latency: float | None, minimum: Sequence[str]) -> Deployment | None:
-    """Return what is asked of a deployment; None where nothing is."""
-    from tunescale_core.advice.constraints import checked_latency, parse_minimum
-    from tunescale_core.study.constraints import Deployment
-
-    given = {
-        "max_latency": checked_latency(max_latency),
-        "min": by_task([parse_minimum(results, text) for text in minimum]) or None,
-    }
-    options = {name: value for name, value in given.items() if value is not None}
-    found = declared(study, results) if study or not options else Deployment()
-    return None if found is None else found.model_copy(update=options)
 
 
 def _write(results: Results, target: Path, ties: Ties, reference: Results | None, asked: Deployment | None) -> None:

@@ -161,7 +161,9 @@ class Counted:
     @lru_cache(maxsize=64)  # noqa: B019
     def _kept(self, method: Method, rank: int | None, width: int) -> tuple[float, int]:
         model, _ = deepcopy(self._with(method, rank))
-        with _counting(self.name), _experts_at_once(), _faked(model.train()):
+        experts = any(EXPERTS in name for name, _ in model.named_parameters())
+        at_once = _experts_at_once() if experts else contextlib.nullcontext()
+        with _counting(self.name), at_once, _faked(model.train()):
             one, two = (_kept(model, rows, method.max_length, width) for rows in (1, 2))
         return (two - one) / method.max_length, 2 * one - two
 
@@ -210,7 +212,7 @@ def _counting(name: str) -> Iterator[None]:
     try:
         with _quietly():
             yield
-    except (RuntimeError, NotImplementedError, TypeError, ValueError, AttributeError) as error:
+    except (RuntimeError, NotImplementedError, TypeError, ValueError, AttributeError, ImportError) as error:
         raise ModelError(f"{name}: what it keeps cannot be counted: {' '.join(str(error).split())[:120]}") from error
 
 

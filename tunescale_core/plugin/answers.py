@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tunescale_core.errors import ResultsError
-from tunescale_core.study.grid import cells
 
 if TYPE_CHECKING:
     from tunescale_core.plugin.session import Session
+    from tunescale_core.records.record import Record
     from tunescale_core.results.results import Results
+    from tunescale_core.study.study import Study
 
 
 def answered(session: Session, results: Results) -> Iterator[tuple[str, str]]:
@@ -23,7 +24,7 @@ def answered(session: Session, results: Results) -> Iterator[tuple[str, str]]:
     study = session.study
     if study is None or not session.ended or not results.cells:
         return
-    if {one.id for one in cells(study)} <= set(session.cells) and (text := _questions(results)):
+    if _whole(study, session.records) and (text := _questions(results)):
         yield "findings", f"{text}\n(tunescale findings: every part, with its interval)"
     if study.constraints is not None:
         from tunescale_core.advice.constraints import constraints_of
@@ -34,6 +35,13 @@ def answered(session: Session, results: Results) -> Iterator[tuple[str, str]]:
             yield "advice", as_text(counsel(results, constraints_of(results, study.constraints)))
         except ResultsError as error:
             yield "advice", f"none: {error}"
+
+
+def _whole(study: Study, records: Sequence[Record]) -> bool:
+    """Tell whether every cell was measured, or left its error: a run that stops at the first failure ends early."""
+    from tunescale_core.study.grid import cells
+
+    return {one.id for one in cells(study)} <= {record.cell for record in records}
 
 
 def _questions(results: Results) -> str:

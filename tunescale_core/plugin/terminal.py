@@ -9,12 +9,13 @@ import pytest
 
 from tunescale_core.harmless import harmless
 from tunescale_core.plugin.answers import answered
-from tunescale_core.plugin.session import SESSION
+from tunescale_core.plugin.session import SESSION, Session
 from tunescale_core.study.serving import EAGER
 
 if TYPE_CHECKING:
     from tunescale_core.measuring.cell import Bench
     from tunescale_core.records.record import Record
+    from tunescale_core.results.results import Results
     from tunescale_core.study.study import Study
 
 
@@ -30,8 +31,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     from tunescale_core.tables.formats import plain, terminal
 
     bold = (lambda text: f"\033[1m{text}\033[0m") if terminalreporter.hasmarkup else plain
-    results = gathered(map(from_record, session.records))
     bench = session.bench
+    results = gathered(map(from_record, session.records), str(bench.records))
     examples = max(record.examples for record in session.records)
     timed = max(record.summary.timed if record.summary else 0 for record in session.records)
     terminalreporter.section(f"study {bench.study.name}")
@@ -45,10 +46,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     for line in (*_short_lines(bench.study, session.records), *session.untold):
         terminalreporter.write_line(line)
     terminalreporter.write_line(f"records: {bench.records}")
-    for title, text in answered(session, results):
+    for title, text in _following(session, results):
         terminalreporter.section(f"{title} of study {bench.study.name}")
         for line in text.splitlines():
             terminalreporter.write_line(harmless(line))
+
+
+def _following(session: Session, results: Results) -> list[tuple[str, str]]:
+    """Return what follows from the results; a fault in that must not cost what others print and write after it."""
+    try:
+        return list(answered(session, results))
+    except Exception as error:  # noqa: BLE001
+        return [("findings and advice", f"none: {type(error).__name__}: {error} (tunescale --tb findings shows where)")]
 
 
 def _training_line(bench: Bench) -> str:

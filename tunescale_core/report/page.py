@@ -23,6 +23,7 @@ from tunescale_core.results.comparison import resampler_of
 from tunescale_core.results.ranks import Ties
 from tunescale_core.results.results import Results
 from tunescale_core.study.constraints import Deployment
+from tunescale_core.study.serving import EAGER
 from tunescale_core.tables.every import every_table
 
 HERE = Path(__file__).parent
@@ -105,15 +106,21 @@ def policy(*scripts: str) -> str:
 
 
 def _advice(results: Results, asked: Deployment) -> str:
-    """Return what to ship; empty where it is not said which task it is for."""
-    if not (asked.bars or asked.maximise or len(results.tasks) == 1):
+    """Return what to ship, or why that cannot be said; empty where it is not said which task it is for."""
+    if not asked.aims_at_one(results.tasks):
         return ""
-    return as_text(counsel(results, constraints_of(results, asked)))
+    try:
+        return as_text(counsel(results, constraints_of(results, asked)))
+    except ResultsError as error:
+        return f"none: {error}"
 
 
 def _limits(results: Results, asked: Deployment) -> Limits:
-    primary = [(task, value) for task, name, value in asked.bars if name == results.metric(task).name]
-    return Limits(asked.max_latency, tuple(primary))
+    """Return what of it the axes of Figure 1 show: mean seconds of eager calls, and primary metrics."""
+    primary = [bar for bar in asked.bars if bar[0] in results.tasks and bar[1] == results.metric(bar[0]).name]
+    seconds = asked.max_latency if asked.latency_stat == "mean" and asked.serving == EAGER else None
+    served = tuple(dict.fromkeys(task for task, _, _ in asked.bars))
+    return Limits(seconds, tuple((task, value) for task, _, value in primary), served or results.tasks)
 
 
 def _questions(findings: Sequence[Finding]) -> list[tuple[Finding, list[Finding]]]:

@@ -29,6 +29,8 @@ class Limits:
     max_latency: float | None = None
     bars: tuple[tuple[str, float], ...] = ()
     """Tasks and the primary metric that each must reach."""
+    served: tuple[str, ...] | None = None
+    """Tasks in whose panels the latency is drawn; None: in all."""
 
 
 def family_of(candidate: Candidate) -> str:
@@ -218,7 +220,7 @@ def _family_trace(
 
 def _limit_lines(figure: Any, results: Results, limits: Limits, task: str, column: int) -> None:
     style = {"line_dash": "dot", "line_color": "#b91c1c", "line_width": 1.5, "opacity": 1, "row": 1, "col": column}
-    if limits.max_latency is not None:
+    if limits.max_latency is not None and (limits.served is None or task in limits.served):
         figure.add_vline(limits.max_latency, **style)
         where = math.log10(limits.max_latency)  # annotations on a log axis are placed by the exponent
         figure.add_annotation(

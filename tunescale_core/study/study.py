@@ -121,7 +121,7 @@ class Study(Declared):
     def _deployable(self) -> Study:
         if self.constraints is None:
             return self
-        if not (self.constraints.bars or self.constraints.maximise or len(self.tasks) == 1):
+        if not self.constraints.aims_at_one(tuple(self.tasks)):
             raise ValueError("constraints: which task is it for? Give maximise, as task:metric, or min")
         wish = self.constraints.maximise
         wished = [(*wish.partition(":")[::2], None, "maximise")] if wish is not None else []
