@@ -92,9 +92,9 @@ def test_a_run_ends_with_advice(run: Run, tmp_path: Path) -> None:
     """A real run prints what it comes to below its tables, each under a title of its own."""
     done = run("--study", study_file(tmp_path, STUDY + ASKED), "-k", "base")
     assert done.returncode == 0, done.stdout
-    head, _, tail = done.stdout.partition("advice of study small")
+    head, _, tail = done.stdout.partition("advice for study small")
     assert "records: " in head
-    assert "findings of study" not in done.stdout
+    assert "findings for study" not in done.stdout
     asked = "(constraints: arc macro_f1 ≥ 0.5, mean latency ≤ 0.3 s; of what keeps to them"
     assert asked in tail
     command = [sys.executable, "-c", "from tunescale_core.cli import app; app(['advise'])"]

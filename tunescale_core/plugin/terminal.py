@@ -47,7 +47,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.write_line(line)
     terminalreporter.write_line(f"records: {bench.records}")
     for title, text in _following(session, results):
-        terminalreporter.section(f"{title} of study {bench.study.name}")
+        terminalreporter.section(f"{title} for study {bench.study.name}")
         for line in text.splitlines():
             terminalreporter.write_line(harmless(line))
 
