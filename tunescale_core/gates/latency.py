@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from statistics import median
 
 from tunescale_core.gates.baseline import Timing
@@ -61,16 +62,20 @@ class Slowdown:
         """The logarithm of the ratio that the margin allows."""
         return math.log1p(self.margin.allowed(self.old) / self.old)
 
-    @property
-    def interval(self) -> Interval | None:
-        """Of new over old, minus 1; None of a single call."""
+    @cached_property
+    def ends(self) -> tuple[float, float] | None:
+        """The interval of `log_ratio`; None of a single call."""
         from scipy.stats import t
 
         if not self.freedom:
             return None
         reach = float(t.ppf(1 - ALPHA / 2, self.freedom)) * self.error
-        ends = (self.log_ratio, self.log_ratio - reach, self.log_ratio + reach)
-        return Interval(*(math.expm1(end) for end in ends))
+        return self.log_ratio - reach, self.log_ratio + reach
+
+    @property
+    def interval(self) -> Interval | None:
+        """Of new over old, minus 1; None of a single call."""
+        return None if self.ends is None else Interval(*map(_times, (self.log_ratio, *self.ends)))
 
     @property
     def lower(self) -> float:
@@ -113,16 +118,23 @@ class Slowdown:
 
     def outcome(self, worse: float, better: float) -> Outcome:
         """Return what it comes to, p corrected; better is what is faster by more than the margin, as noise is not."""
-        interval = self.interval
         if worse < LEVEL:
             return "regression"
         if better < LEVEL and not self.margin.both:
             return "better"
         if self.log_ratio <= touching(0.0) and not (self.margin.both and self.log_ratio < self.lower):
             return "holds"
-        shown = interval is not None and math.log1p(interval.high) <= self.bound
-        low = interval is not None and math.log1p(interval.low) >= self.lower
+        shown = self.ends is not None and self.ends[1] <= self.bound
+        low = self.ends is not None and self.ends[0] >= self.lower
         return "holds" if shown and (low or not self.margin.both) else "undecided"
+
+
+def _times(logarithm: float) -> float:
+    """Return the ratio of a logarithm, minus 1; of few calls that lie far apart it may be past all numbers."""
+    try:
+        return math.expm1(logarithm)
+    except OverflowError:
+        return math.inf
 
 
 def latency(
