@@ -180,6 +180,8 @@ def test_options_alone_are_all_that_is_asked(tmp_path: Path) -> None:
     asked = json.loads(advise(str(records), *BAR, "--json").stdout)
     assert asked["constraints"]["minimum"] == {"arc:macro_f1": 0.5}
     assert asked["constraints"]["max_latency"] is None
+    other = json.loads(advise(str(records), "--serving", "any", "--json").stdout)
+    assert (other["constraints"], other["serving"]) == (own["constraints"], "any")
     constraints_beside(records).write_text("{")
     assert "cannot be read" in advise(str(records), "--json").stderr
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from tests.making import line
 from tests.making import record as made
 from tests.starting import Run, study_file
+from tunescale_core.plugin import terminal
 from tunescale_core.plugin.answers import answered
 from tunescale_core.plugin.session import Session
 from tunescale_core.records.record import Record
@@ -85,6 +87,14 @@ def test_what_was_not_measured_is_told(tmp_path: Path) -> None:
     """Constraints on a task that no selected cell was asked end in a line, and not in an error."""
     asked = STUDY + "[tasks.squad_v2]\n[constraints]\nmin.squad_v2.f1 = 50\n"
     assert told(tmp_path, asked, taken=1)["advice"] == "none: no task 'squad_v2' in here; there are arc"
+
+
+def test_a_fault_is_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever goes wrong in what follows is one line: gates print and write their verdicts after it."""
+    monkeypatch.setattr(terminal, "answered", lambda *_: math.sqrt(-1))
+    ((title, text),) = terminal._following(Session("s", tmp_path, {}), gathered([]))
+    assert title == "findings and advice"
+    assert text == "none: ValueError: math domain error (tunescale --tb findings shows where)"
 
 
 @pytest.mark.slow

@@ -133,18 +133,15 @@ class Chooser:
         """Say what others' load has to do with the latencies, and whom it alone may have kept out."""
         places = ((one, task) for one in self.candidates for task in self.constraints.tasks)
         yield from timed_beside([cell for place in places for cell in self.results.at(*place)])
-        late = [
-            one for one in standings if self.constraints.max_latency and one.broken == (self.constraints.latency_text,)
-        ]
-        out = [
-            one.candidate.id
-            for one in late
-            if all(self._loaded(one.candidate, task) for task in self.draws.slow_on(one.candidate))
-        ]
+        if self.constraints.max_latency is None:
+            return
+        late = [one.candidate for one in standings if one.broken == (self.constraints.latency_text,)]
+        out = ", ".join(one.id for one in late if all(self._loaded(one, task) for task in self.draws.slow_on(one)))
         if out:
-            yield f"{', '.join(out)} may be fast enough for all that is known: time it again"
+            yield f"{out} may be fast enough for all that is known: time it again"
 
     def _loaded(self, candidate: Candidate, task: str) -> bool:
+        """Tell whether a candidate was timed on a task while others used the machine."""
         return any(cell.beside is not None for cell in self.results.at(candidate, task))
 
     def _worse(self, quality: float) -> float:

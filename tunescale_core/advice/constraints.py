@@ -75,13 +75,7 @@ class Constraints:
     def text(self) -> str:
         """All of it in words."""
         aim = "the best" if self.objective.metric.better == "higher" else "the lowest"
-        way = (
-            ""
-            if self.serving == EAGER
-            else ", by any way of serving"
-            if self.serving == ANY
-            else f", served by {self.serving}"
-        )
+        way = {EAGER: "", ANY: ", by any way of serving"}.get(self.serving, f", served by {self.serving}")
         asked = ", ".join(self._limits()) or "no limit"
         wanted = f"{self.objective.metric.name} for {self.objective.task}"
         return f"constraints: {asked}{way}; of what keeps to them {aim} {wanted}"

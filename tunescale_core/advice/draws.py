@@ -82,12 +82,10 @@ class Draws:
         """Return the tasks on which a candidate breaks the limit on latency in most resamples."""
         import numpy as np
 
-        limit, found = (
-            self.constraints.max_latency,
-            {one: self._latency_on(candidate, one) for one in self.constraints.tasks},
-        )
+        limit = self.constraints.max_latency
         if limit is None:
             return ()
+        found = {task: self._latency_on(candidate, task) for task in self.constraints.tasks}
         return tuple(task for task, drawn in found.items() if drawn is not None and np.mean(drawn <= limit) < 0.5)
 
     def _latency_on(self, candidate: Candidate, task: str) -> Figures | None:

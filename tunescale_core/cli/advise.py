@@ -36,7 +36,7 @@ def advise(  # noqa: PLR0913, PLR0917  an option a constraint
 ) -> None:
     """Say which candidate to ship under constraints, how sure that is, and what to run where it is not.
 
-    Without any of these options, the constraints are those that the study's last run had.
+    Without a limit, a bar or --maximise, the constraints are those that the study's last run had.
 
     Exits with 1 where nothing that was measured surely keeps to the constraints, or where what does is flagged or no
     better than answering without looking.

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from tunescale_core.advice.constraints import Bar
     from tunescale_core.study.constraints import Deployment
 
+ASKING = frozenset({"maximise", "min", "max_latency", "max_memory", "max_cost"})
+"""Keys that say what is wanted; the others say how it is measured."""
 StudyOption = Annotated[
     str | None, typer.Option("--study", help="Study whose [constraints] apply beside these options: a name or a file.")
 ]
@@ -34,12 +36,14 @@ def by_task(bars: Sequence[Bar]) -> dict[str, dict[str, float | None]]:
 
 
 def asked_by(options: Mapping[str, object], study: str | None, records: Path | None) -> Deployment | None:
-    """Return what is asked of a deployment: a study's constraints with options over them, or options alone.
+    """Return what is asked of a deployment: options over a study's constraints, or over those of the last run.
+
+    Where no study is named, an option that asks something is all that is asked: the last run's are then left alone.
 
     Args:
         options: By key of `[constraints]`; None is not given.
         study: A study that is named for its constraints.
-        records: The folder of records, beside which the last run kept its own; they hold where nothing is given.
+        records: The folder of records, beside which the last run kept its own.
 
     Returns:
         None where nothing is given and nothing is kept.
@@ -54,9 +58,8 @@ def asked_by(options: Mapping[str, object], study: str | None, records: Path | N
     given = {name: value for name, value in options.items() if value is not None}
     if study:
         return _declared(study).model_copy(update=given)
-    if given:
-        return Deployment().model_copy(update=given)
-    return kept(constraints_beside(records)) if records else None
+    last = kept(constraints_beside(records)) if records and not ASKING & given.keys() else None
+    return (last or Deployment()).model_copy(update=given) if last or given else None
 
 
 def _declared(study: str) -> Deployment:
