@@ -182,6 +182,9 @@ def test_options_alone_are_all_that_is_asked(tmp_path: Path) -> None:
     assert asked["constraints"]["max_latency"] is None
     other = json.loads(advise(str(records), "--serving", "any", "--json").stdout)
     assert (other["constraints"], other["serving"]) == (own["constraints"], "any")
+    constraints_beside(records).write_text('{"min": {"arc": {"macro_f1": 70}}}')
+    unlikely = advise(str(records), "--json")
+    assert (unlikely.exit_code, unlikely.stdout, unlikely.stderr.count("\n")) == (USAGE, "", 1)
     constraints_beside(records).write_text("{")
     assert "cannot be read" in advise(str(records), "--json").stderr
 

@@ -185,9 +185,10 @@ def constraints_of(results: Results, asked: Deployment) -> Constraints:
     """Return what is asked of a deployment, held against what was measured.
 
     Raises:
-        ResultsError: The results have no such task, or what is maximised cannot be told.
+        ResultsError: The results have no such task or metric, a value is none that it can have, or what is maximised
+            cannot be told.
     """
-    bars = tuple(bar_of(results, *bar) for bar in asked.bars)
+    bars = tuple(_asked(lambda bar: bar_of(results, *bar), bar) for bar in asked.bars)
     objective = objective_of(results, asked.maximise, bars)
     limits = (asked.max_latency, asked.latency_stat, asked.max_memory, asked.max_cost)
     return Constraints(objective, bars, *limits, asked.serving)

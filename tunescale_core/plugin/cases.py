@@ -51,7 +51,6 @@ def bench(request: pytest.FixtureRequest) -> Bench:
     """The study at work: its store, its data, and the one variant that is open."""
     if is_shared_out(request.config):
         raise one_line(StudyError(ALONE))
-    from tunescale_core.advice.kept import constraints_beside, keep
     from tunescale_core.measuring.cell import Bench
     from tunescale_core.progress import Progress
 
@@ -61,8 +60,7 @@ def bench(request: pytest.FixtureRequest) -> Bench:
             session.bench = Bench(session.load(), session.store, Progress(Uncaptured(request.config)))
             session.bench.check_writable()
             session.bench.notes.begin(forget=request.config.getoption("--no-resume"))
-            keep(session.bench.study.constraints, constraints_beside(session.bench.records))
-        except (StoreError, ResourceError) as error:
+        except StoreError as error:
             raise one_line(error) from None
     return session.bench
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tunescale_core.errors import BaselineError, ResourceError, StoreError, TuneScaleError
+from tunescale_core.plugin.beside import keep_beside
 from tunescale_core.plugin.session import ALONE, SESSION, cell_of, is_shared_out, is_worker, one_line
 
 if TYPE_CHECKING:
@@ -151,13 +152,13 @@ class SaveItem(GateItem):
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Keep the paces beside the records, and let what neither compared nor saved anything not pass."""
+    """Keep what belongs beside the records, and let what neither compared nor saved anything not pass."""
     gating, bench = session.config.stash.get(GATING, None), session.config.stash[SESSION].bench
     if session.config.option.collectonly:
         return
     if bench is not None:
         try:
-            _keep(bench.records, gating)
+            keep_beside(bench, gating.measured_already if gating else ())
         except (ResourceError, StoreError, OSError) as error:
             session.config.stash[SESSION].untold.append(str(error))
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -167,17 +168,6 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     alone = exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED} and session.testsfailed <= own
     if alone and (gating.outcome == "nothing compared" or (gating.unsaved and not session.testsfailed)):
         session.exitstatus = NOTHING_COMPARED
-
-
-def _keep(records: Path, gating: Gating | None) -> None:
-    """Write the run's paces; without any, those of an earlier run say nothing of these records."""
-    from tunescale_core.pace.pace import paces_beside, write
-
-    path = paces_beside(records)
-    if gating is not None and gating.measured_already:
-        write(gating.measured_already, path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 @pytest.hookimpl(trylast=True)
