@@ -161,8 +161,7 @@ class Counted:
     @lru_cache(maxsize=64)  # noqa: B019
     def _kept(self, method: Method, rank: int | None, width: int) -> tuple[float, int]:
         model, _ = deepcopy(self._with(method, rank))
-        experts = any(EXPERTS in name for name, _ in model.named_parameters())
-        at_once = _experts_at_once() if experts else contextlib.nullcontext()
+        at_once = _experts_at_once() if _is_mixture(model) else contextlib.nullcontext()
         with _counting(self.name), at_once, _faked(model.train()):
             one, two = (_kept(model, rows, method.max_length, width) for rows in (1, 2))
         return (two - one) / method.max_length, 2 * one - two
@@ -172,11 +171,15 @@ class Counted:
         import torch
 
         model = deepcopy(self.bare)
-        if any(EXPERTS in name for name, _ in model.named_parameters()):
+        if _is_mixture(model):
             model.set_experts_implementation("batched_mm")  # of the ways it is computed, one that needs no numbers
         with _counting(self.name), _faked(model.eval()), torch.no_grad():
             said = model(input_ids=torch.zeros(1, tokens, dtype=torch.long), use_cache=True)
             return sum(_within(getattr(said, name, None)) for name in CACHES)
+
+
+def _is_mixture(model: nn.Module) -> bool:
+    return any(EXPERTS in name for name, _ in model.named_parameters())
 
 
 def _numbers(module: nn.Module) -> int:
