@@ -43,6 +43,9 @@ SCENES = {
     "two seeds, 5 points apart": {"task": "arc", "seeds": 2, "apart": 0.05},
     "passages of five": {"task": "squad_v2", "passage": 5},
     "errors on six questions": {"task": "openmath", "n": 6},
+    "a machine that drifts": {"task": "arc", "drift": 0.15},
+    "a machine that drifts a little": {"task": "arc", "drift": 0.003},
+    "a machine that drifts, three seeds": {"task": "arc", "drift": 0.15, "seeds": 3},
 }
 CHOSEN = {"Q3", "Q5", "C1", "C2", "C4"}
 """Questions about the best of several."""
@@ -93,9 +96,18 @@ def _kind(found: Finding) -> str:
 
 
 def made_up(  # noqa: PLR0913, PLR0917  what a study is like
-    rng: np.random.Generator, task: str, n: int = N, seeds: int = 1, apart: float = 0.0, passage: int = 1
+    rng: np.random.Generator,
+    task: str,
+    n: int = N,
+    seeds: int = 1,
+    apart: float = 0.0,
+    passage: int = 1,
+    drift: float = 0.0,
 ) -> Results:
-    """Return a study in which every model is as good and as fast as every other."""
+    """Return a study in which every model is as good and as fast as every other.
+
+    With `drift`, the standard deviation of a time's logarithm, the machine is slower at some cells than at others.
+    """
     hard, slow = (np.repeat(rng.random(-(-n // passage)), passage)[:n] for _ in range(2))
     tuned = [("full", None), *((f"lora-r{rank}", rank) for rank in (2, 4, 8, 16, 32))]
     cells = [("small", method, rank, seed) for method, rank in tuned for seed in range(seeds)]
@@ -105,7 +117,7 @@ def made_up(  # noqa: PLR0913, PLR0917  what a study is like
         worth = RIGHT + (rng.normal(0, apart) if seed is not None else 0.0)
         own, pace = (np.repeat(rng.random(-(-n // passage)), passage)[:n] for _ in range(2))
         right = np.where(rng.random(n) < ALIKE, hard, own) < worth
-        seconds = SECONDS * (1 + slow + 0.2 * pace)
+        seconds = SECONDS * (1 + slow + 0.2 * pace) * np.exp(rng.normal(0, drift) if drift else 0.0)
         lines = tuple(_lines(rng, task, right, seconds, passage))
         found.append(from_record(_record(model, method, rank, seed, task, lines)))
     return Results(tuple(found), "made up")
@@ -121,7 +133,7 @@ def _lines(rng: np.random.Generator, task: str, right: np.ndarray, seconds: np.n
         answer = Answer((said[0],), said[1])
         fields = {"example": str(place), "group": str(place // passage) if passage > 1 else "", "gold": answer.gold}
         fields |= {"text": said[1], "answer": said[1], "tokens": 4, "finish": "stop", "reasoning_tokens": 0}
-        fields |= {"seconds": float(took), "first_token_seconds": 0.1, "scores": TASKS[task].score(answer)}
+        fields |= {"seconds": float(took), "first_token_seconds": float(took) / 4, "scores": TASKS[task].score(answer)}
         yield Line.model_validate(fields)
 
 

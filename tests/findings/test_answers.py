@@ -8,7 +8,7 @@ from itertools import groupby
 
 import pytest
 
-from tests.making import line
+from tests.making import line, took
 from tests.making import record as made
 from tunescale_core.findings.answers import EVERYTHING, answers
 from tunescale_core.findings.finding import Finding
@@ -32,7 +32,7 @@ def lines(right: int, pace: float) -> list[Line]:
         line(
             Answer((gold,), gold if place < right else "BCDA"["ABCD".index(gold)]),
             place=place,
-            seconds=pace * (1 + place % 3 / 100),
+            **took(pace * (1 + place % 3 / 100)),
         )
         for place, gold in enumerate("ABCD" * 10)
     ]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.making import COST, line
+from tests.making import COST, line, took
 from tests.making import record as made
 from tunescale_core.findings.conclusions import CONCLUSIONS
 from tunescale_core.findings.evidence import Evidence
@@ -272,7 +272,7 @@ def test_the_best_of_several_is_tested_as_one_of_several() -> None:
 
     def asked(method: str, right: int) -> Record:
         answers = [Answer(("A",), "A" if place < right else "B") for place in range(40)]
-        lines = [line(one, place=place, seconds=0.1 + place / 100 + right / 1000) for place, one in enumerate(answers)]
+        lines = [line(one, place=place, **took(0.1 + place / 100 + right / 1000)) for place, one in enumerate(answers)]
         return made(method, "arc", lines=lines)
 
     alone = concluded("C1", results(asked("full", 36), asked("lora-r4", 28)))

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.making import line
+from tests.making import line, took
 from tests.making import record as made
 from tunescale_core.findings.evidence import Evidence
 from tunescale_core.findings.finding import Finding, settled
@@ -239,7 +239,7 @@ def lines(share: float, pace: float, seed: int) -> list[Line]:
         line(
             Answer((gold,), gold if rng.random() < share else "BCDA"["ABCD".index(gold)]),
             place=place,
-            seconds=pace * (1 + float(rng.random()) / 10),
+            **took(pace * (1 + float(rng.random()) / 10)),
         )
         for place, gold in enumerate("ABCD" * 15)
     ]

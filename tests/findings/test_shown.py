@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -11,7 +13,7 @@ from tests.making import line
 from tests.making import record as made
 from tunescale_core.findings.answers import answers
 from tunescale_core.findings.finding import Finding, summary
-from tunescale_core.findings.shown import WIDTH, as_objects, as_summary, as_text
+from tunescale_core.findings.shown import WIDTH, as_objects, as_summary, as_text, drift_told
 from tunescale_core.results.published import reference
 from tunescale_core.results.result import from_record
 from tunescale_core.results.results import Results
@@ -197,3 +199,25 @@ def test_a_summary_has_a_line_a_question_that_is_answered() -> None:
         assert f"{whole.verdict} " in one
         assert one.endswith(f"{whole.value:g} {whole.unit}")
     assert as_summary([summary("Q3", "It is so", ())]) == ""
+
+
+LATENCY = Finding("Q1.a.arc.latency", "a is faster", merit=0.1, interval=Interval(0.1, -0.05, 0.25))
+
+
+def test_the_machines_drift_is_told() -> None:
+    """The last lines say by how much the same work's time varied, as a factor; JSON gives the logarithm's deviation."""
+    drifting = replace(LATENCY, drift=math.log(1.25))
+    assert drift_told([PART, drifting]).startswith("From cell to cell the same work took 25% more or less time")
+    assert as_text([WHOLE, PART, drifting]).endswith(drift_told([drifting]))
+    assert as_objects([drifting])[0]["drift"] == pytest.approx(math.log(1.25))
+
+
+def test_a_drift_that_nothing_shows_is_told() -> None:
+    """Where latencies have intervals and no two cells could be compared, the last line says what is not in them."""
+    assert "is not known" in drift_told([LATENCY])
+
+
+@pytest.mark.parametrize("found", [[], [PART], [replace(LATENCY, interval=None)]])
+def test_no_drift_is_told_without_intervals_of_times(found: list[Finding]) -> None:
+    """Of qualities and of a published table's times there is nothing to say."""
+    assert not drift_told(found)

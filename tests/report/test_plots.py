@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tests.making import line
 from tests.making import record as made
 from tunescale_core.report.plots import Limits, latency_split, pareto, quality_latency, rank_curves, transfer_map
-from tunescale_core.results.comparison import Resampler
 from tunescale_core.results.published import reference
+from tunescale_core.results.resampler import Resampler
 from tunescale_core.results.result import from_record
 from tunescale_core.results.results import Results
 from tunescale_core.tasks import Answer

@@ -93,7 +93,7 @@ def test_one_sided_flips_are_half_of_two_sided(gains: list[float]) -> None:
     """The two tails together are the two-sided p, to the resampling error."""
     found = np.array(gains)
     down, both = sign_flip_below(found), sign_flip(found)
-    assert min(1.0, 2 * min(down, sign_flip_below(-found))) == pytest.approx(both, abs=0.03)
+    assert min(1.0, 2 * min(down, sign_flip_below(-found))) == pytest.approx(both, abs=0.05)
 
 
 @pytest.mark.parametrize("law", ["binary", "mean", "error"])

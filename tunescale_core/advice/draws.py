@@ -7,7 +7,7 @@ from functools import cached_property
 from tunescale_core.advice.constraints import Bar, Constraints
 from tunescale_core.errors import ResultsError
 from tunescale_core.results.candidate import Candidate
-from tunescale_core.results.comparison import resampler_of
+from tunescale_core.results.resampler import resampler_of
 from tunescale_core.results.results import Results
 from tunescale_core.stats.interval import SMALLEST
 from tunescale_core.tasks.task import Figures

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
 
 from tunescale_core.cli.constrained import StudyOption, asked_by, by_task
 from tunescale_core.cli.sources import PublishedTable, RecordsFolder, one_line_errors, read, records_folder
+from tunescale_core.plain_json import dumps
 
 
 def advise(  # noqa: PLR0913, PLR0917  an option a constraint
@@ -66,6 +66,6 @@ def advise(  # noqa: PLR0913, PLR0917  an option a constraint
         }
         asked = asked_by(options, study, None if table else records_folder(records)) or Deployment()
         found = counsel(results, constraints_of(results, asked))
-    typer.echo(json.dumps(as_object(found), indent=1) if as_json else as_text(found))
+    typer.echo(dumps(as_object(found)) if as_json else as_text(found))
     if not found.ships:
         raise typer.Exit(1)  # what ships by a script must not ship then

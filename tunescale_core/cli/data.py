@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -13,6 +12,7 @@ from tabulate import tabulate
 
 from tunescale_core.cli.sources import fail, one_line_errors
 from tunescale_core.harmless import harmless
+from tunescale_core.plain_json import dumps
 
 if TYPE_CHECKING:
     from tunescale_core.data.examples import Examples
@@ -67,7 +67,7 @@ def _reader(study: Study, model: str) -> Reader:
 
 
 def _as_objects(found: list[Loaded], examples: int, reader: Reader | None) -> str:
-    return json.dumps([_object(one, examples, reader) for one in found], indent=1)
+    return dumps([_object(one, examples, reader) for one in found])
 
 
 def _as_text(study: Study, found: list[Loaded], examples: int, reader: Reader | None) -> str:

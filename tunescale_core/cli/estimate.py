@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +12,7 @@ import typer
 from tunescale_core.cli.sources import fail, one_line_errors, records_folder
 from tunescale_core.errors import ResultsError
 from tunescale_core.harmless import harmless
+from tunescale_core.plain_json import dumps
 
 
 def estimate(  # noqa: PLR0913, PLR0917  an option a figure
@@ -62,7 +62,7 @@ def estimate(  # noqa: PLR0913, PLR0917  an option a figure
         return
     for reason in unknown.values():
         typer.echo(f"tunescale: not estimated: {harmless(reason)}", err=True)
-    typer.echo(as_tables((table,)).rstrip() if measured else json.dumps([asdict(one) for one in found], indent=1))
+    typer.echo(as_tables((table,)).rstrip() if measured else dumps([asdict(one) for one in found]))
 
 
 def _check_figures(bandwidth: float | None, prompt: int, overhead: float) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
 
 from tunescale_core.cli.sources import PublishedTable, RecordsFolder, one_line_errors, read
+from tunescale_core.plain_json import dumps
 
 
 def findings(
@@ -29,5 +29,5 @@ def findings(
     with one_line_errors():
         found = answers(read(records, table), checked_ties(ties))
         theirs = answers(named(reference), checked_ties(ties)) if reference else ()
-        text = json.dumps(as_objects(found, theirs), indent=1) if as_json else as_text(found, theirs)
+        text = dumps(as_objects(found, theirs)) if as_json else as_text(found, theirs)
     typer.echo(text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +10,7 @@ import typer
 from tunescale_core.cli.self_test import self_test as run_self_test
 from tunescale_core.cli.sources import RecordsFolder, fail, one_line_errors, records_folder
 from tunescale_core.errors import StudyError
+from tunescale_core.plain_json import dumps
 
 if TYPE_CHECKING:
     from tunescale_core.gates.gating import Gating
@@ -84,7 +84,7 @@ def _told(gating: Gating, *, as_json: bool) -> str:
     from tunescale_core.gates.shown import as_objects
 
     if as_json:
-        return json.dumps(as_objects(gating.given), indent=1)
+        return dumps(as_objects(gating.given))
     return "\n".join([gating.title, *gating.lines()])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 from tabulate import tabulate
 
 from tunescale_core.cli.sources import RecordsFolder, fail, one_line_errors, read
+from tunescale_core.plain_json import dumps
 
 
 def latency(
@@ -28,9 +28,7 @@ def latency(
     if not found:
         fail(f"{new} and {old} were not both timed on any task: run both, or see timed_examples")
     if as_json:
-        typer.echo(
-            json.dumps({task: asdict(one) | {"sentence": one.sentence} for task, one in found.items()}, indent=1)
-        )
+        typer.echo(dumps({task: asdict(one) | {"sentence": one.sentence} for task, one in found.items()}))
         return
     heads = ["asked", "latency ×", "length ×", "pace ×", "first ×", "tokens", "ms a token", "reasons", "truncated"]
     rows = [[task, *one.factors, *one.both] for task, one in found.items()]

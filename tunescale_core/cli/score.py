@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 from tabulate import tabulate
 
 from tunescale_core.cli.sources import fail, one_line_errors
+from tunescale_core.plain_json import dumps
 from tunescale_core.tasks import TASKS
 
 
@@ -31,7 +31,7 @@ def score(
     with one_line_errors():
         kind, columns = (task, {}) if study is None else _of_study(study, task)
         figures = score_file(TASKS[kind], data, predictions, columns)
-    typer.echo(json.dumps(figures, indent=1) if as_json else tabulate(_lines(figures), disable_numparse=True))
+    typer.echo(dumps(figures) if as_json else tabulate(_lines(figures), disable_numparse=True))
 
 
 def _of_study(study: str, task: str) -> tuple[str, dict[str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ import typer
 from tabulate import tabulate
 
 from tunescale_core.cli.sources import one_line_errors
+from tunescale_core.plain_json import dumps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,7 @@ def self_test(blocks: int, minutes: float, *, as_json: bool) -> None:
     with one_line_errors():
         runs = record(minutes, blocks, Progress(sys.stderr))
     found = assess(runs)
-    typer.echo(json.dumps(as_object(found, runs, blocks), indent=1) if as_json else as_text(found, runs, blocks))
+    typer.echo(dumps(as_object(found, runs, blocks)) if as_json else as_text(found, runs, blocks))
 
 
 def as_object(found: Sequence[Assessed], runs: Sequence[Run], blocks: int) -> dict[str, object]:

@@ -40,6 +40,9 @@ class Finding:
     """Examples, or ranks, that it rests on."""
     enough: int | None = None
     """How many of them would settle it, if what is seen is what there is."""
+    drift: float | None = None
+    """Of the machine, as the standard deviation of a time's logarithm, which interval and p of a latency hold; None
+    where nothing shows it."""
     verdict: Verdict = "not enough evidence"
     basis: Basis = "nothing"
     aligned: bool = False
@@ -92,6 +95,7 @@ def compared(named: Finding, found: Comparison, better: Direction, show: Show) -
         p=found.p,
         n=found.n,
         enough=found.enough,
+        drift=found.drift,
     )
 
 

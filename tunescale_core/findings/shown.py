@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -15,6 +16,8 @@ from tunescale_core.stats.interval import CONFIDENCE, Interval
 from tunescale_core.tables.table import MISSING
 
 WIDTH = 110
+TIMES = ("latency", "spread")
+"""What keys of findings about seconds end in."""
 
 
 def as_objects(findings: Iterable[Finding], reference: Iterable[Finding] = ()) -> list[dict[str, Any]]:
@@ -32,7 +35,7 @@ def as_text(findings: Sequence[Finding], reference: Sequence[Finding] = ()) -> s
         f"Intervals are {level}, of the gain (more is better); p is corrected (Benjamini and Hochberg).\n"
         "An asterisk marks a candidate asked the task it was tuned on."
     )
-    return "\n\n".join([*blocks, legend])
+    return "\n\n".join([*blocks, "\n".join(filter(None, (legend, drift_told(findings))))])
 
 
 def as_summary(findings: Iterable[Finding]) -> str:
@@ -41,6 +44,20 @@ def as_summary(findings: Iterable[Finding]) -> str:
     lines = [[one.question, one.claim, one.verdict, f"{one.value:g} {one.unit}"] for one in answered]
     heads = ["", "claim", "verdict", "parts supported"]
     return tabulate(lines, heads, "simple", disable_numparse=True) if lines else ""
+
+
+def drift_told(findings: Sequence[Finding]) -> str:
+    """Say how far the machine drifted, where latencies have intervals; empty where none has."""
+    times = [one for one in findings if one.interval is not None and one.key.rpartition(".")[2] in TIMES]
+    if not times:
+        return ""
+    drift = max((one.drift for one in times if one.drift is not None), default=None)
+    if drift is None:
+        return "How far the machine drifted between cells is not known, and not in the intervals of latencies."
+    return (
+        f"From cell to cell the same work took {math.expm1(drift):.0%} more or less time (one standard deviation);\n"
+        "intervals of latencies hold this."
+    )
 
 
 def _object(one: Finding) -> dict[str, Any]:

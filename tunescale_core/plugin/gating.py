@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tunescale_core.errors import BaselineError, ResourceError, StoreError, TuneScaleError
+from tunescale_core.plain_json import dumps
 from tunescale_core.plugin.beside import keep_beside
 from tunescale_core.plugin.session import ALONE, SESSION, cell_of, is_shared_out, is_worker, one_line
 
@@ -195,7 +195,7 @@ def _files(config: pytest.Config, gating: Gating) -> Iterator[tuple[Path, Callab
     from tunescale_core.gates.shown import as_objects
 
     def objects() -> str:
-        return json.dumps(as_objects(gating.given), indent=1)
+        return dumps(as_objects(gating.given))
 
     wanted = (config.getoption("--gate-summary"), config.getoption("--gate-json"), os.environ.get(STEP_SUMMARY))
     for path, text in zip(wanted, (gating.markdown, objects, gating.markdown), strict=True):

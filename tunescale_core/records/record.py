@@ -160,6 +160,12 @@ class Record(Frozen):
         return self
 
     @property
+    def machine(self) -> tuple[object, ...] | None:
+        """What it was measured on: device, CPU and threads; None where it does not say."""
+        found = self.provenance
+        return None if found is None else (found.device, found.cpu, found.threads)
+
+    @property
     def examples(self) -> int:
         """How many examples it answered."""
         return self.summary.examples if self.summary else 0

@@ -16,11 +16,12 @@ from tunescale_core.advice.shown import as_text
 from tunescale_core.errors import ResultsError
 from tunescale_core.findings.answers import answers
 from tunescale_core.findings.finding import Finding
+from tunescale_core.findings.shown import drift_told
 from tunescale_core.placing import place
 from tunescale_core.report.examples import samples
 from tunescale_core.report.plots import Limits, latency_split, quality_latency, rank_curves, transfer_map
-from tunescale_core.results.comparison import resampler_of
 from tunescale_core.results.ranks import Ties
+from tunescale_core.results.resampler import resampler_of
 from tunescale_core.results.results import Results
 from tunescale_core.study.constraints import Deployment
 from tunescale_core.study.serving import EAGER
@@ -68,13 +69,15 @@ def write_page(
         loader=FileSystemLoader(HERE), autoescape=select_autoescape(default=True), undefined=StrictUndefined
     )
     plotly, script = get_plotlyjs(), (HERE / "page.js").read_text(encoding="utf-8")
+    findings = answers(results, ties)
     page = environment.get_template("page.html.j2").render(
         policy=policy(plotly, script),
         source=results.source,
         models=list(dict.fromkeys(one.model for one in results.candidates)),
         methods=list(dict.fromkeys(one.method for one in results.candidates)),
         tasks=list(results.tasks),
-        questions=_questions(answers(results, ties)),
+        questions=_questions(findings),
+        drift=drift_told(findings),
         others={one.key: one for one in answers(reference, ties)} if reference else {},
         tables=every_table(results, ties, reference),
         advice=_advice(results, asked) if asked else "",

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tunescale_core.results.candidate import Candidate
-from tunescale_core.results.comparison import Resampler
 from tunescale_core.results.latency import anatomy, same_calls, split
 from tunescale_core.results.ranks import loras_on
+from tunescale_core.results.resampler import Resampler
 from tunescale_core.results.results import Results
 from tunescale_core.results.trivial import trivial_quality, trivial_rule
 from tunescale_core.stats.interval import Interval, percentile_interval

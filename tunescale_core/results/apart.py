@@ -31,7 +31,7 @@ def apart(cells: Sequence[Result], served: Sequence[Result]) -> Iterator[tuple[R
             yield from _unlike(same, _questions, f"asked other questions for {task} than most")
     yield from _unlike(everyone, _protocol, "measured under another protocol than most")
     own = [cell for cell in everyone if cell.record and cell.record.serving_settings.get("mode") != "endpoint"]
-    yield from _unlike(own, _machine, "measured on another machine than most")
+    yield from _unlike(own, lambda record: record.machine, "measured on another machine than most")
     eager = {(cell.candidate, cell.task, cell.seed): cell for cell in cells}
     for cell in served:
         sibling = eager.get((cell.candidate, cell.task, cell.seed))
@@ -60,11 +60,6 @@ def _questions(record: Record) -> object:
 
 def _protocol(record: Record) -> object:
     return repr(sorted(record.protocol.items())) if record.protocol else None
-
-
-def _machine(record: Record) -> object:
-    found = record.provenance
-    return None if found is None else (found.device, found.cpu, found.threads)
 
 
 def _weights(record: Record) -> object:

@@ -59,6 +59,11 @@ class Result:
     """How it was served."""
     source: Any = None
     """Where the rows are: a Parquet file's path, an Arrow table, or None."""
+    paced: str | None = None
+    """Cells of which this is the same serve a token at one pace: of one model, merged or with one adapter beside it.
+
+    None where that is not known, or several questions share a call.
+    """
 
     @cached_property
     def rows(self) -> Rows | None:
@@ -92,6 +97,11 @@ class Result:
         return readings.others if readings and readings.busy else None
 
     @property
+    def machine(self) -> tuple[object, ...] | None:
+        """What it was measured on: device, CPU and threads; None where the record does not say."""
+        return self.record.machine if self.record else None
+
+    @property
     def judged(self) -> str:
         """The metric by which one answer is judged."""
         return TASKS[self.kind].judged
@@ -121,7 +131,15 @@ def from_record(record: Record, source: Any = None) -> Result:
         record,
         record.serving,
         table_of(record.lines) if source is None and record.lines and not record.error else source,
+        _paced(record),
     )
+
+
+def _paced(record: Record) -> str | None:
+    mode, batch = (record.serving_settings.get(name) for name in ("mode", "batch"))
+    if mode == "adapter":
+        return None if batch != 1 else f"{record.model} with {record.method}"
+    return record.model if mode == "endpoint" or batch in {None, 1} else None
 
 
 def _columns(table: Any) -> Rows:

@@ -192,7 +192,7 @@ def _timed_as(cell: Result, other: Result | None) -> Result:
         return replace(other, serving=EAGER, source=_with_clocks(other, other))
     taken = {"peak_memory_bytes": other.record.peak_memory_bytes, "readings": other.record.readings}
     record = cell.record.model_copy(update=taken)
-    return replace(cell, latency=other.latency, record=record, source=_with_clocks(cell, other))
+    return replace(cell, latency=other.latency, record=record, source=_with_clocks(cell, other), paced=other.paced)
 
 
 def _with_clocks(cell: Result, other: Result) -> Any:

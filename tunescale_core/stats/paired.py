@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from functools import lru_cache
 
+from tunescale_core.stats.drift import Drift
 from tunescale_core.stats.resampling import members_of
 from tunescale_core.tasks.task import Figures, Law
 
@@ -94,17 +95,19 @@ def bootstrap_below_p(replicates: Figures, units: int, margin: float = 0.0) -> f
     return float(max(share, 2.0**-units))
 
 
-def log_ratio_p(new: Figures, old: Figures, group: Sequence[str]) -> float:
+def log_ratio_p(new: Figures, old: Figures, group: Sequence[str], drift: Drift | None = None) -> float:
     """Return the two-sided p that two sides take as long, by flipping the signs of the questions' log-ratios.
 
     A ratio of each question cancels that some are longer than others; those of questions on one passage, which are
-    not independent, are flipped together. Where the mean of the ratios points the other way than the difference of the
-    means, they support nothing, and p is 1.
+    not independent, are flipped together. The machine's drift, which all questions of a side share, is added to what
+    the flips come to. Where the mean of the ratios points the other way than the difference of the means, they support
+    nothing, and p is 1.
 
     Args:
         new: Seconds of each question, shape `(n,)`, all above zero.
         old: The same questions, the other side.
         group: Of each question, what it shares with those that are not independent of it; "" is alone.
+        drift: Of the machine between the sides; None where it is not known.
     """
     import numpy as np
 
@@ -112,7 +115,11 @@ def log_ratio_p(new: Figures, old: Figures, group: Sequence[str]) -> float:
     if not np.any(ratios) or ratios.mean() * (new.mean() - old.mean()) <= 0:
         return 1.0
     sums = np.bincount(members_of(group), ratios)
-    return at_least_chance(sign_flip(sums), len(sums))
+    steady = sign_flip(sums)
+    if drift is None:
+        return at_least_chance(steady, len(sums))
+    flipped = _signs(len(sums), 0) @ sums.astype(np.float32) / len(ratios)
+    return at_least_chance(max(steady, drift.beyond(float(ratios.mean()), flipped)), len(sums))
 
 
 def at_least_chance(p: float, units: int) -> float:

@@ -28,19 +28,26 @@ def enough_for_shares(new: Figures, old: Figures, level: float = ALPHA / 2) -> i
     return math.ceil(root**2 / difference**2)
 
 
-def enough(value: float, replicates: Figures, n: int, level: float = ALPHA / 2) -> int | None:
+def enough(value: float, replicates: Figures, n: int, level: float = ALPHA / 2, hidden: float = 0.0) -> int | None:
     """Return the n at which a difference of `value` would be seen, its error shrinking with the root of n.
 
+    Args:
+        value: The difference.
+        replicates: It in each resample of the examples, shape `(B,)`.
+        n: Examples.
+        level: One-sided.
+        hidden: The share of the difference that what more examples do not mend could be.
+
     Returns:
-        n for power `POWER` at a one-sided `level`, half of `ALPHA` unless given; None where the value is zero.
+        n for power `POWER` at `level`; None where the value is zero, or all of it is hidden.
     """
     import numpy as np
     from scipy.special import ndtri
 
-    if value == 0:
+    if value == 0 or hidden >= 1:
         return None
     with np.errstate(over="ignore", invalid="ignore"):
         # By quantiles: a few seeds have tails that a standard deviation would be lost in.
         low, high = np.nanquantile(replicates / value, DEVIATION)
-        needed = float(n * np.square((ndtri(1 - level) + ndtri(POWER)) * (high - low) / 2))
+        needed = float(n * np.square((ndtri(1 - level) + ndtri(POWER)) * (high - low) / 2) / (1 - hidden**2))
     return max(2, math.ceil(needed)) if math.isfinite(needed) else None

@@ -1,0 +1,91 @@
+"""How far a machine's pace drifts between measurements of the same work, and what that leaves of a difference."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tunescale_core.stats.interval import ALPHA
+from tunescale_core.stats.power import POWER
+from tunescale_core.tasks.task import Figures
+
+MOST = math.log(1000)
+"""No machine is seen as a thousand times slower: a few repetitions leave tails that have no end."""
+
+
+@dataclass(frozen=True)
+class Drift:
+    """The standard deviation of the logarithm of the time that the same work takes, from one measurement to another."""
+
+    sd: float
+    df: int
+    """Degrees of freedom that it was estimated with, at least 1."""
+
+    def factors(self, resamples: int, seed: int, own: int) -> Figures:
+        """Draw how much slower than usual the machine may have been while something was timed, shape `(B,)`.
+
+        The spread itself is drawn too (scaled inverse chi-squared), the same for all that share the seed, so that a
+        ratio of two is Student's t with `df` degrees of freedom and √2 times the standard deviation.
+
+        Args:
+            resamples: How many, B.
+            seed: Of the spread.
+            own: Of what was timed.
+        """
+        import numpy as np
+
+        spread = self.sd * np.sqrt(self.df / np.random.default_rng([seed, self.df]).chisquare(self.df, resamples))
+        slower = np.random.default_rng([seed, own]).standard_normal(resamples)
+        return np.exp(np.clip(spread * slower, -MOST, MOST))
+
+    def beyond(self, ratio: float, by_chance: Figures) -> float:
+        """Return the two-sided p that two sides take as long.
+
+        Args:
+            ratio: The logarithm of how much longer one takes.
+            by_chance: What that would be by chance on a steady machine, shape `(B,)`.
+        """
+        import numpy as np
+        from scipy.stats import t
+
+        if not self.sd:
+            return float(np.mean(np.abs(by_chance) >= abs(ratio)))
+        scale = math.sqrt(2) * self.sd
+        above, below = (abs(ratio) - by_chance) / scale, (-abs(ratio) - by_chance) / scale
+        return float(min(1.0, np.mean(t.sf(above, self.df) + t.cdf(below, self.df))))
+
+    def hides(self, ratio: float) -> float:
+        """Return what share of a log-ratio drift alone could be, at power `POWER` and level `ALPHA`; from 1 on, all."""
+        from scipy.stats import t
+
+        reach = math.sqrt(2) * self.sd * float(t.ppf(1 - ALPHA / 2, self.df) + t.ppf(POWER, self.df))
+        return reach / abs(ratio) if ratio else math.inf
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The logarithm of the time that some work took, and what its variance would be on a steady machine."""
+
+    log: float
+    noise: float = 0.0
+
+
+def pooled(groups: Sequence[Sequence[Measured]]) -> Drift | None:
+    """Pool the spread within groups of measurements that would be equal on a steady machine, but for their noise.
+
+    Returns:
+        The sum of squares about each group's mean over its degrees of freedom, less the mean noise (a component of
+        variance; Searle, Casella and McCulloch, 1992, ch. 3), as a standard deviation, which is zero where noise
+        explains all. None where no group has two measurements.
+    """
+    import numpy as np
+
+    several = [group for group in groups if len(group) > 1]
+    if not several:
+        return None
+    df = sum(len(group) - 1 for group in several)
+    logs = [np.array([one.log for one in group]) for group in several]
+    squares = sum(float(np.square(group - group.mean()).sum()) for group in logs)
+    noise = float(np.mean([one.noise for group in several for one in group]))
+    return Drift(math.sqrt(max(0.0, squares / df - noise)), df)
