@@ -47,6 +47,12 @@ def test_load_beside_either_is_told(study: Path) -> None:
     assert "1 of 2 cells were timed while others used the machine" in ask("m-full-on-arc", "m-base", study).stdout
 
 
+def test_the_machines_drift_is_told(study: Path) -> None:
+    """A third cell of the model that took twice as long a token shows how far the machine drifts, and a line says so."""
+    write(made("lora-r4", "arc", lines=[line(place=n, seconds=1.0, first_token_seconds=0.2) for n in range(3)]), study)
+    assert "from cell to cell the same work took" in ask("m-full-on-arc", "m-base", study).stdout
+
+
 def test_json_adds_up(study: Path) -> None:
     """The parts of the logarithm are numbers, with the sentence beside them."""
     found = json.loads(ask("m-base", "m-full-on-arc", study, "--json").stdout)["arc"]

@@ -17,6 +17,7 @@ from tunescale_core.findings.shown import WIDTH, as_objects, as_summary, as_text
 from tunescale_core.results.published import reference
 from tunescale_core.results.result import from_record
 from tunescale_core.results.results import Results
+from tunescale_core.stats.drift import Drift
 from tunescale_core.stats.interval import Interval
 from tunescale_core.tables.table import MISSING
 from tunescale_core.tasks import Answer
@@ -206,10 +207,10 @@ LATENCY = Finding("Q1.a.arc.latency", "a is faster", merit=0.1, interval=Interva
 
 def test_the_machines_drift_is_told() -> None:
     """The last lines say by how much the same work's time varied, as a factor; JSON gives the logarithm's deviation."""
-    drifting = replace(LATENCY, drift=math.log(1.25))
-    assert drift_told([PART, drifting]).startswith("From cell to cell the same work took 25% more or less time")
+    drifting = replace(LATENCY, drift=Drift(math.log(1.25), 7))
+    assert "from cell to cell the same work took 25% more or less time" in drift_told([PART, drifting])
     assert as_text([WHOLE, PART, drifting]).endswith(drift_told([drifting]))
-    assert as_objects([drifting])[0]["drift"] == pytest.approx(math.log(1.25))
+    assert as_objects([drifting])[0]["drift"] == {"sd": pytest.approx(math.log(1.25)), "df": 7}
 
 
 def test_a_drift_that_nothing_shows_is_told() -> None:

@@ -19,6 +19,7 @@ def latency(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,  # noqa: FBT002
 ) -> None:
     """Split the ratio of two candidates' mean latencies on each task: output length, time per token, first token."""
+    from tunescale_core.results.drift import drift_of
     from tunescale_core.results.latency import splits
     from tunescale_core.tables.timed_beside import timed_beside
 
@@ -34,6 +35,8 @@ def latency(
     rows = [[task, *one.factors, *one.both] for task, one in found.items()]
     typer.echo(tabulate(rows, heads, disable_numparse=True, colalign=("left", *["right"] * 8)))
     typer.echo(f"(two figures are {new} and {old}; length × pace × first = latency)")
+    if drift := drift_of(results.cells):
+        typer.echo(f"({drift}: a pace or first token that is as near to × 1.00 may be the machine's)")
     sides = [cell for cell in results.cells if cell.candidate.id in {new, old} and cell.task in found]
     for told in timed_beside(sides):
         typer.echo(f"({told})")

@@ -138,10 +138,7 @@ def tuned_small_is_cheaper(evidence: Evidence) -> Iterator[Finding]:
             several = len(evidence.results.larger) > 1
             yield from evidence.better("C7", Pair(full, base, task, "latency", named=several))
             over = f"-over-{large}-base" if several else ""
-            spreads, drift = (
-                [_spread(evidence, one, task) for one in (full, base)],
-                evidence.comparisons.resampler.drift,
-            )
+            spreads = [_spread(evidence, one, task) for one in (full, base)]
             if spreads[0] is not None and spreads[1] is not None:
                 yield Finding(
                     f"C7.{evidence.results.label(full)}{over}.{task}.spread",
@@ -153,7 +150,7 @@ def tuned_small_is_cheaper(evidence: Evidence) -> Iterator[Finding]:
                     merit=spreads[1] - spreads[0],
                     interval=_spread_interval(evidence, task, spreads[1] - spreads[0], full, base),
                     aligned=True,
-                    drift=drift.sd if drift else None,
+                    drift=evidence.comparisons.resampler.drift,
                     note="standard deviation of a call's seconds",
                     doubt=evidence.doubt([base if spreads[0] < spreads[1] else full], task),
                 )

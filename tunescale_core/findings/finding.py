@@ -9,6 +9,7 @@ from typing import Literal
 
 from tunescale_core.results.comparison import Comparison
 from tunescale_core.stats.corrected import adjusted
+from tunescale_core.stats.drift import Drift
 from tunescale_core.stats.interval import ALPHA, Interval
 from tunescale_core.tasks.task import Direction
 
@@ -40,9 +41,8 @@ class Finding:
     """Examples, or ranks, that it rests on."""
     enough: int | None = None
     """How many of them would settle it, if what is seen is what there is."""
-    drift: float | None = None
-    """Of the machine, as the standard deviation of a time's logarithm, which interval and p of a latency hold; None
-    where nothing shows it."""
+    drift: Drift | None = None
+    """Of the machine, which interval and p of a latency hold; None where nothing shows it."""
     verdict: Verdict = "not enough evidence"
     basis: Basis = "nothing"
     aligned: bool = False

@@ -15,6 +15,7 @@ from tunescale_core.results.pair import Pair
 from tunescale_core.results.resampler import resampler_of
 from tunescale_core.results.result import Result, Rows
 from tunescale_core.results.results import Results
+from tunescale_core.stats.drift import Drift
 from tunescale_core.stats.interval import Interval, percentile_interval
 from tunescale_core.stats.paired import at_least_chance, log_ratio_p, paired_p
 from tunescale_core.stats.power import enough
@@ -36,9 +37,8 @@ class Comparison:
     """Examples (timed ones, for a latency) that both answered."""
     enough: int | None = None
     """Examples at which a difference as large as this would be seen; None where there is none, or no interval."""
-    drift: float | None = None
-    """Of the machine, as the standard deviation of a time's logarithm; None where nothing shows it, or no time is
-    compared."""
+    drift: Drift | None = None
+    """Of the machine; None where nothing shows it, or no time is compared."""
     unlike: bool = False
     """Whether both sides have examples, and not the same ones: the difference then says nothing."""
 
@@ -101,9 +101,7 @@ class Comparisons:
         replicates, n = sides[0] - sides[1], int(pair[0][0].timed.sum())
         interval = percentile_interval(values[0] - values[1], replicates)
         p, drift = self._latency_p(pair, replicates), self.resampler.drift
-        return Comparison(
-            values[0], values[1], interval, p, n, self._enough(new, old, task, n), drift=drift.sd if drift else None
-        )
+        return Comparison(values[0], values[1], interval, p, n, self._enough(new, old, task, n), drift=drift)
 
     def _enough(self, new: Candidate, old: Candidate, task: str, n: int) -> int | None:
         """Return how many timed questions would show a difference in latency; None where drift alone hides it."""

@@ -22,6 +22,11 @@ class Drift:
     df: int
     """Degrees of freedom that it was estimated with, at least 1."""
 
+    def __str__(self) -> str:
+        return (
+            f"from cell to cell the same work took {math.expm1(self.sd):.0%} more or less time (one standard deviation)"
+        )
+
     def factors(self, resamples: int, seed: int, own: int) -> Figures:
         """Draw how much slower than usual the machine may have been while something was timed, shape `(B,)`.
 
