@@ -48,7 +48,7 @@ def test_load_beside_either_is_told(study: Path) -> None:
 
 
 def test_the_machines_drift_is_told(study: Path) -> None:
-    """A third cell of the model that took twice as long a token shows how far the machine drifts, and a line says so."""
+    """A third cell that took twice as long a token shows how far the machine drifts, and a line says so."""
     write(made("lora-r4", "arc", lines=[line(place=n, seconds=1.0, first_token_seconds=0.2) for n in range(3)]), study)
     assert "from cell to cell the same work took" in ask("m-full-on-arc", "m-base", study).stdout
 

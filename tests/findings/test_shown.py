@@ -207,10 +207,10 @@ LATENCY = Finding("Q1.a.arc.latency", "a is faster", merit=0.1, interval=Interva
 
 def test_the_machines_drift_is_told() -> None:
     """The last lines say by how much the same work's time varied, as a factor; JSON gives the logarithm's deviation."""
-    drifting = replace(LATENCY, drift=Drift(math.log(1.25), 7))
+    drifting = replace(LATENCY, drift=Drift(math.log(1.25) ** 2, 7))
     assert "from cell to cell the same work took 25% more or less time" in drift_told([PART, drifting])
     assert as_text([WHOLE, PART, drifting]).endswith(drift_told([drifting]))
-    assert as_objects([drifting])[0]["drift"] == {"sd": pytest.approx(math.log(1.25)), "df": 7}
+    assert as_objects([drifting])[0]["drift"] == {"seen": pytest.approx(math.log(1.25) ** 2), "df": 7, "noise": 0}
 
 
 def test_a_drift_that_nothing_shows_is_told() -> None:

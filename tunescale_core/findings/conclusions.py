@@ -13,7 +13,7 @@ from tunescale_core.findings.finding import Finding
 from tunescale_core.findings.questions import FIGURES
 from tunescale_core.results.candidate import Candidate
 from tunescale_core.results.ranks import ranks_of_one
-from tunescale_core.stats.interval import Interval, percentile_interval
+from tunescale_core.stats.interval import Interval, wider_interval
 
 
 def full_beats_lora(evidence: Evidence) -> Iterator[Finding]:
@@ -74,12 +74,10 @@ def rank_is_weak(evidence: Evidence) -> Iterator[Finding]:
 def _rank_interval(
     evidence: Evidence, task: str, value: float, ranks: Sequence[Candidate], ends: Sequence[Candidate | None]
 ) -> Interval | None:
-    """Return an interval that holds both the percentile and the basic bootstrap's; None without examples.
+    """Return the interval of what full tuning moves beyond the range of the ranks; None without examples.
 
     The range of several ranks is wider than they differ, by chance alone, and wider again in resamples: the percentile
-    interval lies too low for that, the basic one (Davison and Hinkley, 1997, sec. 5.2) takes it off twice where
-    seeds differ. What both leave out is called a finding by chance about as often as declared, or less
-    (`benchmarks/check_chance.py`).
+    interval lies too low for that, the basic one takes it off twice where seeds differ.
     """
     import numpy as np
 
@@ -88,8 +86,7 @@ def _rank_interval(
     if len(drawn) < len(ranks) + len(ends):
         return None
     *of_ranks, full, base = drawn
-    found = percentile_interval(value, np.abs(full - base) - np.ptp(np.stack(of_ranks), axis=0))
-    return Interval(value, min(found.low, 2 * value - found.high), max(found.high, 2 * value - found.low))
+    return wider_interval(value, np.abs(full - base) - np.ptp(np.stack(of_ranks), axis=0))
 
 
 def tuned_small_reaches_larger(evidence: Evidence) -> Iterator[Finding]:
@@ -233,9 +230,12 @@ def _peak(evidence: Evidence, candidate: Candidate) -> int | None:
 
 
 def _spread_interval(evidence: Evidence, task: str, value: float, new: Candidate, old: Candidate) -> Interval | None:
-    """Return the percentile interval of how much less one varies than the other; None where calls are not known."""
+    """Return the interval of how much less one varies than the other; None where calls are not known.
+
+    A standard deviation of few calls is smaller in resamples than it is.
+    """
     mine, theirs = (evidence.comparisons.resampler.spread(one, task) for one in (new, old))
-    return None if mine is None or theirs is None else percentile_interval(value, theirs - mine)
+    return None if mine is None or theirs is None else wider_interval(value, theirs - mine)
 
 
 def _spread(evidence: Evidence, candidate: Candidate, task: str) -> float | None:

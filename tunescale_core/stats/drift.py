@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from tunescale_core.stats.interval import ALPHA
 from tunescale_core.stats.power import POWER
@@ -16,11 +17,23 @@ MOST = math.log(1000)
 
 @dataclass(frozen=True)
 class Drift:
-    """The standard deviation of the logarithm of the time that the same work takes, from one measurement to another."""
+    """How much the logarithm of the time that the same work takes varies from one measurement to another.
 
-    sd: float
+    That is a component of variance, what was seen less what single calls explain. How far it can be trusted is drawn
+    as a generalised pivotal quantity (Weerahandi, 1993): the variance that was seen may be `seen · df / χ²`.
+    """
+
+    seen: float
+    """Variance of the measurements, noise and all."""
     df: int
     """Degrees of freedom that it was estimated with, at least 1."""
+    noise: float = 0.0
+    """What the variance would be on a steady machine."""
+
+    @property
+    def sd(self) -> float:
+        """The standard deviation of the drift; zero where noise explains all that was seen."""
+        return math.sqrt(max(0.0, self.seen - self.noise))
 
     def __str__(self) -> str:
         return (
@@ -30,17 +43,17 @@ class Drift:
     def factors(self, resamples: int, seed: int, own: int) -> Figures:
         """Draw how much slower than usual the machine may have been while something was timed, shape `(B,)`.
 
-        The spread itself is drawn too (scaled inverse chi-squared), the same for all that share the seed, so that a
-        ratio of two is Student's t with `df` degrees of freedom and √2 times the standard deviation.
+        How much it drifts is drawn too, the same for all that share the seed, so that without noise the logarithm of
+        a ratio of two is Student's t with `df` degrees of freedom and √2 times the standard deviation.
 
         Args:
             resamples: How many, B.
-            seed: Of the spread.
+            seed: Of how much it drifts.
             own: Of what was timed.
         """
         import numpy as np
 
-        spread = self.sd * np.sqrt(self.df / np.random.default_rng([seed, self.df]).chisquare(self.df, resamples))
+        spread = self._spread(np.random.default_rng([seed, self.df]).chisquare(self.df, resamples))
         slower = np.random.default_rng([seed, own]).standard_normal(resamples)
         return np.exp(np.clip(spread * slower, -MOST, MOST))
 
@@ -49,16 +62,16 @@ class Drift:
 
         Args:
             ratio: The logarithm of how much longer one takes.
-            by_chance: What that would be by chance on a steady machine, shape `(B,)`.
+            by_chance: What that would be by chance on a steady machine, shape `(B,)`, in no order.
         """
         import numpy as np
-        from scipy.stats import t
+        from scipy.special import ndtr
 
-        if not self.sd:
-            return float(np.mean(np.abs(by_chance) >= abs(ratio)))
-        scale = math.sqrt(2) * self.sd
-        above, below = (abs(ratio) - by_chance) / scale, (-abs(ratio) - by_chance) / scale
-        return float(min(1.0, np.mean(t.sf(above, self.df) + t.cdf(below, self.df))))
+        scale = math.sqrt(2) * self._spread(_chi_squared(self.df, len(by_chance)))
+        drifts = scale > 0
+        divisor = np.where(drifts, scale, 1.0)
+        reached = ndtr((by_chance - abs(ratio)) / divisor) + ndtr((-by_chance - abs(ratio)) / divisor)
+        return float(min(1.0, np.where(drifts, reached, np.abs(by_chance) >= abs(ratio)).mean()))
 
     def hides(self, ratio: float) -> float:
         """Return what share of a log-ratio drift alone could be, at power `POWER` and level `ALPHA`; from 1 on, all."""
@@ -66,6 +79,21 @@ class Drift:
 
         reach = math.sqrt(2) * self.sd * float(t.ppf(1 - ALPHA / 2, self.df) + t.ppf(POWER, self.df))
         return reach / abs(ratio) if ratio else math.inf
+
+    def _spread(self, chi_squared: Figures) -> Figures:
+        """Return the standard deviation of the drift where the variance seen is so much of χ², shape `(B,)`."""
+        import numpy as np
+
+        return np.sqrt(np.maximum(self.seen * self.df / chi_squared - self.noise, 0.0))
+
+
+@lru_cache(maxsize=8)
+def _chi_squared(df: int, number: int) -> Figures:
+    """Return so many quantiles of χ², evenly spread over its probability, shape `(number,)`."""
+    import numpy as np
+    from scipy.stats import chi2
+
+    return np.asarray(chi2.ppf((np.arange(number) + 0.5) / number, df))
 
 
 @dataclass(frozen=True)
@@ -80,9 +108,8 @@ def pooled(groups: Sequence[Sequence[Measured]]) -> Drift | None:
     """Pool the spread within groups of measurements that would be equal on a steady machine, but for their noise.
 
     Returns:
-        The sum of squares about each group's mean over its degrees of freedom, less the mean noise (a component of
-        variance; Searle, Casella and McCulloch, 1992, ch. 3), as a standard deviation, which is zero where noise
-        explains all. None where no group has two measurements.
+        The sum of squares about each group's mean over its degrees of freedom, and the mean noise. None where no group
+        has two measurements.
     """
     import numpy as np
 
@@ -93,4 +120,4 @@ def pooled(groups: Sequence[Sequence[Measured]]) -> Drift | None:
     logs = [np.array([one.log for one in group]) for group in several]
     squares = sum(float(np.square(group - group.mean()).sum()) for group in logs)
     noise = float(np.mean([one.noise for group in several for one in group]))
-    return Drift(math.sqrt(max(0.0, squares / df - noise)), df)
+    return Drift(squares / df, df, noise)

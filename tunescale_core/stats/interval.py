@@ -45,6 +45,19 @@ def percentile_interval(value: float, replicates: Figures) -> Interval:
     return Interval(float(value), float(low), float(high))
 
 
+def wider_interval(value: float, replicates: Figures) -> Interval:
+    """Return the interval that holds both the percentile and the basic bootstrap's (Davison and Hinkley, 1997, ch. 5).
+
+    For a figure that resamples move to one side; what both leave out is called a finding by chance about as often as
+    declared, or less (`benchmarks/check_chance.py`).
+
+    Raises:
+        MetricError: No replicate is defined.
+    """
+    found = percentile_interval(value, replicates)
+    return Interval(found.value, min(found.low, 2 * value - found.high), max(found.high, 2 * value - found.low))
+
+
 def bca_interval(value: float, replicates: Figures, jackknife: Figures) -> Interval:
     """Return the bias-corrected and accelerated interval (Efron and Tibshirani, 1993, ch. 14).
 
