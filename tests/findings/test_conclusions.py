@@ -227,7 +227,10 @@ def test_c7_spread() -> None:
         found = concluded("C7", results(made("full", "arc", lines=new), made(model="big", lines=old)))
         one = found["full-on-arc.arc.spread"]
         assert (one.verdict, one.basis, one.unit) == (verdict, "interval", "s")
-        assert one.value == one.merit == pytest.approx(one.inputs["old"] - one.inputs["new"])
+        assert one.value is not None
+        assert -one.value == one.merit == pytest.approx(one.inputs["old"] - one.inputs["new"])
+        assert one.p is not None
+        assert one.p < 0.05
         assert {round(size, 3) for size in one.inputs.values()} == {0.105, 1.054}
         assert found["full-on-arc.arc.latency"].n == 10
 

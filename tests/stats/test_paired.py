@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binom
+from scipy.stats import binom, pearsonr
 from statsmodels.stats.contingency_tables import mcnemar as their_mcnemar
 
+from tunescale_core.stats.drift import Drift
 from tunescale_core.stats.paired import (
     below_p,
     bootstrap_below_p,
@@ -18,6 +19,7 @@ from tunescale_core.stats.paired import (
     paired_p,
     sign_flip,
     sign_flip_below,
+    spread_p,
 )
 from tunescale_core.stats.resampling import weights
 from tunescale_core.tasks.task import Law
@@ -115,3 +117,35 @@ def test_bootstrap_tails_count_what_stays_within() -> None:
     assert bootstrap_below_p(replicates, 50, 0.1) == pytest.approx(9 / 99)
     assert bootstrap_below_p(replicates, 50, 0.3) == 1.0
     assert bootstrap_below_p(replicates, 2) == 0.25
+
+
+CALLS = st.lists(st.tuples(st.floats(0.1, 3), st.floats(0.1, 3)), min_size=4, max_size=20)
+
+
+@given(CALLS)
+def test_spreads_are_compared_by_sums_and_differences(calls: list[tuple[float, float]]) -> None:
+    """Pitman's test is Pearson's r of sums and differences, the same both ways round."""
+    new, old = (np.array(side) for side in zip(*calls, strict=True))
+    if min(np.std(new), np.std(old), np.std(new + old), np.std(new - old)) < 1e-3:
+        return
+    found = spread_p(new, old, [""] * len(calls))
+    assert found == pytest.approx(float(pearsonr(new + old, new - old).pvalue), rel=1e-4, abs=1e-9)
+    assert found == pytest.approx(spread_p(old, new, [""] * len(calls)))
+
+
+def test_a_steady_side_is_seen_and_few_calls_are_not() -> None:
+    """Twenty calls that vary five times as much are seen; two calls, or one passage, or no variation prove nothing."""
+    steady = np.random.default_rng(0).normal(1, 0.1, 20)
+    restless = np.random.default_rng(1).normal(1, 0.5, 20)
+    assert spread_p(steady, restless, [""] * 20) < 1e-3
+    assert spread_p(steady[:2], restless[:2], [""] * 2) == 1.0
+    assert spread_p(steady, restless, ["one"] * 20) == 1.0
+    assert spread_p(steady, np.ones(20), [""] * 20) == 1.0
+
+
+def test_a_machine_that_drifts_stretches_a_spread() -> None:
+    """Where the same work takes five times as long now and then, that one side varies five times as much is nothing."""
+    steady = np.random.default_rng(0).normal(1, 0.1, 20)
+    restless = np.random.default_rng(1).normal(1, 0.5, 20)
+    assert spread_p(steady, restless, [""] * 20, Drift(1.0, 10)) > 0.1
+    assert spread_p(steady, restless, [""] * 20, Drift(1e-4, 10)) < 1e-3

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from tunescale_core.findings.evidence import Evidence, Pair
-from tunescale_core.findings.finding import Finding
+from tunescale_core.findings.finding import Finding, compared
 from tunescale_core.findings.questions import FIGURES
 from tunescale_core.results.candidate import Candidate
 from tunescale_core.results.ranks import ranks_of_one
@@ -135,22 +135,17 @@ def tuned_small_is_cheaper(evidence: Evidence) -> Iterator[Finding]:
             several = len(evidence.results.larger) > 1
             yield from evidence.better("C7", Pair(full, base, task, "latency", named=several))
             over = f"-over-{large}-base" if several else ""
-            spreads = [_spread(evidence, one, task) for one in (full, base)]
-            if spreads[0] is not None and spreads[1] is not None:
-                yield Finding(
+            found = evidence.comparisons.spread(full, base, task)
+            if found is not None:
+                named = Finding(
                     f"C7.{evidence.results.label(full)}{over}.{task}.spread",
                     f"{full.id} varies less in latency for {task} than {large} untuned",
-                    "old - new",
-                    {"new": spreads[0], "old": spreads[1]},
-                    spreads[1] - spreads[0],
-                    "s",
-                    merit=spreads[1] - spreads[0],
-                    interval=_spread_interval(evidence, task, spreads[1] - spreads[0], full, base),
+                    unit="s",
                     aligned=True,
-                    drift=evidence.comparisons.resampler.drift,
                     note="standard deviation of a call's seconds",
-                    doubt=evidence.doubt([base if spreads[0] < spreads[1] else full], task),
+                    doubt=evidence.doubt([base if found.difference < 0 else full], task),
                 )
+                yield compared(named, found, "lower", "difference")
 
 
 GB = 1e9
@@ -227,19 +222,3 @@ def _on_cpu(evidence: Evidence, candidate: Candidate) -> bool:
 def _peak(evidence: Evidence, candidate: Candidate) -> int | None:
     costs = [cell.record.cost for cell in evidence.results.cells if cell.candidate == candidate and cell.record]
     return max((cost.peak_memory_bytes for cost in costs if cost and cost.peak_memory_bytes is not None), default=None)
-
-
-def _spread_interval(evidence: Evidence, task: str, value: float, new: Candidate, old: Candidate) -> Interval | None:
-    """Return the interval of how much less one varies than the other; None where calls are not known.
-
-    A standard deviation of few calls is smaller in resamples than it is.
-    """
-    mine, theirs = (evidence.comparisons.resampler.spread(one, task) for one in (new, old))
-    return None if mine is None or theirs is None else wider_interval(value, theirs - mine)
-
-
-def _spread(evidence: Evidence, candidate: Candidate, task: str) -> float | None:
-    cells = evidence.results.at(candidate, task)
-    spreads = [cell.record.summary.std_latency for cell in cells if cell.record and cell.record.summary]
-    known = [spread for spread in spreads if spread is not None]
-    return sum(known) / len(known) if known else None

@@ -16,8 +16,8 @@ from tunescale_core.results.resampler import resampler_of
 from tunescale_core.results.result import Result, Rows
 from tunescale_core.results.results import Results
 from tunescale_core.stats.drift import Drift
-from tunescale_core.stats.interval import Interval, percentile_interval
-from tunescale_core.stats.paired import at_least_chance, log_ratio_p, paired_p
+from tunescale_core.stats.interval import Interval, percentile_interval, wider_interval
+from tunescale_core.stats.paired import at_least_chance, log_ratio_p, paired_p, spread_p
 from tunescale_core.stats.power import enough
 from tunescale_core.stats.resampling import members_of
 from tunescale_core.tasks import Metric
@@ -103,6 +103,21 @@ class Comparisons:
         p, drift = self._latency_p(pair, replicates), self.resampler.drift
         return Comparison(values[0], values[1], interval, p, n, self._enough(new, old, task, n), drift=drift)
 
+    def spread(self, new: Candidate, old: Candidate, task: str) -> Comparison | None:
+        """Compare how much calls vary, the standard deviation of their seconds; None where one side has too few."""
+        ours, theirs = (_mean([_deviation(cell) for cell in self.results.at(side, task)]) for side in (new, old))
+        mine, other = (self.resampler.spread(side, task) for side in (new, old))
+        if ours is None or theirs is None or mine is None or other is None:
+            return None
+        pair = self._pair(new, old, task, timed=True)
+        if pair is None:
+            return Comparison(ours, theirs, unlike=True)
+        p, drift = None, self.resampler.drift
+        if len(pair[0]) == len(pair[1]) == 1:
+            p = spread_p(*_timed(pair), drift)
+        interval = wider_interval(ours - theirs, mine - other)
+        return Comparison(ours, theirs, interval, p, int(pair[0][0].timed.sum()), drift=drift)
+
     def _enough(self, new: Candidate, old: Candidate, task: str, n: int) -> int | None:
         """Return how many timed questions would show a difference in latency; None where drift alone hides it."""
         ours, theirs = (self.results.latency(side, task) for side in (new, old))
@@ -117,9 +132,7 @@ class Comparisons:
 
     def _latency_p(self, pair: tuple[list[Rows], list[Rows]], replicates: Figures) -> float:
         """Test the questions' log-ratios; several seeds, or a call of no time, leave it to the bootstrap."""
-        new, old = (side[0].seconds[side[0].timed] for side in pair)
-        first = pair[0][0]
-        group = [name for name, timed in zip(first.group, first.timed, strict=True) if timed]
+        new, old, group = _timed(pair)
         if len(pair[0]) == len(pair[1]) == 1 and (new > 0).all() and (old > 0).all():
             return log_ratio_p(new, old, group, self.resampler.drift)
         return at_least_chance(paired_p("composite", new, old, replicates), max(members_of(group)) + 1)
@@ -155,7 +168,23 @@ def _compared(
     return Comparison(new, old, pair.interval, pair.p, len(first.example), pair.enough())
 
 
+def _timed(pair: tuple[list[Rows], list[Rows]]) -> tuple[Figures, Figures, list[str]]:
+    """Return the seconds of both sides' first seeds, and the timed questions' groups."""
+    new, old = (side[0].seconds[side[0].timed] for side in pair)
+    first = pair[0][0]
+    return new, old, [name for name, timed in zip(first.group, first.timed, strict=True) if timed]
+
+
+def _deviation(cell: Result) -> float | None:
+    """Return the standard deviation of a cell's timed seconds; None of fewer than two."""
+    seconds = None if cell.rows is None else cell.rows.seconds[cell.rows.timed]
+    return None if seconds is None or len(seconds) < 2 else float(seconds.std(ddof=1))
+
+
 def _mean_metric(cells: Sequence[Result], name: str) -> float | None:
-    values = [cell.metric_value(name) for cell in cells]
+    return _mean([cell.metric_value(name) for cell in cells])
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known and len(known) == len(values) else None

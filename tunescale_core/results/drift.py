@@ -31,8 +31,7 @@ def _slowness(alike: Sequence[Rows]) -> list[Measured]:
     """Return the logarithm of each cell's seconds over what its tokens take at the cells' common pace.
 
     To the first token each question has its own time, since prompts are of different lengths; the tokens after it
-    share one. Both are medians over the cells. How much single calls vary makes a cell's ratio vary too, which is no
-    drift (the variance of a ratio: Cochran, 1977, ch. 6). Empty where a cell has no time to its first token.
+    share one. Both are medians over the cells. Empty where a cell has no time to its first token.
     """
     import numpy as np
 
@@ -43,10 +42,27 @@ def _slowness(alike: Sequence[Rows]) -> list[Measured]:
     paces = decoding[later > 0] / later[later > 0]
     pace = float(np.median(paces)) if len(paces) else 0.0
     usual = np.median(first, axis=0) + pace * steps
-    ratio, calls = seconds.sum(axis=1) / usual.sum(axis=1), seconds.shape[1]
-    apart = np.square(seconds - ratio[:, None] * usual).sum(axis=1) / np.square(seconds.sum(axis=1))
-    noise = apart * calls / (calls - 1) if calls > 1 else np.zeros(len(alike))
+    ratio = seconds.sum(axis=1) / usual.sum(axis=1)
+    noise = _noise(seconds / ratio[:, None] - usual, usual.sum(axis=1))
     return [Measured(float(np.log(one)), float(own)) for one, own in zip(ratio, noise, strict=True)]
+
+
+def _noise(apart: Figures, usual: Figures) -> Figures:
+    """Return by how much single calls make each cell's ratio vary, a variance: Cochran (1977, ch. 6), of a ratio.
+
+    What a question takes more than its tokens say, in every cell alike, is no noise.
+
+    Args:
+        apart: Each call's seconds, brought to the usual pace, less what is usual for its tokens, shape `(cells, n)`.
+        usual: What is usual for a cell's calls together, shape `(cells,)`.
+    """
+    import numpy as np
+
+    cells, calls = apart.shape
+    if calls < 2:
+        return np.zeros(cells)
+    own = apart - apart.mean(axis=0)
+    return np.asarray(np.square(own).sum(axis=1) / np.square(usual) * calls / (calls - 1) * cells / (cells - 1))
 
 
 _COLUMNS = ("seconds", "first_token_seconds", "tokens")

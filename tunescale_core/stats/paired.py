@@ -122,6 +122,35 @@ def log_ratio_p(new: Figures, old: Figures, group: Sequence[str], drift: Drift |
     return at_least_chance(max(steady, drift.beyond(float(ratios.mean()), flipped)), len(sums))
 
 
+def spread_p(new: Figures, old: Figures, group: Sequence[str], drift: Drift | None = None) -> float:
+    """Return the two-sided p that two sides vary as much, by Pitman's and Morgan's test (both 1939).
+
+    Sums and differences of pairs correlate where one side varies more. Questions on one passage count as one. A machine
+    that was slower while one side ran stretches its spread by as much.
+
+    Args:
+        new: Seconds of each question, shape `(n,)`.
+        old: The same questions, the other side.
+        group: Of each question, what it shares with those that are not independent of it; "" is alone.
+        drift: Of the machine between the sides; None where it is not known.
+
+    Returns:
+        1 where fewer than three are independent, or a side does not vary.
+    """
+    import numpy as np
+    from scipy.stats import t
+
+    freedom = max(members_of(group)) + 1 - 2
+    total, apart = new + old, new - old
+    if freedom < 1 or not (new.std() > 0 and old.std() > 0 and total.std() > 0):
+        return 1.0
+    r = float(np.corrcoef(total, apart)[0, 1]) if apart.std() > 0 else 0.0
+    p = 2 * float(t.sf(abs(r) * math.sqrt(freedom / max(1 - r**2, 1e-12)), freedom))
+    if drift is None:
+        return p
+    return max(p, drift.beyond(math.log(new.std() / old.std()), np.zeros(PERMUTATIONS)))
+
+
 def at_least_chance(p: float, units: int) -> float:
     """Return a bootstrap's p, but no smaller than chance allows with so few independent units: 2 · 2^-units.
 
