@@ -85,7 +85,7 @@ def test_any_study_loads_or_says_why(content: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("target", sorted(TARGETS))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(content=st.one_of(st.binary(), st.text().map(lambda text: text.encode("utf-8", "replace"))))
 def test_any_file_is_read_or_refused(target: str, content: bytes) -> None:
     """Each reader of files takes any bytes, or refuses them with an error made for users."""

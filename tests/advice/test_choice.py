@@ -184,7 +184,7 @@ def test_the_bound_is_on_the_safe_side() -> None:
     assert 0.3 < only.bound < only.quality == 0.5
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(RECORDS, st.floats(0, 1), st.floats(0.01, 2))
 def test_probabilities_are_probabilities(made_up: list[tuple[Hits, float]], least: float, most: float) -> None:
     """Feasible, on the front and best lie in [0, 1], nobody is best more often than feasible, and the best sum to 1.
@@ -201,7 +201,7 @@ def test_probabilities_are_probabilities(made_up: list[tuple[Hits, float]], leas
     assert total >= max(one.feasible for one in advice.standings) - 1e-9
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.tuples(st.integers(0, N // 2), st.floats(0.2, 2)), min_size=1, max_size=3))
 def test_what_dominates_is_chosen(others: list[tuple[int, float]]) -> None:
     """A feasible candidate that is right on everything and fastest is chosen whatever else there is."""
@@ -284,7 +284,7 @@ def test_resamples_that_define_nothing_decide_nothing() -> None:
     assert all(math.isfinite(one.bound) for one in advice.standings)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(RECORDS, st.sampled_from(["mean", "median"]))
 def test_a_way_that_is_eager_again_changes_nothing(records: list[tuple[list[bool], float]], stat: LatencyStat) -> None:
     """Served by a way with eager's own times and memory, every candidate stands as it does served eagerly."""

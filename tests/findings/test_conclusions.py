@@ -76,7 +76,7 @@ def test_c2_sets_the_larger_base_against_the_best_small_one() -> None:
     assert all(one.verdict == "supported" for one in found.values())
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(FIGURES)
 def test_c2_rivals_are_unbeaten(figures: list[tuple[float, float]]) -> None:
     """In any table the larger base is held against the highest F1 and the lowest distance of the small model."""
@@ -88,7 +88,7 @@ def test_c2_rivals_are_unbeaten(figures: list[tuple[float, float]]) -> None:
         assert found[f"larger-base.{task}.quality"].inputs["old"] == best
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(FIGURES)
 def test_c3_is_the_spread_of_ranks_against_that_of_tuning(figures: list[tuple[float, float]]) -> None:
     """In any table C3 is how far full tuning moves the score, less how far the ranks lie apart."""
@@ -185,7 +185,7 @@ def test_c6_of_the_paper() -> None:
     assert up.verdict == down.verdict == "supported"
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(FIGURES)
 def test_c5_and_c6_in_any_table(figures: list[tuple[float, float]]) -> None:
     """The extremes are those of the gains in percent on tasks not tuned on, and the verdicts follow from them."""

@@ -67,7 +67,7 @@ BETTER = {"arc": 1, "openmath": -1, "squad_v2": 1}
 """Of each task, whether more or less is better."""
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(FIGURES)
 def test_q1_is_arithmetic(figures: list[tuple[float, float]]) -> None:
     """For any table, Q1 is by how many percent full tuning improves quality, and changes latency, against its base."""
@@ -85,7 +85,7 @@ def test_q1_is_arithmetic(figures: list[tuple[float, float]]) -> None:
             assert all(found[f"full-on-{on}.{task}.{what}"].aligned is (on == task) for what in WHAT)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(FIGURES)
 def test_verdicts_of_a_table_follow_the_signs(figures: list[tuple[float, float]]) -> None:
     """Without examples each part is decided by the sign of its merit, and says that it rests on point values."""
@@ -99,7 +99,7 @@ def test_verdicts_of_a_table_follow_the_signs(figures: list[tuple[float, float]]
             assert one.verdict == signs[int(math.copysign(1, one.merit)) if one.merit else 0]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(FIGURES)
 def test_q2_compares_both_ways(figures: list[tuple[float, float]]) -> None:
     """Q2 sets the larger base against the small one for every task, and against full tuning on its own."""
@@ -115,7 +115,7 @@ def test_q2_compares_both_ways(figures: list[tuple[float, float]]) -> None:
         assert found[f"{name}.latency"].value == pytest.approx(100 * (ours[1] - theirs[1]) / theirs[1])
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(FIGURES)
 def test_q3_and_q5_are_each_others_opposite(figures: list[tuple[float, float]]) -> None:
     """Q5 shows full tuning minus the best LoRA in the figure's unit, Q3 the same turned round in percent."""
@@ -132,7 +132,7 @@ def test_q3_and_q5_are_each_others_opposite(figures: list[tuple[float, float]]) 
             assert other.unit == ("s" if what == "latency" else {"arc": "fraction", "squad_v2": "points"}.get(task, ""))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(FIGURES)
 def test_q3_takes_the_best_lora(figures: list[tuple[float, float]]) -> None:
     """The LoRA that Q3 names for a task is none worse than any other there."""
@@ -200,7 +200,7 @@ def test_q4_sees_what_goes_with_rank() -> None:
         assert one.verdict == "supported"
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(FIGURES)
 def test_q6_is_the_whole_matrix(figures: list[tuple[float, float]]) -> None:
     """Q6 has every tuned candidate on every task against the base, each named by what it is."""
@@ -217,7 +217,7 @@ def test_q6_is_the_whole_matrix(figures: list[tuple[float, float]]) -> None:
             assert part.note == (name if gain else "no change")
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(FIGURES)
 def test_q7_has_every_rank(figures: list[tuple[float, float]]) -> None:
     """Q7 sets every LoRA against the untuned model on the task it was tuned on."""

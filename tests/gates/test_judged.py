@@ -138,7 +138,7 @@ def test_a_studys_gate_is_read() -> None:
     assert found["macro_f1"] == "regression"
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=12, max_size=12))
 def test_swapped_runs_do_not_both_regress(pairs: list[tuple[bool, bool]]) -> None:
     """No figure regresses both ways."""

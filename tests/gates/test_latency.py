@@ -235,7 +235,7 @@ def test_a_macs_own_name() -> None:
     assert found.outcome == "holds"
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.lists(st.tuples(st.floats(0.1, 10), st.floats(0.1, 10)), min_size=1, max_size=12))
 @example([(6.0, 0.25), (0.5, 8.0)])
 @example([(1e-9, 1e9), (1e9, 1e-9)])

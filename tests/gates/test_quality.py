@@ -179,7 +179,7 @@ def test_undefined_figures(old: float | None, new: float | None, outcome: str, n
     assert (found.outcome, found.note) == (outcome, note)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(BITS, st.sampled_from(["0", "-0.05", "±0.05"]))
 def test_swapped_sides_do_not_both_regress(pairs: list[tuple[bool, bool]], margin: str) -> None:
     """Of the two ways round at most one is a regression, but under ±; and a side never regresses from itself."""
@@ -191,7 +191,7 @@ def test_swapped_sides_do_not_both_regress(pairs: list[tuple[bool, bool]], margi
     assert {one.outcome for one in verdicts(new, new, accuracy=margin).values()} == {"holds"}
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(BITS)
 def test_a_wider_margin_never_makes_it_worse(pairs: list[tuple[bool, bool]]) -> None:
     """As a margin grows p does not fall, and the outcome goes from regression by undecided to holds, never back."""
@@ -204,7 +204,7 @@ def test_a_wider_margin_never_makes_it_worse(pairs: list[tuple[bool, bool]]) -> 
         assert places == sorted(places) or set(places) == {2, 3}
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.lists(BITS, min_size=2, max_size=4))
 def test_holm_only_raises_p(cases: list[list[tuple[bool, bool]]]) -> None:
     """No p gets smaller by the correction, and none passes 1."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.making import line
+from tests.making import line, took
 from tests.making import record as made
 from tests.starting import Run, study_file
 from tunescale_core.plugin import terminal
@@ -40,7 +40,7 @@ ASKED = "[constraints]\nmin.arc.macro_f1 = 0.5\nmax_latency = 0.3\n"
 
 def record(method: str, trained: str | None, right: int, seconds: float) -> Record:
     answers = [Answer(("ABCD"[place % 4],), "ABCD"[(place + (place >= right)) % 4]) for place in range(40)]
-    lines = [line(one, place=place, seconds=seconds) for place, one in enumerate(answers)]
+    lines = [line(one, place=place, **took(seconds)) for place, one in enumerate(answers)]
     cell = f"m-{method}{f'-on-{trained}' if trained else ''}-for-arc"
     return made(method, trained, lines=lines, cell=cell)
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.making import line, record
@@ -30,7 +30,6 @@ LINES = st.builds(
 )
 
 
-@settings(deadline=None)  # the first write imports pyarrow
 @given(made=st.lists(LINES, min_size=1, max_size=4).map(tuple))
 def test_lines_come_back(made: tuple[Line, ...], tmp_path_factory: pytest.TempPathFactory) -> None:
     """Any lines are read back as they were written, each with its own scores."""

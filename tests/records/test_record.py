@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -90,7 +90,6 @@ def record(cell: str = "m-base-for-arc", lines: tuple[Line, ...] = ()) -> Record
     return made_record(cell=cell, lines=lines)
 
 
-@settings(deadline=None)  # the first write imports pyarrow
 @given(made=RECORDS)
 def test_round_trip(made: Record, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Any record is read back as it was written."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.making import line, took
@@ -53,7 +53,6 @@ def lora(lines: Sequence[Line], **fields: object) -> Record:
     return made("lora-r4", "arc", lines=lines, seed=0, **fields)
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(SLOW, st.lists(st.integers(2, 90), min_size=6, max_size=6)), min_size=3, max_size=3),
 )

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tunescale_core.stats.corrected import adjusted
 
 
-@settings(max_examples=25, deadline=None)  # Holm's collects garbage at every call
+@settings(max_examples=25)  # Holm's collects garbage at every call
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
 def test_corrections_only_raise_p(ps: list[float]) -> None:
     """Holm corrects more than Benjamini and Hochberg, and neither lowers a p or passes 1."""

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -29,7 +29,6 @@ def kept(rows: Rows, tokens: int, p: float = 0.5, layer: int = 0) -> torch.Tenso
     step=st.integers(0, 10**6),
     layer=st.integers(0, 400),
 )
-@settings(deadline=None)
 def test_a_row_is_masked_alone_as_in_a_batch(batch: list[list[int]], width: int, step: int, layer: int) -> None:
     """A row's mask is the same alone, beside others, and however far it is padded."""
     longest = max(map(len, batch)) + width
@@ -105,7 +104,6 @@ def test_flattened_rows_are_masked_as_whole_ones() -> None:
 
 
 @given(row=st.lists(st.integers(0, 99), min_size=1, max_size=6), others=st.integers(0, 3), heads=st.integers(1, 3))
-@settings(deadline=None)
 def test_every_inner_place_has_a_mask_of_its_own(row: list[int], others: int, heads: int) -> None:
     """Of `(batch, heads, tokens, features)` a row is masked the same alone and beside others."""
     ids = torch.tensor([row, *([[5] * len(row)] * others)])
