@@ -37,7 +37,7 @@ def test_requests_are_cost_over_seconds_saved() -> None:
     found = paid([0.5] * 4, [1.5] * 4)
     assert found is not None
     assert (found.saved, found.requests) == pytest.approx((1.0, COST.seconds))
-    assert found.text == "m-full-on-arc has paid for its training after 12 [12, 12] requests to large-base"
+    assert found.text == "Against large-base, m-full-on-arc pays back its training after 12 [12, 12] requests"
 
 
 @settings(max_examples=25)

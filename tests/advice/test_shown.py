@@ -114,7 +114,7 @@ def test_the_text_has_a_row_a_candidate() -> None:
     text, _ = shown(measured(4), "arc:accuracy=0.5")
     table = text[text.index("---") :].splitlines()[1:3]
     rows = {row.split()[0]: row.split()[1:] for row in table}
-    assert rows["large-base"] == ["0.9500", "0.9000", "0.5000", MISSING, "0.0", "100%", "100%", "100%"]
+    assert rows["large-base"] == ["0.9500", "0.8534", "0.5000", MISSING, "0.0", "100%", "100%", "100%"]
     tuned = rows["m-full-on-arc"]
     assert tuned[2:5] == ["0.5000", "1.00", "12.3"]
     assert tuned[8:] == ["arc", "accuracy", "≥", "0.5"]

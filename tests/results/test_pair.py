@@ -144,3 +144,22 @@ def test_groups_need_as_many_as_their_own_interval_says() -> None:
     alone = pair(ACCURACY, new, old).enough()
     assert alone is not None
     assert (found.enough() or 0) > 4 * alone
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("groups", [0, 3])
+def test_no_exception_among_few_is_no_certainty(groups: int, sign: int) -> None:
+    """Where every answer is right on one side and wrong on the other, the interval has the width that so few leave."""
+    right, wrong = np.full(6, 100.0), np.zeros(6)
+    found = pair(F1, *((right, wrong) if sign > 0 else (wrong, right)), groups).interval
+    reach = 100 * 0.025 ** (1 / (groups or 6))
+    expected = (reach, 100.0) if sign > 0 else (-100.0, -reach)
+    assert (found.low, found.high) == pytest.approx(expected)
+    assert found.value == sign * 100
+
+
+def test_no_difference_at_all_has_no_width() -> None:
+    """Two sides that answer alike differ by nothing."""
+    same = np.array([100.0, 0.0, 50.0])
+    found = pair(F1, same, same).interval
+    assert (found.low, found.high) == (0, 0)

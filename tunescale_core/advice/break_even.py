@@ -1,4 +1,4 @@
-"""After how many requests tuning has paid for itself against scaling."""
+"""After how many requests tuning pays for itself against scaling."""
 
 from __future__ import annotations
 
@@ -34,9 +34,8 @@ class BreakEven:
         span = ""
         if self.interval is not None and self.interval.low > 0 and math.isfinite(self.interval.high):
             span = f" [{self.interval.low:,.0f}, {self.interval.high:,.0f}]"
-        return (
-            f"{self.tuned.id} has paid for its training after {self.requests:,.0f}{span} requests to {self.larger.id}"
-        )
+        pays = f"{self.tuned.id} pays back its training after {self.requests:,.0f}{span} requests"
+        return f"Against {self.larger.id}, {pays}"
 
 
 def break_even(draws: Draws, tuned: Candidate, larger: Candidate) -> BreakEven | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from tunescale_core.advice.break_even import BreakEven, break_even
-from tunescale_core.advice.choice import Advice, Chooser
+from tunescale_core.advice.choice import SURE, Advice, Chooser
 from tunescale_core.advice.constraints import Constraints
 from tunescale_core.advice.floor import Floor, floor_of, idle_bars
 from tunescale_core.errors import ResultsError
@@ -34,7 +34,7 @@ class Counsel:
     rule: Candidate | None
     """What the paper's rule ships."""
     paid: tuple[BreakEven, ...]
-    """Every tuned candidate against every larger one."""
+    """Every tuned candidate that may keep to the constraints against every larger one."""
     others: tuple[Otherwise, ...]
     """By the other ways of serving that were measured."""
     floor: Floor | None = None
@@ -59,15 +59,16 @@ def counsel(results: Results, constraints: Constraints) -> Counsel:
         ResultsError: No candidate was measured on every task served; or nothing was served in the way asked for.
     """
     chooser = Chooser(results, constraints)
+    advice = chooser.advice()
+    may = {one.candidate for one in advice.standings if one.feasible > 1 - SURE}
     # Where ways are chosen too, a batch shares its time: only eager candidates are paid back against each other.
     alike = [one for one in chooser.candidates if one.way == EAGER]
-    tuned = [one for one in alike if one.trained_on in constraints.tasks]
+    tuned = [one for one in alike if one.trained_on in constraints.tasks and one in may]
     pairs = [(one, other) for one in tuned for other in alike if other.model in chooser.results.larger]
     paid = tuple(found for pair in pairs if (found := break_even(chooser.draws, *pair)) is not None)
     ways = dict.fromkeys([EAGER, *sorted(cell.serving for cell in results.served)])
     left = [way for way in ways if constraints.serving not in {way, ANY}]
     others = tuple(_otherwise(results, constraints, way) for way in left)
-    advice = chooser.advice()
     floor = floor_of(chooser.results, constraints.objective, advice)
     idle = idle_bars(chooser.results, constraints)
     return Counsel(constraints, advice, chooser.by_rule(), paid, others, floor, idle)

@@ -10,6 +10,7 @@ from tunescale_core.results.candidate import Candidate
 from tunescale_core.results.resampler import resampler_of
 from tunescale_core.results.results import Results
 from tunescale_core.stats.interval import SMALLEST
+from tunescale_core.stats.resampling import members_of
 from tunescale_core.tasks.task import Figures
 
 RANKS = {"median": 50.0, "p95": 95.0, "p99": 99.0}
@@ -59,11 +60,32 @@ class Draws:
         return self.resampler.quality(candidate, bar.task, bar.metric)
 
     def quality(self, candidate: Candidate, bar: Bar) -> Figures:
-        """Return a metric's replicates, or its point value in each resample where there are none."""
+        """Return a metric's replicates, or its point value in each resample where there are none.
+
+        Resamples hold what was asked and nothing else: six right answers of six are always right. So some of each goes
+        to questions of a kind that was not asked, which are worth nothing. Of a share the lower bound is then Clopper
+        and Pearson's (1934). Of an error, which has no end, nothing is known of them, and nothing is added.
+        """
         import numpy as np
 
         found = self._replicates(candidate, bar) if self.resampled else None
-        return np.full(self.number, self.point(candidate, bar)) if found is None else found
+        if found is None:
+            return np.full(self.number, self.point(candidate, bar))
+        if bar.metric.better == "lower":
+            return found
+        return found * (1 - self._unseen(candidate, bar.task)) if np.nanmin(found) >= 0 else found
+
+    def _unseen(self, candidate: Candidate, task: str) -> Figures:
+        """Draw the share of questions of a kind that was not asked, the same for all who were asked as many, `(B,)`.
+
+        With n independent questions it is Beta(1, n): a Dirichlet process of concentration one (Muliere and Secchi,
+        1996), which is the Bayesian bootstrap (Rubin, 1981) with one more question.
+        """
+        import numpy as np
+
+        rows = [cell.rows for cell in self.results.at(candidate, task) if cell.rows]
+        units = min(max(members_of(one.group)) + 1 for one in rows)
+        return np.random.default_rng([self.resampler.seed, units]).beta(1, units, self.number)
 
     @property
     def number(self) -> int:

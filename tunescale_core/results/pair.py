@@ -88,8 +88,19 @@ class Pair:
             found = newcombe(*self._shares)
             return Interval(self.difference, scale * found.low, scale * found.high)
         if self.independent and self.law == "composite":
-            return bca_interval(self.difference, self.replicates, self._jackknife())
-        return percentile_interval(self.difference, self.replicates)
+            found = bca_interval(self.difference, self.replicates, self._jackknife())
+        else:
+            found = percentile_interval(self.difference, self.replicates)
+        return found if found.high > found.low else self._without_exception()
+
+    def _without_exception(self) -> Interval:
+        """Return the interval of a difference that all resamples agree on, since every example shows the same.
+
+        It reaches as far down as questions that differ by nothing can be missing among so many by chance: a share of
+        1 - (α/2)^(1/n), as for a share of n right of n (Clopper and Pearson, 1934).
+        """
+        least = self.difference * float((ALPHA / 2) ** (1 / self.units))
+        return Interval(self.difference, *sorted((least, self.difference)))
 
     @property
     def p(self) -> float:
