@@ -13,10 +13,10 @@ from tunescale_core.advice.constraints import (
     STATS,
     Bar,
     Constraints,
-    checked_latency,
     objective_of,
     parse_bar,
     parse_duration,
+    parse_latency,
     parse_memory,
     parse_minimum,
     parse_stat,
@@ -185,12 +185,19 @@ def test_what_must_be_reached_has_a_value() -> None:
     assert "as arc:macro_f1=0.5" in refused(lambda: parse_minimum(reference("paper"), "arc:macro_f1"))
 
 
-@pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan"), float("inf")])
-def test_a_latency_limit_is_a_positive_number(seconds: float) -> None:
-    """No call takes no time, and a limit that nothing can reach or that limits nothing is refused."""
-    assert "more than 0 seconds" in refused(lambda: checked_latency(seconds))
-    assert checked_latency(0.5) == 0.5
-    assert checked_latency(None) is None
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("0", "more than 0"), ("0ms", "more than 0"), ("-1", "cannot read"), ("nan", "cannot read"), ("fast", "as 250ms")],
+)
+def test_a_latency_limit_is_a_time_above_zero(text: str, said: str) -> None:
+    """No call takes no time, and what is no time is refused with how to write one."""
+    assert said in refused(lambda: parse_latency(text))
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("0.5", 0.5), ("250ms", 0.25), ("1.5 s", 1.5), ("2m", 120)])
+def test_a_latency_limit_takes_a_unit(text: str, seconds: float) -> None:
+    """Seconds, or a number with a unit, as durations are written."""
+    assert parse_latency(text) == pytest.approx(seconds)
 
 
 def test_a_size_without_a_unit_is_bytes() -> None:

@@ -129,6 +129,19 @@ def test_a_saved_run_holds_against_itself(study: Study) -> None:
     assert any("saved baseline" in note for note in found.notes())
 
 
+def test_a_baseline_loses_no_case_of_its_study(study: Study) -> None:
+    """A slice does not take the place of the whole; a case that the study has no longer is no loss."""
+    found = gating(study, None, saved="main")
+    every = {one.cell for one in records(study)}
+    assert not found.losing(every)
+    lost = found.losing(every - {"m-base-for-arc"})
+    assert lost == "it would lose 1 of its cases, m-base-for-arc first: run them all, or save under another name"
+    Path("small.toml").write_text(STUDY.replace("[serving.static]", "[serving.batch-2]"))
+    assert not Gating.opened(load("small.toml"), None, "main", SAVED.parent).losing(
+        {"m-base-for-arc", "larger-base-for-arc"}
+    )
+
+
 def test_an_alarm_that_was_not_confirmed_is_not_saved(study: Study) -> None:
     """The fresh blocks are what later runs are held against, not those that raised an alarm about nothing."""
     found = gating(study, Clock(0.2, 0.0), saved="again")

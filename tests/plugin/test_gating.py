@@ -193,6 +193,7 @@ def test_a_run_worse_than_its_baseline_is_not_saved(run: Run) -> None:
         (("--baseline", "main", "--gate-json", "no/gate.json"), "--gate-json no/gate.json: there is no folder no"),
         (("--gate-summary", "gate.md"), "--gate-summary says what gates found: give --baseline too"),
         (("--baseline", "test_small.py"), "test_small.py"),
+        (("--save-baseline", "main", "-k", "base"), "--save-baseline main: it would lose 4 of its cases, m-"),
     ],
 )
 def test_what_cannot_be_meant_is_a_usage_error(run: Run, words: tuple[str, ...], said: str) -> None:

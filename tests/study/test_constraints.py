@@ -82,7 +82,10 @@ def test_a_study_says_what_it_asks(tmp_path: Path) -> None:
         ('maximise = "arc:f1"', "constraints.maximise: arc has no metric 'f1'"),
         ('min.arc.macro_f1 = 0.5\nmax_memory = "8"', "constraints.max_memory: cannot read '8' as a size"),
         ('min.arc.macro_f1 = 0.5\nmax_cost = "soon"', "constraints.max_cost: cannot read 'soon' as a duration"),
-        ('min.arc.macro_f1 = 0.5\nmax_latency = "0.5"', "constraints.max_latency: "),
+        (
+            'min.arc.macro_f1 = 0.5\nmax_latency = "soon"',
+            "constraints.max_latency: cannot read 'soon' as a latency: give seconds",
+        ),
         ("min.arc.macro_f1 = 0.5\nmax_latency = true", "constraints.max_latency: "),
         ("min.arc.macro_f1 = true", "constraints.min.arc.macro_f1: "),
         ('min.arc.macro_f1 = "0.5"', "constraints.min.arc.macro_f1: "),

@@ -142,13 +142,13 @@ def parse_minimum(results: Results, text: str) -> Bar:
     return bar
 
 
-def checked_latency(seconds: float | None) -> float | None:
-    """Return a latency limit as it is.
+def parse_latency(text: str) -> float:
+    """Read seconds, or a number with ms, s, m, h or d.
 
     Raises:
-        ResultsError: It is no positive number of seconds.
+        ResultsError: It is no time above zero.
     """
-    return None if seconds is None else _asked(latency_limit, seconds)
+    return _asked(latency_limit, text)
 
 
 def parse_memory(text: str) -> int:

@@ -20,7 +20,9 @@ def advise(  # noqa: PLR0913, PLR0917  an option a constraint
     minimum: Annotated[
         list[str] | None, typer.Option("--min", help="TASK:METRIC=VALUE that must be reached; may be repeated.")
     ] = None,
-    max_latency: Annotated[float | None, typer.Option(help="Most seconds a call may take.")] = None,
+    max_latency: Annotated[
+        str | None, typer.Option(help="Most time a call may take: seconds, or for example 250ms.")
+    ] = None,
     latency_stat: Annotated[
         str | None, typer.Option(help="What of the calls must keep to it: mean, median, p95 or p99.")
     ] = None,
@@ -42,9 +44,9 @@ def advise(  # noqa: PLR0913, PLR0917  an option a constraint
     better than answering without looking.
     """
     from tunescale_core.advice.constraints import (
-        checked_latency,
         constraints_of,
         parse_duration,
+        parse_latency,
         parse_memory,
         parse_minimum,
         parse_stat,
@@ -58,7 +60,7 @@ def advise(  # noqa: PLR0913, PLR0917  an option a constraint
         options = {
             "maximise": maximise,
             "min": by_task([parse_minimum(results, text) for text in minimum or ()]) or None,
-            "max_latency": checked_latency(max_latency),
+            "max_latency": None if max_latency is None else parse_latency(max_latency),
             "latency_stat": None if latency_stat is None else parse_stat(latency_stat),
             "max_memory": None if max_memory is None else parse_memory(max_memory),
             "max_cost": None if max_cost is None else parse_duration(max_cost),

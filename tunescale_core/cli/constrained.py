@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 ASKING = frozenset({"maximise", "min", "max_latency", "max_memory", "max_cost"})
 """Keys that say what is wanted; the others say how it is measured."""
 StudyOption = Annotated[
-    str | None, typer.Option("--study", help="Study whose [constraints] apply beside these options: a name or a file.")
+    str | None,
+    typer.Option("--study", help="Study whose \\[constraints] apply beside these options: a name or a file."),
 ]
 
 

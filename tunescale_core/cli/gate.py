@@ -24,7 +24,8 @@ def gate(  # noqa: PLR0913, PLR0917  an option a wish
     records: RecordsFolder = None,
     baseline: Annotated[str | None, typer.Option(help="The baseline: a name, a folder or a file.")] = None,
     study: Annotated[
-        str | None, typer.Option(help="Study whose [gate] table applies: a name or a file (default: the records' own).")
+        str | None,
+        typer.Option(help="Study whose \\[gate] table applies: a name or a file (default: the records' own)."),
     ] = None,
     save_baseline: Annotated[str | None, typer.Option(help="Save the records as a baseline of this name.")] = None,
     texts: Annotated[bool, typer.Option("--baseline-texts", help="Keep prompts and answers in it.")] = False,  # noqa: FBT002

@@ -27,7 +27,7 @@ def report(  # noqa: PLR0913, PLR0917  an option a wish
     ties: Annotated[str, typer.Option(help="How ties for the best LoRA are broken: latency or first.")] = "latency",
     html: Annotated[Path | None, typer.Option(help="Write one HTML page with everything to this file instead.")] = None,
     max_latency: Annotated[
-        float | None, typer.Option(help="Latency limit in seconds to draw in the page's Figure 1.")
+        str | None, typer.Option(help="Latency limit to draw in the page's Figure 1: seconds, or as 250ms.")
     ] = None,
     minimum: Annotated[
         list[str] | None, typer.Option("--min", help="TASK:METRIC=VALUE to draw in Figure 1; may be repeated.")
@@ -39,7 +39,7 @@ def report(  # noqa: PLR0913, PLR0917  an option a wish
     The page also has findings, plots, examples, and advice under the constraints: those of these options, or without
     any, those that the study's last run had.
     """
-    from tunescale_core.advice.constraints import checked_latency, parse_minimum
+    from tunescale_core.advice.constraints import parse_latency, parse_minimum
     from tunescale_core.results.published import reference as named
     from tunescale_core.results.ranks import checked_ties
     from tunescale_core.tables.every import FORMATS, every_table
@@ -53,7 +53,7 @@ def report(  # noqa: PLR0913, PLR0917  an option a wish
         other = named(reference) if reference else None
         if html is not None:
             bars = by_task([parse_minimum(results, text) for text in minimum or ()]) or None
-            options = {"max_latency": checked_latency(max_latency), "min": bars}
+            options = {"max_latency": None if max_latency is None else parse_latency(max_latency), "min": bars}
             asked = asked_by(options, study, None if table else records_folder(records))
             _write(results, html, checked_ties(ties), other, asked)
             return

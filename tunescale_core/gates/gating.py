@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 from tunescale_core.errors import BaselineError, TuneScaleError
-from tunescale_core.gates.baseline import Baseline, find, read, save
+from tunescale_core.gates.baseline import HEAD, Baseline, find, read, save
 from tunescale_core.gates.judged import Run, expected, judged
 from tunescale_core.gates.pace import confirmed, judge
 from tunescale_core.gates.shown import counts, line, markdown, told
@@ -68,6 +68,20 @@ class Gating:
     def select(self, chosen: Sequence[Cell]) -> None:
         """Take the cells that are to run."""
         self.selected = tuple(dict.fromkeys(chosen))
+
+    def losing(self, kept: Collection[str]) -> str:
+        """Return that a baseline which is there already would lose cases of the study; "" where it would not.
+
+        Args:
+            kept: Ids of the cases that would be in it.
+        """
+        if self.saved_to is None or not (self.saved_to / HEAD).is_file():
+            return ""
+        known = {cell.id for cell in cells(self.study)}
+        lost = [name for name in read(self.saved_to).results if name in known and name not in kept]
+        if not lost:
+            return ""
+        return f"it would lose {len(lost)} of its cases, {lost[0]} first: run them all, or save under another name"
 
     def expected(self) -> list[tuple[str, str]]:
         """Return (case, metric) of every verdict there will be, as far as it is known before anything has run."""
@@ -212,6 +226,8 @@ class Gating:
         absent = [cell.id for cell in self.selected if cell.id not in {one.cell for one in self.records}]
         if self._measure is not None and absent:
             return f"{len(absent)} of {len(self.selected)} cases left no record, {absent[0]} first"
+        if losing := self.losing({one.cell for one in self.records}):
+            return losing
         return "; ".join(f"no pace of {name}: {why}" for name, why in self.measured.faults.items())
 
     @property

@@ -82,6 +82,8 @@ def pytest_collection_modifyitems(
     if gating is None or not selected:
         return
     gating.select(selected)
+    if not config.option.collectonly and (losing := gating.losing({cell.id for cell in selected})):
+        raise pytest.UsageError(f"--save-baseline {config.getoption('--save-baseline')}: {losing}")
     node = Gates.from_parent(session, name="gate", nodeid="gate")
     items += [
         VerdictItem.from_parent(node, name=f"{cell}::{metric}", cell=cell, metric=metric)

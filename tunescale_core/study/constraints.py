@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Annotated, Literal, TypeGuard
 
-from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, ByteSize, Field, TypeAdapter, ValidationError
 
 from tunescale_core.study.declared import Declared
 from tunescale_core.study.serving import EAGER
@@ -16,9 +16,9 @@ LatencyStat = Literal["mean", "median", "p95", "p99"]
 STATS: tuple[LatencyStat, ...] = ("mean", "median", "p95", "p99")
 Number = Annotated[float, Field(strict=True)]
 """No text and no truth value."""
-_DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>s|m|h|d)?")
+_DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>ms|s|m|h|d)?")
 _SIZE = re.compile(r"\d+(\.\d+)?\s*[A-Za-z]*")
-SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
+SECONDS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
 
 
 def size(text: object) -> int:
@@ -39,7 +39,7 @@ def size(text: object) -> int:
 
 
 def duration(text: object) -> float:
-    """Read seconds, or a number with s, m, h or d.
+    """Read seconds, or a number with ms, s, m, h or d.
 
     Raises:
         ValueError: It is no duration.
@@ -52,12 +52,15 @@ def duration(text: object) -> float:
     return float(found["number"]) * SECONDS[found["unit"]]
 
 
-def latency_limit(seconds: float) -> float:
-    """Return a latency limit as it is.
+def latency_limit(text: object) -> float:
+    """Read a latency limit: seconds, or as `250ms`.
 
     Raises:
-        ValueError: It is no positive number of seconds.
+        ValueError: It is no time, or not above zero.
     """
+    if not _is_number(text) and not (isinstance(text, str) and _DURATION.fullmatch(text.strip())):
+        raise ValueError(f"cannot read {str(text)!r} as a latency: give seconds, or as 250ms")
+    seconds = float(text) if _is_number(text) else duration(text)
     if not 0 < seconds < math.inf:
         raise ValueError(f"a latency limit must be more than 0 seconds, got {seconds:g}")
     return seconds
@@ -74,8 +77,8 @@ class Deployment(Declared):
     """`task:metric` to make as good as can be; that of the first of `min` unless given."""
     min: dict[str, dict[str, Number]] = Field(default_factory=dict)
     """By task and metric, what must be reached: `min.arc.macro_f1 = 0.7`; at most, of a metric that is better lower."""
-    max_latency: Annotated[Number, AfterValidator(latency_limit)] | None = None
-    """Seconds of one call, on every task served."""
+    max_latency: Annotated[float, BeforeValidator(latency_limit)] | None = None
+    """Of one call, on every task served: seconds, or as "250ms"."""
     latency_stat: LatencyStat = "mean"
     """What of the calls must keep to it."""
     max_memory: Annotated[int, BeforeValidator(size)] | None = None
