@@ -102,6 +102,17 @@ def test_load_on_one_task_excuses_no_other() -> None:
         assert len(advice.beside) == told
 
 
+def test_answers_that_were_cut_off_are_told() -> None:
+    """Where the token limit ended half of a candidate's answers, text and JSON say so; where none, neither does."""
+    long = [line(Answer(("A",), None), place=place, finish="length" if place % 2 else "stop") for place in range(40)]
+    results = Results(tuple(map(from_record, (asked(38), made(model="long", lines=long)))), "here")
+    bars = (parse_bar(results, "arc:accuracy=0.5"),)
+    found = counsel(results, Constraints(objective_of(results, None, bars), bars))
+    assert "max_new_tokens cut off many answers" in " ".join(as_text(found).split())
+    assert as_object(found)["cut"][0].endswith("50% of long-base's for arc")
+    assert shown(measured(4), "arc:accuracy=0.5")[1]["cut"] == []
+
+
 def test_the_next_step_is_in_both() -> None:
     """What to run next follows the decision in the text, and JSON has it word for word."""
     text, found = shown(measured(20, 20), "arc:accuracy=0.5")

@@ -15,10 +15,12 @@ from typing import Literal
 from tunescale_core.advice.constraints import Bar, Constraints
 from tunescale_core.advice.draws import Draws
 from tunescale_core.results.candidate import Candidate
+from tunescale_core.results.result import Result
 from tunescale_core.results.results import Results
 from tunescale_core.results.served import Alike, served_by
 from tunescale_core.stats.interval import ALPHA, SMALLEST
 from tunescale_core.study.serving import EAGER
+from tunescale_core.tables.cut_short import cut_short
 from tunescale_core.tables.timed_beside import timed_beside
 from tunescale_core.tasks.task import Figures
 
@@ -70,6 +72,8 @@ class Advice:
     """Whether quality is of answers that are the way's own, and not eager's."""
     beside: tuple[str, ...] = ()
     """What others' load has to do with the latencies, in sentences; none where nobody used the machine meanwhile."""
+    cut: tuple[str, ...] = ()
+    """Whose answers the token limit cut off, in a sentence; none where it cut few."""
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -127,12 +131,17 @@ class Chooser:
         left_out, resampled = tuple(self.draws.left_out), self.draws.resampled
         same = {one: self.same[one] for one in self.candidates if one in self.same}
         beside, flags = tuple(self._beside(standings)), self.results.flags
-        return Advice(decision, chosen, standings, step, left_out, resampled, flags, same, self.own, beside)
+        cut = tuple(cut_short(self._cells()))
+        return Advice(decision, chosen, standings, step, left_out, resampled, flags, same, self.own, beside, cut)
+
+    def _cells(self) -> list[Result]:
+        """Return the candidates' cells on the tasks served."""
+        places = ((one, task) for one in self.candidates for task in self.constraints.tasks)
+        return [cell for place in places for cell in self.results.at(*place)]
 
     def _beside(self, standings: Sequence[Standing]) -> Iterator[str]:
         """Say what others' load has to do with the latencies, and whom it alone may have kept out."""
-        places = ((one, task) for one in self.candidates for task in self.constraints.tasks)
-        yield from timed_beside([cell for place in places for cell in self.results.at(*place)])
+        yield from timed_beside(self._cells())
         if self.constraints.max_latency is None:
             return
         late = [one.candidate for one in standings if one.broken == (self.constraints.latency_text,)]

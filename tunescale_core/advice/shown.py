@@ -55,7 +55,7 @@ def as_text(counsel: Counsel) -> str:
     if advice.same:
         counts = ", ".join(f"{one.id} {same}" for one, same in advice.same.items())
         notes.append(f"(quality is eager's; timed answers that are eager's word for word: {counts})")
-    notes += [f"({told})" for told in advice.beside]
+    notes += [f"({told})" for told in (*advice.beside, *advice.cut)]
     notes += [f"{MARK} {one.id}: {'; '.join(flags)}." for one, flags in advice.flags.items()]
     notes += [f"The paper's rule (start small and tune, then scale) {followed}."]
     return "\n".join(
@@ -78,6 +78,7 @@ def as_object(counsel: Counsel) -> dict[str, Any]:
         "idle_bars": list(counsel.idle_bars),
         "ships": counsel.ships,
         "beside": list(advice.beside),
+        "cut": list(advice.cut),
         "flags": {one.id: list(flags) for one, flags in advice.flags.items()},
         "serving": constraints.serving,
         "equal_to_eager": _same(advice),

@@ -10,6 +10,7 @@ from tunescale_core.results.candidate import Candidate
 from tunescale_core.results.result import Result
 from tunescale_core.results.results import Results
 from tunescale_core.results.trivial import trivial_quality, trivial_rule
+from tunescale_core.tables.cut_short import cut_short
 from tunescale_core.tables.passed_over import passed_over
 from tunescale_core.tables.table import MISSING, Block, Column, Entry, Row, Table, block, number, quality, share, words
 from tunescale_core.tables.timed_beside import timed_beside
@@ -29,7 +30,7 @@ def table1(results: Results) -> Table:
     blocks = [block(title, columns, rows) for title, rows in _blocks(results, _quality_entries)]
     floor = _trivial_block(results)
     rules = ", ".join(f"{trivial_rule(results, task)} for {task}" for task in results.tasks)
-    notes = (*([f"trivial: {rules}"] if floor else []), *timed_beside(results.cells))
+    notes = (*([f"trivial: {rules}"] if floor else []), *timed_beside(results.cells), *cut_short(results.cells))
     return Table("table1", "Table 1: quality and latency", tuple(columns), (*blocks, *floor), notes)
 
 
