@@ -123,7 +123,7 @@ CASES = (
     table("empty", "", "t.csv"),
     table("other-columns", "a,b\n1,2\n", "t.csv"),
     table("not-utf-8", b"\xff\xfe\n", "t.csv"),
-    given("max-latency", ["advise", "{}/r", "--max-latency", "fast"], "Invalid value", CLICK),
+    given("max-latency", ["advise", "{}/r", "--max-latency", "fast"], "cannot read 'fast' as a latency"),
     given("latency-stat", ["advise", "{}/r", "--latency-stat", "worst"], "worst"),
     given("memory", ["advise", "{}/r", "--max-memory", "lots"], "lots"),
     given("memory-nan", ["advise", "{}/r", "--max-memory", "nanGiB"], "nanGiB"),

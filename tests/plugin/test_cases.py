@@ -135,12 +135,12 @@ def test_failed_cells_are_records(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_store_that_cannot_be_written_is_told_before_anything_is_measured(run: Run, tmp_path: Path) -> None:
-    """Where records cannot be written every case fails at once, in one line that says so."""
+    """Where records cannot be written no case is begun, and one line says so."""
     (tmp_path / "kept").write_text("no folder")
     done = run("--study", study_file(tmp_path, STUDY), "--store", str(tmp_path / "kept"), "-k", "base")
-    assert done.returncode == pytest.ExitCode.TESTS_FAILED
-    assert f"records cannot be written to {tmp_path / 'kept' / 'records' / 'small'}" in done.stdout
-    assert "Traceback" not in done.stdout
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert f"records cannot be written to {tmp_path / 'kept' / 'records' / 'small'}" in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
 
 
 def test_findings_are_cases_where_a_study_declares_them(run: Run, tmp_path: Path) -> None:

@@ -68,11 +68,11 @@ def test_cases_are_listed_whatever_is_asked_of_xdist(run: Run) -> None:
 
 
 def test_n_0_is_a_way_out(run: Run, tmp_path: Path) -> None:
-    """What the refusal advises lets a case begin, here as far as its store."""
+    """What the refusal advises lets a run begin, here as far as its store."""
     (tmp_path / "kept").write_text("no folder")
     done = run(*TX, "-n", "0", "--store", "kept", "-k", "mini-small-base-for-arc")
-    assert done.returncode == pytest.ExitCode.TESTS_FAILED
-    assert "records cannot be written" in done.stdout
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "records cannot be written" in done.stderr
     assert ALONE not in done.stdout + done.stderr
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from tunescale_core.errors import TuneScaleError
 from tunescale_core.harmless import harmless
+from tunescale_core.plugin.cases import bench_of
 from tunescale_core.plugin.session import SESSION, cell_of, is_worker
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Refuse to start where a model, its template, a file, a row or an adapter cannot be what the selected cases need.
+    """Refuse to start where the store, a model, its template, a file, a row or an adapter cannot be what cases need.
 
     Raises:
         pytest.UsageError: One line that says which, and what to do.
@@ -28,12 +29,15 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if study is None or session.config.option.collectonly or not session.items or is_worker(session.config):
         return
     selected = [cell for item in session.items if (cell := cell_of(item)) is not None]
+    if not selected:
+        return
     try:
         _check_servings(study, selected)
         folders = _check_models(study, selected)
         _check_data(study, selected)
         _check_chats(study, selected, folders)
         _check_adapters(study, selected, folders)
+        bench_of(session.config)  # the last: what cannot start leaves nothing in the store
     except TuneScaleError as error:
         raise pytest.UsageError(harmless(f"study {study.name}: {error}")) from None
 

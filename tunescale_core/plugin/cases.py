@@ -46,23 +46,33 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: "expected_finding" in getattr(item, "fixturenames", ()))
 
 
+def bench_of(config: pytest.Config) -> Bench:
+    """Return the study at work, opened once.
+
+    Raises:
+        StoreError: The store cannot be written, or a folder of it is a link out of it.
+    """
+    from tunescale_core.measuring.cell import Bench
+    from tunescale_core.progress import Progress
+
+    session = config.stash[SESSION]
+    if session.bench is None:
+        opened = Bench(session.load(), session.store, Progress(Uncaptured(config)))
+        opened.check_writable()
+        opened.notes.begin(forget=config.getoption("--no-resume"))
+        session.bench = opened
+    return session.bench
+
+
 @pytest.fixture(scope="session")
 def bench(request: pytest.FixtureRequest) -> Bench:
     """The study at work: its store, its data, and the one variant that is open."""
     if is_shared_out(request.config):
         raise one_line(StudyError(ALONE))
-    from tunescale_core.measuring.cell import Bench
-    from tunescale_core.progress import Progress
-
-    session = request.config.stash[SESSION]
-    if session.bench is None:
-        try:
-            session.bench = Bench(session.load(), session.store, Progress(Uncaptured(request.config)))
-            session.bench.check_writable()
-            session.bench.notes.begin(forget=request.config.getoption("--no-resume"))
-        except StoreError as error:
-            raise one_line(error) from None
-    return session.bench
+    try:
+        return bench_of(request.config)
+    except StoreError as error:
+        raise one_line(error) from None
 
 
 @pytest.fixture
