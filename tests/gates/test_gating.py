@@ -142,6 +142,18 @@ def test_a_baseline_loses_no_case_of_its_study(study: Study) -> None:
     )
 
 
+def test_another_recipe_is_named(study: Study) -> None:
+    """What a case was trained by is told where the baseline's was trained otherwise, beside the verdicts."""
+    old, new = ([one.model_copy(update={"recipe": {"epochs": epochs}}) for one in records(study)] for epochs in (8, 4))
+    save(old, [], SAVED)
+    found = Gating.opened(study, "main", None, SAVED.parent)
+    found.select(cells(study))
+    found.take(new, None)
+    assert [found.verdict(*one) for one in found.expected()]
+    (told,) = [note for note in found.notes() if "trained otherwise" in note]
+    assert told.startswith("trained otherwise: epochs 8 in the baseline, 4 now (m-base-for-arc, ")
+
+
 def test_an_alarm_that_was_not_confirmed_is_not_saved(study: Study) -> None:
     """The fresh blocks are what later runs are held against, not those that raised an alarm about nothing."""
     found = gating(study, Clock(0.2, 0.0), saved="again")

@@ -11,6 +11,7 @@ from typing import Literal
 
 from tunescale_core.errors import BaselineError, TuneScaleError
 from tunescale_core.gates.baseline import HEAD, Baseline, find, read, save
+from tunescale_core.gates.cases import OTHERWISE
 from tunescale_core.gates.judged import Run, expected, judged
 from tunescale_core.gates.pace import confirmed, judge
 from tunescale_core.gates.shown import counts, line, markdown, told
@@ -250,6 +251,7 @@ class Gating:
             found.append(f"gates: {counts(self.given)}")
             if left := len({*self.baseline.results, *self.baseline.timings} & self._unselected):
                 found.append(f"not selected in this run, so not compared: {left} cases of the baseline")
+            found += self._trained_otherwise()
             found += [f"no pace of {one.id}: {one.why}" for one in unpaced(self.study, self.selected)]
             if not self.baseline.paces:
                 found.append("the baseline has no paces, so time is not gated: save it anew")
@@ -264,6 +266,14 @@ class Gating:
             size = sum(file.stat().st_size for file in self.saved_to.iterdir())
             found.append(f"saved baseline {self.saved_to}: {len(self.records)} cases, {size / 1e3:.0f} kB")
         return found
+
+    def _trained_otherwise(self) -> list[str]:
+        """Return what cases were trained by that the baseline's were not, a line each: it may be why they differ."""
+        cases: dict[str, list[str]] = {}
+        for one in self.given:
+            if one.metric == CASE and one.note.startswith(OTHERWISE):
+                cases.setdefault(one.note, []).append(one.cell)
+        return [f"{note} ({', '.join(names)})" for note, names in cases.items()]
 
     @property
     def _unselected(self) -> set[str]:

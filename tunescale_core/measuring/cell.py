@@ -98,6 +98,7 @@ class Bench:
             cell,
             base=subject.built.base,
             data=subject.built.data | {"eval": examples.origin},
+            recipe=subject.built.recipe,
             trials=subject.built.trials,
             hashes=self._hashes(cell, asked.examples),
             key=self._key(cell, subject.built, subject.decoder.device, examples, asked.batched_by),

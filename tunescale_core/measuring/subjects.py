@@ -65,6 +65,12 @@ class Built:
         return found | ({"dev": self.dev} if self.dev else {})
 
     @property
+    def recipe(self) -> dict[str, object]:
+        """What it was trained by; {} of an untuned model."""
+        method = self.checkpoint.manifest.identity.get("method") if self.checkpoint else None
+        return dict(method) if isinstance(method, dict) else {}
+
+    @property
     def cost(self) -> TrainingCost | None:
         """What its training took; None for an untuned model."""
         return self.checkpoint.manifest.cost if self.checkpoint else None

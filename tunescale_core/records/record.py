@@ -118,6 +118,9 @@ class Record(Frozen):
     data: dict[str, str] = {}
     """Where the rows come from that the variant was trained on, its recipe chosen by and the cell asked: `train`,
     `dev`, `eval`; as the study names it, with the commit of what the hub served."""
+    recipe: dict[str, object] = {}
+    """What the variant was trained by: learning rate, epochs, loss and so on; {} of an untuned model, and of a record
+    made before that was noted."""
     trials: tuple[Trial, ...] = ()
     """Of the search of its learning rate, where there was one."""
     hashes: dict[str, str] = {}
