@@ -13,6 +13,7 @@ from tests.making import record as made
 from tunescale_core.advice.constraints import Constraints, objective_of, parse_bar
 from tunescale_core.advice.counsel import counsel
 from tunescale_core.advice.shown import as_object, as_text
+from tunescale_core.provenance import provenance
 from tunescale_core.records.record import Record
 from tunescale_core.results.published import reference
 from tunescale_core.results.recorded import gathered
@@ -111,6 +112,16 @@ def test_answers_that_were_cut_off_are_told() -> None:
     assert "max_new_tokens cut off many answers" in " ".join(as_text(found).split())
     assert as_object(found)["cut"][0].endswith("50% of long-base's for arc")
     assert shown(measured(4), "arc:accuracy=0.5")[1]["cut"] == []
+
+
+@pytest.mark.parametrize("device", ["cpu (x86_64)", "NVIDIA H200"])
+def test_what_memory_is_is_told_on_a_cpu(device: str) -> None:
+    """There it is the process's peak, and grows over a run; on a GPU it is the model's own."""
+    where = provenance("cpu").model_copy(update={"device": device})
+    results = Results((from_record(asked(38, provenance=where)),), "here")
+    bars = (parse_bar(results, "arc:accuracy=0.5"),)
+    text = as_text(counsel(results, Constraints(objective_of(results, None, bars), bars)))
+    assert ("peak of the whole process" in " ".join(text.split())) == device.startswith("cpu")
 
 
 def test_the_next_step_is_in_both() -> None:

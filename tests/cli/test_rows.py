@@ -29,6 +29,17 @@ def test_every_example_is_printed(tmp_path: Path) -> None:
     assert found[0]["text"] == HARD
 
 
+def test_one_case_is_printed_alone(tmp_path: Path) -> None:
+    """A pattern keeps the cases whose ids it matches; one that matches none ends in one line that names some."""
+    write(made(lines=[line()]), tmp_path)
+    write(made("full", "arc", lines=[line()]), tmp_path)
+    ran = CliRunner().invoke(app, ["rows", str(tmp_path), "--case", "*full*"])
+    assert [row["method"] for row in csv.DictReader(io.StringIO(ran.stdout))] == ["full"]
+    ran = CliRunner().invoke(app, ["rows", str(tmp_path), "--case", "gone-*"])
+    assert (ran.exit_code, ran.stdout) == (USAGE, "")
+    assert "no case matches --case 'gone-*'; there are m-" in ran.stderr
+
+
 @pytest.mark.parametrize("content", [None, "{}", "not JSON"])
 def test_bad_input_ends_in_one_line(content: str | None, tmp_path: Path) -> None:
     """A folder without records, or with a file that is none, is told in one line on stderr, exit code 4."""

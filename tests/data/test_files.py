@@ -165,3 +165,18 @@ def test_a_byte_order_mark_is_no_part_of_the_data(tmp_path: Path) -> None:
     path = tmp_path / "rows.json"
     path.write_text(json.dumps(MATHS), encoding="utf-8-sig")
     assert list(read_file(path)) == MATHS
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("empty.csv", b"", "it is empty"),
+        ("utf16.csv", "a,b\n1,ü\n".encode("utf-16"), "it is not UTF-8"),
+        ("latin.jsonl", '{"a": "ü"}\n'.encode("latin-1"), "it is not UTF-8 (byte 7): save it so"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_said(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+    """An empty file, or one of another encoding, is told by what it is, and not by a library's name for the error."""
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=re.escape(said)):
+        list(read_file(tmp_path / name))

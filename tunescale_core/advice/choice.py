@@ -15,7 +15,7 @@ from typing import Literal
 from tunescale_core.advice.constraints import Bar, Constraints
 from tunescale_core.advice.draws import Draws
 from tunescale_core.results.candidate import Candidate
-from tunescale_core.results.result import Result
+from tunescale_core.results.result import Result, on_cpu
 from tunescale_core.results.results import Results
 from tunescale_core.results.served import Alike, served_by
 from tunescale_core.stats.interval import ALPHA, SMALLEST
@@ -74,6 +74,8 @@ class Advice:
     """What others' load has to do with the latencies, in sentences; none where nobody used the machine meanwhile."""
     cut: tuple[str, ...] = ()
     """Whose answers the token limit cut off, in a sentence; none where it cut few."""
+    shared: bool = False
+    """Whether memory is a process's and not the model's alone, as on a CPU."""
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -132,7 +134,10 @@ class Chooser:
         same = {one: self.same[one] for one in self.candidates if one in self.same}
         beside, flags = tuple(self._beside(standings)), self.results.flags
         cut = tuple(cut_short(self._cells()))
-        return Advice(decision, chosen, standings, step, left_out, resampled, flags, same, self.own, beside, cut)
+        shared = any(on_cpu(cell) for cell in self._cells())
+        return Advice(
+            decision, chosen, standings, step, left_out, resampled, flags, same, self.own, beside, cut, shared
+        )
 
     def _cells(self) -> list[Result]:
         """Return the candidates' cells on the tasks served."""

@@ -20,6 +20,10 @@ from tunescale_core.tables.table import MISSING
 FLAGGED = "{0} comes out best, and is flagged."
 NO_BETTER = "{0} comes out best of what was measured."
 """Where one is chosen and something makes it doubtful, or it is no better than not looking."""
+PROCESS = (
+    "GiB on a CPU is the peak of the whole process, with its libraries and what cells before left: what is measured "
+    "later in a run has more"
+)
 HEADS = {
     "choose": "Ship {0}.",
     "tie": "Not enough evidence for one: {0} cannot be told apart.",
@@ -56,6 +60,7 @@ def as_text(counsel: Counsel) -> str:
         counts = ", ".join(f"{one.id} {same}" for one, same in advice.same.items())
         notes.append(f"(quality is eager's; timed answers that are eager's word for word: {counts})")
     notes += [f"({told})" for told in (*advice.beside, *advice.cut)]
+    notes += [f"({PROCESS})"] if advice.shared else []
     notes += [f"{MARK} {one.id}: {'; '.join(flags)}." for one, flags in advice.flags.items()]
     notes += [f"The paper's rule (start small and tune, then scale) {followed}."]
     return "\n".join(

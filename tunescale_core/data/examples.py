@@ -59,10 +59,9 @@ def load_examples(study: Study, task: str, purpose: Purpose, seed: int = 0) -> E
     found = _decontaminated(study, task, found) if purpose == "train" else once(found, source.name)
     taken, left_out = _taken(islice(found, PATIENCE * number) if source.endless else found, number)
     if not taken:
-        why = "; ".join(f"{count} left out: {reason}" for reason, count in left_out.items()) or "it is empty"
-        raise DataError(
-            f"task {task}: {source.name} has no usable rows for {purpose} ({why}); check its split and columns"
-        )
+        why = "; ".join(f"{count} left out: {reason}" for reason, count in left_out.items())
+        told = f"({why}); check its split and columns" if why else "(it is empty): give a file or a split with rows"
+        raise DataError(f"task {task}: {source.name} has no usable rows for {purpose} {told}")
     if purpose == "train" and study.study.decontaminate is not None:
         left_out.setdefault(shared(study.study.decontaminate), 0)  # that none was found is worth saying
     if purpose == "dev":

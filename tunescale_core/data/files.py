@@ -67,9 +67,16 @@ def _told(path: Path, rows: Iterable[Fields]) -> Iterator[Fields]:
     try:
         yield from rows
     except (ValueError, OSError, KeyError, TypeError, RecursionError) as error:
-        kind = "" if type(error) is ValueError else f"{type(error).__name__}: "
-        reason = f"{kind}{' '.join(str(error).split())}"
-        raise DataError(f"data file {path} cannot be read as {path.suffix[1:]}: {reason}") from error
+        raise DataError(f"data file {path} cannot be read as {path.suffix[1:]}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return f"it is not UTF-8 (byte {error.start}): save it so"
+    if type(error).__name__ == "EmptyDataError":  # pandas' own, and not every file needs pandas
+        return "it is empty"
+    kind = "" if type(error) is ValueError else f"{type(error).__name__}: "
+    return f"{kind}{' '.join(str(error).split())}"
 
 
 def _read(path: Path) -> Iterator[Fields]:

@@ -13,6 +13,7 @@ from tunescale_core.findings.finding import Finding, compared
 from tunescale_core.findings.questions import FIGURES
 from tunescale_core.results.candidate import Candidate
 from tunescale_core.results.ranks import ranks_of_one
+from tunescale_core.results.result import on_cpu
 from tunescale_core.stats.interval import Interval, wider_interval
 
 
@@ -215,8 +216,7 @@ def _memory(evidence: Evidence, model: str) -> Iterator[Finding]:
 
 
 def _on_cpu(evidence: Evidence, candidate: Candidate) -> bool:
-    records = [cell.record for cell in evidence.results.cells if cell.candidate == candidate and cell.record]
-    return any(record.provenance is not None and record.provenance.device.startswith("cpu") for record in records)
+    return any(on_cpu(cell) for cell in evidence.results.cells if cell.candidate == candidate)
 
 
 def _peak(evidence: Evidence, candidate: Candidate) -> int | None:

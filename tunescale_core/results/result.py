@@ -113,6 +113,12 @@ class Result:
         return self.record.metrics.get(name) if self.record else None
 
 
+def on_cpu(cell: Result) -> bool:
+    """Tell whether a cell was measured on a CPU, where memory is the whole process's."""
+    found = cell.record.provenance if cell.record else None
+    return found is not None and found.device.startswith("cpu")
+
+
 def from_record(record: Record, source: Any = None) -> Result:
     """Return a record's result; its rows are in `source`, or else its lines."""
     trained = record.trained_on
