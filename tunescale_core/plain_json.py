@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 
 
-def dumps(value: object) -> str:
+def dumps(value: object, *, ascii_only: bool = True) -> str:
     """Return a value as JSON, dataclasses as objects."""
     from pydantic_core import to_jsonable_python
 
-    return json.dumps(to_jsonable_python(value, inf_nan_mode="null"), indent=1, allow_nan=False)
+    return json.dumps(
+        to_jsonable_python(value, inf_nan_mode="null"), indent=1, allow_nan=False, ensure_ascii=ascii_only
+    )

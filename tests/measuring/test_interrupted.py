@@ -104,6 +104,18 @@ def test_an_end_forgets_its_own_cells_alone(opened: Opened) -> None:
     assert taken(opened()) is not None
 
 
+def test_notes_that_cannot_be_written_cost_no_record(opened: Opened, tmp_path: Path) -> None:
+    """They spare work and are no result: a run goes on without them, and says so once."""
+    bench = opened()
+    notes = tmp_path / "store" / "unfinished" / "run-stopped.json"
+    notes.mkdir()
+    (notes / "in the way").touch()
+    with pytest.warns(DamageWarning, match="notes of the run cannot be written"):
+        record = measured(bench)
+    assert (bench.records / f"{record.cell}.json").is_file()
+    bench.notes.add(record)
+
+
 @pytest.mark.parametrize(
     "changed",
     [
@@ -186,12 +198,13 @@ def test_a_run_under_way_is_not_taken_from(opened: Opened) -> None:
 
 
 def test_forgetting_measures_anew(opened: Opened, tmp_path: Path) -> None:
-    """A run that is told not to resume takes nothing over."""
-    measured(opened())
+    """A run that is told not to resume takes none of its cells over, and leaves those that it is not asked for."""
+    cell = measured(opened()).cell
     notes = Notes(Store(tmp_path / "store"), "stopped")
-    notes.begin(forget=True)
-    assert notes.found == {}
-    notes.close()
+    for forgotten in ("another-cell", cell):
+        notes.begin(forget=[forgotten])
+        assert (cell in notes.found) == (forgotten != cell)
+        notes.close()
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"measured": 3}', '{"measured": null}', "\x00\xff"])

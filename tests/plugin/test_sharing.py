@@ -29,6 +29,25 @@ def test_crossed(way, measure):
 """
 
 
+CELLS_OF_ITS_OWN = """
+import pytest
+
+
+@pytest.mark.parametrize("cell", ["A1", "B2"])
+def test_sheet(cell):
+    assert len(cell) == 2
+
+
+class TestOther:
+    @pytest.fixture
+    def cell(self):
+        return "C3"
+
+    def test_fixture(self, cell):
+        assert cell == "C3"
+"""
+
+
 def own(folder: Path, text: str, *words: str, addopts: str = "") -> subprocess.CompletedProcess[str]:
     """Run pytest on a suite of the user's own, in the folder."""
     (folder / "test_own.py").write_text(text)
@@ -74,6 +93,13 @@ def test_n_0_is_a_way_out(run: Run, tmp_path: Path) -> None:
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
     assert "records cannot be written" in done.stderr
     assert ALONE not in done.stdout + done.stderr
+
+
+def test_another_suites_cells_are_its_own(tmp_path: Path) -> None:
+    """A suite that calls something of its own a cell, and asks for nothing of ours, runs as it did without us."""
+    done = own(tmp_path, CELLS_OF_ITS_OWN)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 passed" in done.stdout
 
 
 def test_a_suite_without_cells_is_shared_out(tmp_path: Path) -> None:

@@ -116,6 +116,18 @@ def test_writing_again_leaves_other_cells_rows_alone(tmp_path: Path) -> None:
     assert [one.tokens for one in read(other).lines] == [1]
 
 
+def test_another_runs_rows_are_left_alone(tmp_path: Path) -> None:
+    """Rows that another run has just written for the same cell are its record's; those that are replaced go."""
+    write(record(lines=(line(1, None),)), tmp_path)
+    old = next(tmp_path.glob("*.parquet"))
+    other = tmp_path / "m-base-for-arc.0123456789ab.parquet"
+    other.write_bytes(b"another's")
+    path = write(record(lines=(line(2, None),)), tmp_path)
+    assert other.exists()
+    assert not old.exists()
+    assert [one.tokens for one in read(path).lines] == [2]
+
+
 def test_rows_can_be_read_by_column(tmp_path: Path) -> None:
     """A record's head carries its summary, and single columns of its rows can be read."""
     head, rows = read_head(write(record(lines=(line(2, 1.0), line(7, None))), tmp_path))

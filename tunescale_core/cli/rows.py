@@ -23,8 +23,9 @@ def rows(
 
     with one_line_errors():
         found = read(records, None)
-        cells = tuple(one for one in found.cells if one.record and fnmatchcase(one.record.cell, case))
+        every = (*found.cells, *found.served)
+        cells = tuple(one for one in every if one.record and fnmatchcase(one.record.cell, case))
         if not cells:
-            known = ", ".join(one.record.cell for one in found.cells[:3] if one.record)
+            known = ", ".join(one.record.cell for one in every[:3] if one.record)
             fail(f"no case matches --case {case!r}; there are {known}, …")
         write_csv(Results(cells, found.source), sys.stdout.buffer)

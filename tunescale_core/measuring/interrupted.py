@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from tunescale_core.errors import DamageWarning
+from tunescale_core.errors import DamageWarning, ResourceError
 from tunescale_core.placing import place
 from tunescale_core.provenance import Provenance
 from tunescale_core.reading import json_of
@@ -38,13 +38,13 @@ class Notes:
         self._noted: dict[str, str] = {}
         self._kept = False
 
-    def begin(self, *, forget: bool = False) -> None:
+    def begin(self, *, forget: Collection[str] = ()) -> None:
         """Become the run that keeps the notes, and read those of an interrupted one.
 
         Where another run of the study is under way, or the store cannot be written, none are kept or read.
 
         Args:
-            forget: Measure anew whatever was measured.
+            forget: Cells to measure anew, whatever was measured of them.
         """
         try:
             for folder in (self._path.parent, Path(self._lock.lock_file).parent):
@@ -53,7 +53,7 @@ class Notes:
         except (Timeout, OSError):
             return
         self._kept = True
-        self._noted = {} if forget else self._read()
+        self._noted = {cell: key for cell, key in self._read().items() if cell not in forget}
         self.found = dict(self._noted)
 
     def add(self, record: Record) -> None:
@@ -87,10 +87,16 @@ class Notes:
             return {}
 
     def _write(self) -> None:
-        if self._noted:
-            place(self._path, json.dumps({"measured": self._noted}, indent=1).encode())
-        else:
-            self._path.unlink(missing_ok=True)
+        """Write the notes; where they cannot be, the run goes on without: they spare work, and are no result."""
+        try:
+            if self._noted:
+                place(self._path, json.dumps({"measured": self._noted}, indent=1).encode())
+            else:
+                self._path.unlink(missing_ok=True)
+        except (OSError, ResourceError) as error:
+            self.close()
+            told = f"notes of the run cannot be written ({error}): if it is interrupted, its cells are measured anew"
+            warnings.warn(told, DamageWarning, stacklevel=3)
 
 
 def same_circumstances(one: Provenance | None, other: Provenance | None) -> bool:

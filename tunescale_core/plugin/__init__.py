@@ -59,6 +59,9 @@ def pytest_configure(config: pytest.Config) -> None:
         overrides.setdefault("study", {})["training"] = config.getoption("--training")
     for name in filter(None, (config.getoption("--serving") or "").split(",")):
         overrides.setdefault("serving", {})[name.strip()] = {}
+    for option in ("--study", "--store"):
+        if config.getoption(option) == "":
+            raise pytest.UsageError(f"{option} is empty: leave it out, or say which")
     session = Session(config.getoption("--study") or "mini", Path(config.getoption("--store")), overrides)
     config.stash[SESSION] = session
     if (config.getoption("--study") or overrides) and not is_worker(config):

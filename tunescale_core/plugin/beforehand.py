@@ -37,7 +37,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         _check_data(study, selected)
         _check_chats(study, selected, folders)
         _check_adapters(study, selected, folders)
-        bench_of(session.config)  # the last: what cannot start leaves nothing in the store
+        bench_of(
+            session.config, {cell.id for cell in selected}
+        )  # the last: what cannot start leaves nothing in the store
     except TuneScaleError as error:
         raise pytest.UsageError(harmless(f"study {study.name}: {error}")) from None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -22,14 +22,18 @@ if TYPE_CHECKING:
     from tunescale_core.study.grid import Cell
 
 
+OURS = frozenset({"measure", "subject", "thresholds"})
+"""Fixtures that only a test of the study's cells asks for."""
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Make a case of each cell, those of one variant together."""
-    if "cell" in metafunc.fixturenames:
+    """Make a case of each cell, those of one variant together; another suite's own `cell` is left alone."""
+    if "cell" in metafunc.fixturenames and not OURS.isdisjoint(metafunc.fixturenames):
         from tunescale_core.study.grid import cells
 
         grid = cells(metafunc.config.stash[SESSION].load())
         metafunc.parametrize("cell", grid, ids=[cell.id for cell in grid])
-    if "expected_finding" in metafunc.fixturenames:
+    if {"expected_finding", "finding_holds"} <= set(metafunc.fixturenames):
         wanted = metafunc.config.stash[SESSION].load().findings
         metafunc.parametrize("expected_finding", wanted, ids=[one.key for one in wanted])
 
@@ -46,8 +50,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: "expected_finding" in getattr(item, "fixturenames", ()))
 
 
-def bench_of(config: pytest.Config) -> Bench:
+def bench_of(config: pytest.Config, selected: Collection[str] = ()) -> Bench:
     """Return the study at work, opened once.
+
+    Args:
+        config: Of the run.
+        selected: Ids of the cells that it is to measure.
 
     Raises:
         StoreError: The store cannot be written, or a folder of it is a link out of it.
@@ -59,7 +67,7 @@ def bench_of(config: pytest.Config) -> Bench:
     if session.bench is None:
         opened = Bench(session.load(), session.store, Progress(Uncaptured(config)))
         opened.check_writable()
-        opened.notes.begin(forget=config.getoption("--no-resume"))
+        opened.notes.begin(forget=selected if config.getoption("--no-resume") else ())
         session.bench = opened
     return session.bench
 
@@ -89,6 +97,7 @@ def measure(bench: Bench, cell: Cell, benchmark: Any, request: pytest.FixtureReq
 
     What an interrupted run had measured is taken over, its times with it, and no model is opened.
     """
+    benchmark.group = f"for {cell.task}"  # copied when the first time is taken
     benchmark.skipped = True  # until there is something to time: a case that fails before is none that forgot to
     with _recording_failure(request.config, bench, cell):
         bench.check(cell)
@@ -107,8 +116,7 @@ def measure(bench: Bench, cell: Cell, benchmark: Any, request: pytest.FixtureReq
         return _told(record)
 
     def _told(record: Record) -> Record:
-        request.config.stash[SESSION].records.append(record)
-        benchmark.group = f"for {cell.task}"
+        request.config.stash[SESSION].add(record)
         benchmark.extra_info.update(_extra(record))
         return record
 
@@ -133,7 +141,6 @@ def thresholds(bench: Bench, cell: Cell) -> Callable[[Record], None]:
 @pytest.fixture
 def finding_holds(bench: Bench) -> Callable[[ExpectedFinding], None]:
     """A function that asserts what the study expects of a finding, from the records on disk."""
-    from tunescale_core.errors import RecordError
     from tunescale_core.findings.answers import answers
     from tunescale_core.findings.expected import hold
     from tunescale_core.results.recorded import from_folder
@@ -141,7 +148,7 @@ def finding_holds(bench: Bench) -> Callable[[ExpectedFinding], None]:
     def held(expected: ExpectedFinding) -> None:
         try:
             hold(answers(from_folder(bench.records)), expected)
-        except (RecordError, ThresholdError) as error:
+        except TuneScaleError as error:
             raise one_line(error) from None
 
     return held
@@ -211,7 +218,7 @@ class _recording_failure:  # noqa: N801  reads as a statement where it is used
 
         error = exhausted(error, self._cell.id, self._bench.store.root) or error
         record = self._bench.failed(self._cell, error)
-        self._config.stash[SESSION].records.append(record)
+        self._config.stash[SESSION].add(record)
         try:
             self._bench.keep(record)
         except (ResourceError, StoreError) as full:  # what went wrong first is told first

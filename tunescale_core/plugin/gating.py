@@ -158,7 +158,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     gating, bench = session.config.stash.get(GATING, None), session.config.stash[SESSION].bench
     if session.config.option.collectonly:
         return
-    if bench is not None:
+    if bench is not None and session.config.stash[SESSION].records:
         try:
             keep_beside(bench, gating.measured_already if gating else ())
         except (ResourceError, StoreError, OSError) as error:

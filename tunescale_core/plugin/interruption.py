@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tunescale_core.measuring.cell import Bench
+    from tunescale_core.plugin.session import Session
 
 UNDONE = {pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR}
 SHOWN = 5
@@ -57,24 +58,36 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if mine is None or mine.bench is None:
         return
     if mine.ended:
-        mine.bench.notes.end(mine.cells)
+        mine.bench.notes.end({record.cell for record in mine.records})
     else:
         mine.bench.notes.close()
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
-    """Say what was taken over; of a run that was interrupted what is done, what is left, and how to go on."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config
+) -> Iterator[None]:
+    """Say first what was taken over; of a run that was interrupted what is done, what is left, and how to go on.
+
+    Where the rest of the summary is interrupted, the run has not told of what it measured, and has not ended.
+    """
     session = config.stash[SESSION]
+    for line in _said(session, interrupted=exitstatus in UNDONE):
+        terminalreporter.write_line(line)
+    try:
+        yield
+    except KeyboardInterrupt:
+        session.ended = False
+        raise
+
+
+def _said(session: Session, *, interrupted: bool) -> Iterator[str]:
     if session.bench is None:
         return
     if taken := session.bench.taken:
-        terminalreporter.write_line(
-            f"took over {_cells(len(taken))} that an interrupted run had measured; --no-resume measures them anew"
-        )
-    if exitstatus in UNDONE:
-        for line in _left(session.bench, session.cells, {record.cell for record in session.records}):
-            terminalreporter.write_line(line)
+        yield f"took over {_cells(len(taken))} that an interrupted run had measured; --no-resume measures them anew"
+    if interrupted:
+        yield from _left(session.bench, session.cells, {record.cell for record in session.records})
 
 
 def _left(bench: Bench, cells: list[str], done: set[str]) -> Iterator[str]:

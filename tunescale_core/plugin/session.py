@@ -36,6 +36,10 @@ class Session:
     untold: list[str] = field(default_factory=list)
     """What went wrong after the last case, a line each, for the summary."""
 
+    def add(self, record: Record) -> None:
+        """Take a record; of a case that was run again the last counts."""
+        self.records = [*(one for one in self.records if one.cell != record.cell), record]
+
     def load(self) -> Study:
         """Read the study once.
 
@@ -70,8 +74,12 @@ def is_shared_out(config: pytest.Config) -> bool:
 def cell_of(item: pytest.Item) -> Cell | None:
     """Return the cell that a case measures; None of another test."""
     callspec = getattr(item, "callspec", None)
-    found: Cell | None = callspec.params.get("cell") if callspec else None
-    return found
+    found = callspec.params.get("cell") if callspec else None
+    if found is None:
+        return None
+    from tunescale_core.study.grid import Cell
+
+    return found if isinstance(found, Cell) else None
 
 
 SESSION = pytest.StashKey[Session]()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -33,8 +33,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     bold = (lambda text: f"\033[1m{text}\033[0m") if terminalreporter.hasmarkup else plain
     bench = session.bench
     results = gathered(map(from_record, session.records), str(bench.records))
-    examples = max(record.examples for record in session.records)
-    timed = max(record.summary.timed if record.summary else 0 for record in session.records)
+    whole = [record for record in session.records if record.serving == EAGER] or session.records
+    examples = _range(record.examples for record in whole)
+    timed = _range(record.summary.timed if record.summary else 0 for record in whole)
     terminalreporter.section(f"study {bench.study.name}")
     for table in told_once(run_tables(results)):
         terminalreporter.write_line(terminal(table, bold))
@@ -50,6 +51,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.section(f"{title} for study {bench.study.name}")
         for line in text.splitlines():
             terminalreporter.write_line(harmless(line))
+
+
+def _range(numbers: Iterable[int]) -> str:
+    """Return what there is in every cell, or from the fewest to the most; a cell that failed tells none."""
+    known = [number for number in numbers if number] or [0]
+    return str(max(known)) if min(known) == max(known) else f"{min(known)} to {max(known)}"
 
 
 def _following(session: Session, results: Results) -> list[tuple[str, str]]:

@@ -218,12 +218,22 @@ def write(record: Record, folder: Path) -> Path:
     head = json.loads(record.model_dump_json(exclude={"lines"})) | {"rows": rows}
     text = json.dumps(head | {"digest": key_of(head)}, indent=1).encode()
     files = {folder / f"{record.cell}.json": text}
+    before = _rows_of(folder / f"{record.cell}.json")
     place_all({folder / rows: content} | files if rows else files)
-    for other in folder.iterdir():
-        ours = other.name.startswith(record.cell) and ROWS_SUFFIX.fullmatch(other.name.removeprefix(record.cell))
-        if ours and other.name != rows:
-            other.unlink()
+    if before and before != rows:  # and no other: another run may be writing the same cell
+        (folder / before).unlink(missing_ok=True)
     return folder / f"{record.cell}.json"
+
+
+def _rows_of(path: Path) -> str | None:
+    """Return the name of the rows that a record names; None where there is no record, or none that can be read."""
+    try:
+        named = json_of(path.read_text(encoding="utf-8")).get("rows")
+        there = _beside(path, named if isinstance(named, str) else None)
+    except (OSError, ValueError, AttributeError, TypeError):
+        return None
+    ours = there is not None and there.name.startswith(path.stem)
+    return there.name if there and ours and ROWS_SUFFIX.fullmatch(there.name.removeprefix(path.stem)) else None
 
 
 def read(path: Path) -> Record:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,9 +114,14 @@ def _answer(cell: Result, row: dict[str, Any]) -> dict[str, Any]:
         "tokens": row["tokens"],
         "seconds": row["seconds"],
         "finish": row["finish"],
-        "score": row[SCORE + TASKS[cell.kind].judged],
+        "score": _number(row[SCORE + TASKS[cell.kind].judged]),
         "judge": judge.label if judge else "",
     }
+
+
+def _number(value: float | None) -> float | None:
+    """Return a score, or None of one that is no number: the page's data are JSON."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 def _size(example: dict[str, Any]) -> int:

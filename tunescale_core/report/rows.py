@@ -11,7 +11,7 @@ from tunescale_core.results.result import Result
 from tunescale_core.results.results import Results
 from tunescale_core.tasks import TASKS
 
-CELL = ("model", "method", "trained_on", "seed", "task")
+CELL = ("model", "method", "trained_on", "seed", "task", "serving")
 
 
 def write_csv(results: Results, out: IO[bytes]) -> None:
@@ -35,7 +35,7 @@ def _flat(cell: Result, scores: list[str]) -> Any:
     table = read_rows(cell.source) if isinstance(cell.source, Path) else cell.source
     n = table.num_rows
     one = cell.candidate
-    own = dict(zip(CELL, (one.model, one.method, one.trained_on, cell.seed, cell.task), strict=True))
+    own = dict(zip(CELL, (one.model, one.method, one.trained_on, cell.seed, cell.task, cell.serving), strict=True))
     columns: dict[str, Any] = {
         name: pa.array([value] * n, pa.int64() if name == "seed" else pa.string()) for name, value in own.items()
     }

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from tabulate import tabulate
 
+from tunescale_core.plain_json import dumps
 from tunescale_core.tables.table import Column, Entry, Table
 
 Bold = Callable[[str], str]
@@ -64,7 +64,7 @@ def as_csv(table: Table) -> str:
 
 def as_json(tables: Iterable[Table]) -> str:
     """Return tables as one JSON object by name, each with its columns, rows and notes."""
-    return json.dumps({table.name: _object(table) for table in tables}, indent=1, ensure_ascii=False) + "\n"
+    return dumps({table.name: _object(table) for table in tables}, ascii_only=False) + "\n"
 
 
 def _object(table: Table) -> dict[str, Any]:

@@ -135,9 +135,5 @@ def _claimed(path: Path) -> str | None:
 
 
 def _users(manifest: Manifest, records: tuple[tuple[str, Record], ...]) -> tuple[str, ...]:
-    """Return whose cells were measured on a checkpoint: they carry its variant's name and its training's very cost."""
-    return tuple(
-        f"{study}/{record.cell}"
-        for study, record in records
-        if record.cell.startswith(f"{manifest.variant}-for-") and record.cost == manifest.cost
-    )
+    """Return whose cells were measured on a checkpoint: they carry its training's very cost, losses and seconds."""
+    return tuple(f"{study}/{record.cell}" for study, record in records if record.cost == manifest.cost)
