@@ -8,7 +8,6 @@ import pytest
 
 from tunescale_core.errors import TuneScaleError
 from tunescale_core.harmless import harmless
-from tunescale_core.plugin.cases import bench_of
 from tunescale_core.plugin.session import SESSION, cell_of, is_worker
 
 if TYPE_CHECKING:
@@ -31,6 +30,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     selected = [cell for item in session.items if (cell := cell_of(item)) is not None]
     if not selected:
         return
+    from tunescale_core.plugin.cases import bench_of  # imported before pytest has it, it would not be rewritten
+
     try:
         _check_servings(study, selected)
         folders = _check_models(study, selected)
