@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,9 @@ RECORDS, TRIALS = "records", "trials"
 State = Literal["whole", "stale", "damaged", "left over", "unfinished"]
 """`whole`: its manifest is as it was written (`verify` reads the rest). `stale`: of a schema that this version does not
 read. `left over`: of a build that did not end. `unfinished`: what a training that did not end can go on from."""
+
+SEED = re.compile(r"-s\d+$")
+"""What the name of a variant ends in where a study has several seeds."""
 
 
 @dataclass(frozen=True)
@@ -135,5 +139,13 @@ def _claimed(path: Path) -> str | None:
 
 
 def _users(manifest: Manifest, records: tuple[tuple[str, Record], ...]) -> tuple[str, ...]:
-    """Return whose cells were measured on a checkpoint: they carry its training's very cost, losses and seconds."""
-    return tuple(f"{study}/{record.cell}" for study, record in records if record.cost == manifest.cost)
+    """Return whose cells were measured on a checkpoint: they carry its variant's name and its training's very cost.
+
+    A variant of one seed of several ends in it, and its cells end in it after their task.
+    """
+    names = (manifest.variant, SEED.sub("", manifest.variant))
+    return tuple(
+        f"{study}/{record.cell}"
+        for study, record in records
+        if record.cost == manifest.cost and record.cell.startswith(tuple(f"{name}-for-" for name in names))
+    )
