@@ -153,6 +153,40 @@ def test_calls_that_vary_are_no_drift() -> None:
     assert found.sd < 0.2 / math.sqrt(40)
 
 
+@pytest.mark.parametrize("short", [6, 60])
+def test_the_noise_of_long_answers_is_not_taken_off_short_ones(short: int) -> None:
+    """Beside an untuned model's long answers, tuned models' drift is seen however short theirs are."""
+    rng, long = np.random.default_rng(0), [60 + 5 * place for place in range(20)]
+
+    def noisy(tokens: Sequence[int], slow: float) -> list[Line]:
+        return [
+            one.model_copy(update={"seconds": one.first_token_seconds + 0.01 * slow * (one.tokens - 1) * noise})
+            for one, noise in zip(calls(tokens, slow), rng.lognormal(0, 0.1, 20), strict=True)
+            if one.first_token_seconds is not None
+        ]
+
+    records = [base(noisy(long, 1.0)), full(noisy([short] * 20, 1.2)), lora(noisy([short] * 20, 0.8))]
+    found = drift_of(results(*records).cells)
+    assert found is not None
+    assert found.sd == pytest.approx(0.2, abs=0.04)
+
+
+def test_seeds_that_differ_are_no_surer_on_a_machine_that_drifts() -> None:
+    """Two seeds that write lengths three times apart leave as much open where the machine is seen to drift a little."""
+
+    def seeded(slow: float) -> float:
+        made_by = [
+            made("full", "arc", lines=calls([tokens] * 20, pace), seed=seed)
+            for seed, (tokens, pace) in enumerate(((20, 1.0), (60, slow)))
+        ]
+        found = Comparisons(results(*made_by, base(calls([20] * 20), model="big"))).latency(FULL, LARGER, "arc")
+        assert found is not None
+        assert found.interval is not None
+        return found.interval.high - found.interval.low
+
+    assert seeded(1.01) > 0.8 * seeded(1.0)
+
+
 @pytest.mark.parametrize("batch", [1, 4])
 def test_results_by_another_way_have_that_ways_drift(batch: int) -> None:
     """Served otherwise, the drift is that of those calls; where questions share calls, it is not known."""

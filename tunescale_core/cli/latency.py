@@ -36,7 +36,8 @@ def latency(
     typer.echo(tabulate(rows, heads, disable_numparse=True, colalign=("left", *["right"] * 8)))
     typer.echo(f"(two figures are {new} and {old}; length × pace × first = latency)")
     if drift := drift_of(results.cells):
-        typer.echo(f"({drift}: a pace or first token that is as near to × 1.00 may be the machine's)")
+        near = f"from × {1 / drift.reach:.2f} to × {drift.reach:.2f}"
+        typer.echo(f"({drift}: a pace or first token {near} may be the machine's)")
     sides = [cell for cell in results.cells if cell.candidate.id in {new, old} and cell.task in found]
     for told in timed_beside(sides):
         typer.echo(f"({told})")

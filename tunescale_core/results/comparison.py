@@ -125,9 +125,9 @@ class Comparisons:
         if not ours or not theirs or mine is None or other is None:
             return None
         drift, hidden = self.resampler.drift, 0.0
-        single = len(self.results.at(new, task)) == len(self.results.at(old, task)) == 1
+        single = sum(len(self.results.at(side, task)) == 1 for side in (new, old))
         if drift is not None and single:  # several seeds bring the drift between them along
-            hidden = drift.hides(math.log(ours / theirs))
+            hidden = drift.hides(math.log(ours / theirs), single)
         return enough(ours - theirs, mine - other, n, hidden=hidden)
 
     def _latency_p(self, pair: tuple[list[Rows], list[Rows]], replicates: Figures) -> float:

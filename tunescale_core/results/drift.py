@@ -42,27 +42,31 @@ def _slowness(alike: Sequence[Rows]) -> list[Measured]:
     paces = decoding[later > 0] / later[later > 0]
     pace = float(np.median(paces)) if len(paces) else 0.0
     usual = np.median(first, axis=0) + pace * steps
+    if (usual <= 0).any():
+        return []
     ratio = seconds.sum(axis=1) / usual.sum(axis=1)
-    noise = _noise(seconds / ratio[:, None] - usual, usual.sum(axis=1))
+    noise = _noise(seconds / ratio[:, None], usual)
     return [Measured(float(np.log(one)), float(own)) for one, own in zip(ratio, noise, strict=True)]
 
 
-def _noise(apart: Figures, usual: Figures) -> Figures:
+def _noise(seconds: Figures, usual: Figures) -> Figures:
     """Return by how much single calls make each cell's ratio vary, a variance: Cochran (1977, ch. 6), of a ratio.
 
-    What a question takes more than its tokens say, in every cell alike, is no noise.
+    By how many times a question takes longer than its tokens say, in every cell alike, is no noise. A share and not
+    seconds: what a long answer varies by says nothing of a short one.
 
     Args:
-        apart: Each call's seconds, brought to the usual pace, less what is usual for its tokens, shape `(cells, n)`.
-        usual: What is usual for a cell's calls together, shape `(cells,)`.
+        seconds: Of each call, brought to the usual pace, shape `(cells, n)`.
+        usual: What is usual for its tokens, the same shape, all above zero.
     """
     import numpy as np
 
-    cells, calls = apart.shape
+    cells, calls = seconds.shape
     if calls < 2:
         return np.zeros(cells)
-    own = apart - apart.mean(axis=0)
-    return np.asarray(np.square(own).sum(axis=1) / np.square(usual) * calls / (calls - 1) * cells / (cells - 1))
+    shares = seconds / usual
+    own = np.square(usual * (shares - shares.mean(axis=0))).sum(axis=1) / np.square(usual.sum(axis=1))
+    return np.asarray(own * calls / (calls - 1) * cells / (cells - 1))
 
 
 _COLUMNS = ("seconds", "first_token_seconds", "tokens")

@@ -70,7 +70,8 @@ class Resampler:
         if key not in self._found:
             cells = self.results.at(candidate, task)
             each = [None if cell.rows is None else of(cell.rows) for cell in cells]
-            if timed and self.drift is not None:
+            # Several seeds differ by the drift too, and what they differ by is drawn below: not twice.
+            if timed and self.drift is not None and len(cells) == 1:
                 each = [
                     None if one is None else one * self._slowed(self.drift, cell)
                     for cell, one in zip(cells, each, strict=True)

@@ -40,6 +40,13 @@ class Drift:
             f"from cell to cell the same work took {math.expm1(self.sd):.0%} more or less time (one standard deviation)"
         )
 
+    @property
+    def reach(self) -> float:
+        """By how many times the same work may take longer at one of two measurements, in 95 % of pairs."""
+        from scipy.stats import t
+
+        return math.exp(min(MOST, math.sqrt(2) * self.sd * float(t.ppf(1 - ALPHA / 2, self.df))))
+
     def factors(self, resamples: int, seed: int, own: int) -> Figures:
         """Draw how much slower than usual the machine may have been while something was timed, shape `(B,)`.
 
@@ -73,11 +80,16 @@ class Drift:
         reached = ndtr((by_chance - abs(ratio)) / divisor) + ndtr((-by_chance - abs(ratio)) / divisor)
         return float(min(1.0, np.where(drifts, reached, np.abs(by_chance) >= abs(ratio)).mean()))
 
-    def hides(self, ratio: float) -> float:
-        """Return what share of a log-ratio drift alone could be, at power `POWER` and level `ALPHA`; from 1 on, all."""
+    def hides(self, ratio: float, sides: int = 2) -> float:
+        """Return what share of a log-ratio drift alone could be, at power `POWER` and level `ALPHA`; from 1 on, all.
+
+        Args:
+            ratio: The logarithm of how much longer one takes.
+            sides: How many of the two are one measurement, whose drift is not seen in others of its own.
+        """
         from scipy.stats import t
 
-        reach = math.sqrt(2) * self.sd * float(t.ppf(1 - ALPHA / 2, self.df) + t.ppf(POWER, self.df))
+        reach = math.sqrt(sides) * self.sd * float(t.ppf(1 - ALPHA / 2, self.df) + t.ppf(POWER, self.df))
         return reach / abs(ratio) if ratio else math.inf
 
     def _spread(self, chi_squared: Figures) -> Figures:
