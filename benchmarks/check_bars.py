@@ -24,7 +24,7 @@ from xml.etree import ElementTree as ET
 from tabulate import tabulate
 
 from tunescale_core.provenance import provenance
-from tunescale_core.records.record import read_all
+from tunescale_core.records.files import read_all
 
 GIB = 2**30
 BENCHMARKS = Path(__file__).parent

@@ -178,7 +178,7 @@ def _study(folder: Path, name: str, log: Path, kill: int | None) -> int:
 
 def content(store: Path) -> dict[str, Any]:
     """Return what a run is worth: the files of its checkpoints by hash, its answers and scores; no times."""
-    from tunescale_core.records.record import read
+    from tunescale_core.records.files import read
     from tunescale_core.store.checkpoints import Store
     from tunescale_core.upkeep.inventory import children, record_paths
     from tunescale_core.upkeep.verifying import verified

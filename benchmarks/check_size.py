@@ -18,8 +18,9 @@ from pathlib import Path
 
 from tabulate import tabulate
 
+from tunescale_core.records.files import write
 from tunescale_core.records.lines import Line
-from tunescale_core.records.record import Record, write
+from tunescale_core.records.record import Record
 from tunescale_core.tasks import TASKS, Answer
 
 GIB = 2**30

@@ -18,7 +18,7 @@ from tunescale_core.cli import app
 from tunescale_core.measuring.cell import Bench
 from tunescale_core.placing import ASIDE
 from tunescale_core.progress import Progress
-from tunescale_core.records.record import write
+from tunescale_core.records.files import write
 from tunescale_core.store.checkpoints import CHECKPOINTS, Store
 from tunescale_core.study.grid import cells
 from tunescale_core.study.loading import load

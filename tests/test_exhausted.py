@@ -22,7 +22,8 @@ from tunescale_core.gates.baseline import save
 from tunescale_core.models.base import resolve
 from tunescale_core.models.opened import open_model
 from tunescale_core.placing import place
-from tunescale_core.records.record import Record, read, read_all, write
+from tunescale_core.records.files import read, read_all, write
+from tunescale_core.records.record import Record
 from tunescale_core.study.model import Model
 from tunescale_core.study.protocol import Protocol
 

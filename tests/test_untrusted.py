@@ -24,7 +24,7 @@ from tunescale_core.models.base import resolve
 from tunescale_core.models.chat import tokenizer_of
 from tunescale_core.models.opened import open_adapted, open_model
 from tunescale_core.models.trusted import is_trusted
-from tunescale_core.records.record import write
+from tunescale_core.records.files import write
 from tunescale_core.report.page import policy, write_page
 from tunescale_core.results.recorded import from_folder
 from tunescale_core.study.model import Model
@@ -187,7 +187,7 @@ sys.addaudithook(lambda event, details: found.append(details) if event == "pickl
 from tunescale_core.models.base import resolve
 from tunescale_core.models.chat import tokenizer_of
 from tunescale_core.models.opened import load_weights
-from tunescale_core.records.record import read_all
+from tunescale_core.records.files import read_all
 from tunescale_core.study.model import Model
 from tunescale_core.study.loading import load
 import torch

@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.bad_input.cases import CLICK, Case, written
 from tests.making import line, record
-from tunescale_core.records.record import write
+from tunescale_core.records.files import write
 from tunescale_core.store.identity import key_of
 from tunescale_core.tasks import Answer
 

@@ -15,7 +15,7 @@ from tests.making import record as made
 from tunescale_core.advice.kept import constraints_beside, keep
 from tunescale_core.cli import app
 from tunescale_core.cli.sources import USAGE
-from tunescale_core.records.record import write
+from tunescale_core.records.files import write
 from tunescale_core.study.constraints import Deployment
 from tunescale_core.tasks import Answer
 

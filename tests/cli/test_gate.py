@@ -12,7 +12,8 @@ from tunescale_core.cli import app
 from tunescale_core.gates.baseline import FOLDER, save
 from tunescale_core.pace.pace import YARDSTICK, Pace, paces_beside
 from tunescale_core.pace.pace import write as write_paces
-from tunescale_core.records.record import Record, write
+from tunescale_core.records.files import write
+from tunescale_core.records.record import Record
 from tunescale_core.tasks import Answer
 
 STUDY = """

@@ -13,7 +13,7 @@ from tests.making import line
 from tests.making import record as made
 from tunescale_core.cli import app
 from tunescale_core.cli.sources import USAGE
-from tunescale_core.records.record import write
+from tunescale_core.records.files import write
 from tunescale_core.sensors.readings import Readings
 
 

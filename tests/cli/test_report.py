@@ -17,7 +17,7 @@ from tests.making import line
 from tests.making import record as made
 from tunescale_core.cli import app
 from tunescale_core.cli.sources import USAGE
-from tunescale_core.records.record import write
+from tunescale_core.records.files import write
 
 PAPER = str(Path(__file__).parents[2] / "benchmarks" / "baselines" / "paper_table1.csv")
 FORMATS = ("terminal", "markdown", "latex", "csv", "json")

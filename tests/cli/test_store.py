@@ -21,7 +21,8 @@ from tests.making import record as made_record
 from tests.storing import FILES, building, stored
 from tunescale_core.cli import app
 from tunescale_core.cli.sources import USAGE
-from tunescale_core.records.record import Trial, write
+from tunescale_core.records.files import write
+from tunescale_core.records.record import Trial
 from tunescale_core.store.checkpoints import Store
 from tunescale_core.store.identity import key_of
 from tunescale_core.store.manifest import MANIFEST, Manifest

@@ -16,7 +16,7 @@ from tunescale_core.measuring.cell import Bench
 from tunescale_core.models.base import resolve
 from tunescale_core.models.opened import open_model
 from tunescale_core.progress import Progress
-from tunescale_core.records.record import read, write
+from tunescale_core.records.files import read, write
 from tunescale_core.study.grid import Cell, cells
 from tunescale_core.study.loading import load
 from tunescale_core.study.model import Model

@@ -10,7 +10,7 @@ from tunescale_core.data.files import read_file
 from tunescale_core.errors import TuneScaleError
 from tunescale_core.gates.rounds import rounds
 from tunescale_core.measuring.scoring import read_predictions
-from tunescale_core.records.record import read
+from tunescale_core.records.files import read
 from tunescale_core.study.loading import load
 from tunescale_core.tasks import TASKS, Answer
 

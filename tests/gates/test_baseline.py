@@ -12,7 +12,8 @@ from tunescale_core.errors import BaselineError
 from tunescale_core.gates.baseline import FOLDER, HEAD, ROWS, find, folder_of, known, read, save
 from tunescale_core.pace.pace import Block, Pace
 from tunescale_core.provenance import Provenance
-from tunescale_core.records.record import Record, write
+from tunescale_core.records.files import write
+from tunescale_core.records.record import Record
 from tunescale_core.tasks import Answer
 
 PROVENANCE = Provenance(

@@ -12,7 +12,7 @@ from tests.gating import CELL, HASHES, elsewhere, letters, side, spans, sums, ti
 from tunescale_core.gates.baseline import Baseline, Timing
 from tunescale_core.gates.judged import Run, expected, judged
 from tunescale_core.gates.verdict import CASE
-from tunescale_core.records.record import write
+from tunescale_core.records.files import write
 from tunescale_core.results.recorded import from_folder
 from tunescale_core.results.result import Result
 from tunescale_core.study.margins import Gate

@@ -14,7 +14,8 @@ from tunescale_core.errors import ModelError
 from tunescale_core.measuring.cell import Bench
 from tunescale_core.models.base import resolve
 from tunescale_core.progress import Progress
-from tunescale_core.records.record import Record, read, read_all, write
+from tunescale_core.records.files import read, read_all, write
+from tunescale_core.records.record import Record
 from tunescale_core.store.checkpoints import Checkpoint
 from tunescale_core.store.identity import weights_digest
 from tunescale_core.store.manifest import MANIFEST

@@ -17,7 +17,8 @@ from tunescale_core.measuring.cell import Bench
 from tunescale_core.measuring.interrupted import Notes
 from tunescale_core.models.device import device
 from tunescale_core.progress import Progress
-from tunescale_core.records.record import Record, write
+from tunescale_core.records.files import write
+from tunescale_core.records.record import Record
 from tunescale_core.store.checkpoints import Store
 from tunescale_core.study.grid import cells
 from tunescale_core.study.loading import load

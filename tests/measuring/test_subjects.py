@@ -15,7 +15,8 @@ from tunescale_core.errors import EndpointError
 from tunescale_core.measuring.cell import Bench
 from tunescale_core.models.base import resolve
 from tunescale_core.progress import Progress
-from tunescale_core.records.record import Record, write
+from tunescale_core.records.files import write
+from tunescale_core.records.record import Record
 from tunescale_core.results.recorded import from_folder
 from tunescale_core.study.grid import cells
 from tunescale_core.study.loading import load

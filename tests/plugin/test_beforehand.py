@@ -10,7 +10,7 @@ from tests.families import FAMILIES, make
 from tests.hubs import GATED, HELD, hub
 from tests.starting import STUDY, Run, study_file
 from tunescale_core.models.base import folder_here
-from tunescale_core.records.record import read_all
+from tunescale_core.records.files import read_all
 from tunescale_core.study.model import Model
 
 ROW = {"id": "q", "question": "Which?", "choices": {"text": list("wxyz"), "label": list("ABCD")}, "answerKey": "A"}

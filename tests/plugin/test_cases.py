@@ -8,7 +8,7 @@ import pytest
 from tests.making import record as made
 from tests.starting import STUDY, Run, study_file
 from tunescale_core.models.base import resolve
-from tunescale_core.records.record import read_all, write
+from tunescale_core.records.files import read_all, write
 from tunescale_core.study.grid import cells
 from tunescale_core.study.loading import load
 from tunescale_core.study.model import Model

@@ -12,7 +12,8 @@ import pytest
 
 from tests.making import line, record
 from tunescale_core.gates.baseline import FOLDER, save
-from tunescale_core.records.record import Record, write
+from tunescale_core.records.files import write
+from tunescale_core.records.record import Record
 from tunescale_core.study.grid import cells
 from tunescale_core.study.loading import load
 from tunescale_core.tasks import Answer
@@ -36,7 +37,7 @@ from pathlib import Path
 import pytest
 
 from tunescale_core.plugin.session import SESSION
-from tunescale_core.records.record import read
+from tunescale_core.records.files import read
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from tunescale_core.cli import app
-from tunescale_core.records.record import Record, read_all
+from tunescale_core.records.files import read_all
+from tunescale_core.records.record import Record
 from tunescale_core.training.health import IDLE_ADAPTER, SAME_WEIGHTS
 
 pytestmark = pytest.mark.slow

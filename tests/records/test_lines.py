@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from tests.making import line, record
 from tunescale_core.errors import RecordError
+from tunescale_core.records.files import read, write
 from tunescale_core.records.lines import Line, parquet_of, read_lines, read_rows
-from tunescale_core.records.record import read, write
 
 WORDS = st.text(st.characters(codec="utf-8"), max_size=20)
 COUNTS = st.integers(0, 2**40)

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, 
 
 from tests.making import line
 from tests.making import record as made
-from tunescale_core.records.record import write
+from tunescale_core.records.files import write
 from tunescale_core.report.page import write_page
 from tunescale_core.results.published import reference
 from tunescale_core.results.recorded import from_folder

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from tests.making import line
 from tests.making import record as made
-from tunescale_core.records.record import Record, write
+from tunescale_core.records.files import write
+from tunescale_core.records.record import Record
 from tunescale_core.report.rows import write_csv
 from tunescale_core.results.published import reference
 from tunescale_core.results.recorded import from_folder

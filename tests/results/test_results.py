@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from tests.making import COST, line
 from tests.making import record as made
 from tunescale_core.errors import RecordError, ResultsError, TaskError
-from tunescale_core.records.record import Record, write
+from tunescale_core.records.files import write
+from tunescale_core.records.record import Record
 from tunescale_core.results.candidate import Candidate
 from tunescale_core.results.recorded import check_distinct, from_folder
 from tunescale_core.results.result import Result, from_record

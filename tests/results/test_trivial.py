@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.making import line
 from tests.making import record as made
-from tunescale_core.records.record import write
+from tunescale_core.records.files import write
 from tunescale_core.results.published import reference
 from tunescale_core.results.recorded import from_folder
 from tunescale_core.results.result import from_record

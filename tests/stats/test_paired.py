@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -96,6 +98,15 @@ def test_one_sided_flips_are_half_of_two_sided(gains: list[float]) -> None:
     found = np.array(gains)
     down, both = sign_flip_below(found), sign_flip(found)
     assert min(1.0, 2 * min(down, sign_flip_below(-found))) == pytest.approx(both, abs=0.05)
+
+
+def test_a_small_sum_of_large_gains_reaches_itself() -> None:
+    """Where gains and losses all but cancel out, rounding does not hide the signs as they came among the flips."""
+    gains = np.array([1.0, 0.7, 0.3, -0.9, -0.8, -0.2999])
+    signs = np.array(list(itertools.product([-1, 1], repeat=6))) @ gains
+    exact_down = (signs <= gains.sum() + 1e-12).mean()
+    assert sign_flip_below(gains) == pytest.approx(exact_down, abs=0.02)
+    assert sign_flip(gains) == pytest.approx((np.abs(signs) >= abs(gains.sum()) - 1e-12).mean(), abs=0.02)
 
 
 @pytest.mark.parametrize("law", ["binary", "mean", "error"])

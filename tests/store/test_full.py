@@ -14,7 +14,7 @@ from tunescale_core.measuring import subjects as subjects_room
 from tunescale_core.measuring.cell import Bench
 from tunescale_core.models.base import resolve, weight_files_bytes
 from tunescale_core.progress import Progress
-from tunescale_core.records.record import read_all
+from tunescale_core.records.files import read_all
 from tunescale_core.store.manifest import TrainingCost
 from tunescale_core.study.grid import Cell, cells
 from tunescale_core.study.loading import load

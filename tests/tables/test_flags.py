@@ -13,8 +13,9 @@ from tests.making import COST, line
 from tests.making import record as made
 from tunescale_core.cli import app
 from tunescale_core.findings.answers import answers
+from tunescale_core.records.files import write
 from tunescale_core.records.lines import Line
-from tunescale_core.records.record import Record, Trial, write
+from tunescale_core.records.record import Record, Trial
 from tunescale_core.results.recorded import gathered
 from tunescale_core.results.result import from_record
 from tunescale_core.results.results import Results

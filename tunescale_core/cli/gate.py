@@ -57,7 +57,7 @@ def _gated(folder: Path, study: str | None, baseline: str | None, saved: str | N
     from tunescale_core.gates.baseline import folder_of
     from tunescale_core.gates.gating import Gating
     from tunescale_core.pace.pace import paces_beside, read
-    from tunescale_core.records.record import read_all
+    from tunescale_core.records.files import read_all
     from tunescale_core.study.grid import cells
 
     records = read_all(folder)

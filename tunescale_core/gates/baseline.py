@@ -18,8 +18,9 @@ from tunescale_core.pace.pace import Pace, paces_beside
 from tunescale_core.pace.pace import read as read_paces
 from tunescale_core.placing import place_all
 from tunescale_core.reading import json_of
+from tunescale_core.records.files import paths, read_head
 from tunescale_core.records.lines import SCORE, table_of
-from tunescale_core.records.record import SCHEMA_VERSION, Record, paths, read_head
+from tunescale_core.records.record import SCHEMA_VERSION, Record
 from tunescale_core.results.result import Result, from_record
 from tunescale_core.tasks import TASKS
 

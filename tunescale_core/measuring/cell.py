@@ -19,8 +19,9 @@ from tunescale_core.models.device import device, dtype_of
 from tunescale_core.models.quantised import PACKAGE
 from tunescale_core.progress import Progress
 from tunescale_core.provenance import ANSWER_PACKAGES, Provenance, provenance, versions
+from tunescale_core.records.files import read, write
 from tunescale_core.records.lines import Line
-from tunescale_core.records.record import Record, Stages, read, write
+from tunescale_core.records.record import Record, Stages
 from tunescale_core.store.checkpoints import Store
 from tunescale_core.store.identity import key_of
 from tunescale_core.study.grid import Cell, task_kind

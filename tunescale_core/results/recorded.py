@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tunescale_core.errors import ResultsError
-from tunescale_core.records.record import paths, read_head
+from tunescale_core.records.files import paths, read_head
 from tunescale_core.results.candidate import Candidate
 from tunescale_core.results.result import Result, from_record
 from tunescale_core.results.results import Results

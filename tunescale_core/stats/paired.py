@@ -115,11 +115,11 @@ def log_ratio_p(new: Figures, old: Figures, group: Sequence[str], drift: Drift |
     if not np.any(ratios) or ratios.mean() * (new.mean() - old.mean()) <= 0:
         return 1.0
     sums = np.bincount(members_of(group), ratios)
-    steady = sign_flip(sums)
+    flipped = _flipped(sums)
+    steady = _two_sided(sums, flipped)
     if drift is None:
         return at_least_chance(steady, len(sums))
-    flipped = _signs(len(sums), 0) @ sums.astype(np.float32) / len(ratios)
-    return at_least_chance(max(steady, drift.beyond(float(ratios.mean()), flipped)), len(sums))
+    return at_least_chance(max(steady, drift.beyond(float(ratios.mean()), flipped / len(ratios))), len(sums))
 
 
 def spread_p(new: Figures, old: Figures, group: Sequence[str], drift: Drift | None = None) -> float:
@@ -178,8 +178,7 @@ def sign_flip_below(gains: Figures, seed: int = 0) -> float:
     """Return the one-sided p that losses are as likely gains, by flipping their signs `PERMUTATIONS` times."""
     import numpy as np
 
-    flipped = _signs(len(gains), seed) @ gains.astype(np.float32)
-    reached = (flipped <= gains.sum() + abs(gains.sum()) * 1e-6).sum()
+    reached = (_flipped(gains, seed) <= gains.sum() + _rounding(gains)).sum()
     share = float((reached + 1) / (PERMUTATIONS + 1))
     if gains.sum() < 0:
         share = min(share, max(beyond_all(float(gains.sum() / np.sqrt((gains**2).sum()))), 2.0 ** -len(gains)))
@@ -196,11 +195,28 @@ def beyond_all(deviations: float) -> float:
 
 def sign_flip(gains: Figures, seed: int = 0) -> float:
     """Return the two-sided p that gains are as likely losses, by flipping their signs `PERMUTATIONS` times."""
+    return _two_sided(gains, _flipped(gains, seed))
+
+
+def _two_sided(gains: Figures, flipped: Figures) -> float:
     import numpy as np
 
-    flipped = _signs(len(gains), seed) @ gains.astype(np.float32)
-    reached = (np.abs(flipped) >= abs(gains.sum()) * (1 - 1e-6)).sum()
+    reached = (np.abs(flipped) >= abs(gains.sum()) - _rounding(gains)).sum()
     return float((reached + 1) / (PERMUTATIONS + 1))
+
+
+def _flipped(gains: Figures, seed: int = 0) -> Figures:
+    """Return the sum of the gains under each flip of their signs, shape `(PERMUTATIONS,)`, in single precision."""
+    import numpy as np
+
+    return _signs(len(gains), seed) @ gains.astype(np.float32)
+
+
+def _rounding(gains: Figures) -> float:
+    """Return how far single precision may put a sum from where it is, however little the gains come to."""
+    import numpy as np
+
+    return float(np.finfo(np.float32).eps * math.sqrt(len(gains)) * np.abs(gains).sum())
 
 
 @lru_cache(maxsize=8)  # every comparison over as many examples flips alike

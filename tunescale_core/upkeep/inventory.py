@@ -10,7 +10,8 @@ from typing import Literal
 
 from tunescale_core.errors import DamagedError, RecordError, StaleError, StoreError
 from tunescale_core.reading import json_of
-from tunescale_core.records.record import Record, read_head
+from tunescale_core.records.files import read_head
+from tunescale_core.records.record import Record
 from tunescale_core.store.aside import DAMAGED
 from tunescale_core.store.checkpoints import CHECKPOINTS, UNFINISHED, Store
 from tunescale_core.store.files import size_of

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tunescale_core.errors import DamagedError, RecordError, StoreError
-from tunescale_core.records.record import read
+from tunescale_core.records.files import read
 from tunescale_core.store.checkpoints import CHECKPOINTS, UNFINISHED, Store
 from tunescale_core.store.files import leads_out
 from tunescale_core.store.manifest import MANIFEST
