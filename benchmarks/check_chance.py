@@ -46,9 +46,13 @@ SCENES = {
     "a machine that drifts": {"task": "arc", "drift": 0.15},
     "a machine that drifts a little": {"task": "arc", "drift": 0.003},
     "a machine that drifts, three seeds": {"task": "arc", "drift": 0.15, "seeds": 3},
+    "few variants, a drift that lasts": {"task": "arc", "drift": 0.15, "ranks": 1, "tasks": 3, "lasting": 0.4},
+    "variants as slow on all tasks": {"task": "arc", "drift": 0.15, "ranks": 2, "tasks": 3, "lasting": 1.0},
 }
 CHOSEN = {"Q3", "Q5", "C1", "C2", "C4"}
 """Questions about the best of several."""
+BETWEEN = {"Q2", "C2", "C7"}
+"""Questions about the larger model: that a model has one pace shows nothing of another's."""
 Called = Counter[tuple[str, str]]
 
 
@@ -92,6 +96,8 @@ def _kind(found: Finding) -> str:
     figure = found.key.rpartition(".")[2]
     if found.question == "C3":
         return "between ranks"
+    if figure == "latency" and found.question in BETWEEN:
+        return "latency, between models"
     return f"{figure}, of the best" if found.question in CHOSEN and figure == "quality" else figure
 
 
@@ -103,23 +109,30 @@ def made_up(  # noqa: PLR0913, PLR0917  what a study is like
     apart: float = 0.0,
     passage: int = 1,
     drift: float = 0.0,
+    lasting: float = 0.0,
+    ranks: int = 5,
+    tasks: int = 1,
 ) -> Results:
     """Return a study in which every model is as good and as fast as every other.
 
-    With `drift`, the standard deviation of a time's logarithm, the machine is slower at some cells than at others.
+    With `drift`, the standard deviation of a time's logarithm, the machine is slower at some cells than at others; of
+    its variance the share `lasting` is the same at all tasks of a variant.
     """
-    hard, slow = (np.repeat(rng.random(-(-n // passage)), passage)[:n] for _ in range(2))
-    tuned = [("full", None), *((f"lora-r{rank}", rank) for rank in (2, 4, 8, 16, 32))]
+    tuned = [("full", None), *((f"lora-r{rank}", rank) for rank in (2, 4, 8, 16, 32)[:ranks])]
     cells = [("small", method, rank, seed) for method, rank in tuned for seed in range(seeds)]
     cells += [("small", "base", None, None), ("large", "base", None, None)]
+    throughout = {cell: rng.normal(0, drift * lasting**0.5) if lasting else 0.0 for cell in cells}
     found = []
-    for model, method, rank, seed in cells:
-        worth = RIGHT + (rng.normal(0, apart) if seed is not None else 0.0)
-        own, pace = (np.repeat(rng.random(-(-n // passage)), passage)[:n] for _ in range(2))
-        right = np.where(rng.random(n) < ALIKE, hard, own) < worth
-        seconds = SECONDS * (1 + slow + 0.2 * pace) * np.exp(rng.normal(0, drift) if drift else 0.0)
-        lines = tuple(_lines(rng, task, right, seconds, passage))
-        found.append(from_record(_record(model, method, rank, seed, task, lines)))
+    for asked in [task, *(f"{task}-{place}" for place in range(1, tasks))]:
+        hard, slow = (np.repeat(rng.random(-(-n // passage)), passage)[:n] for _ in range(2))
+        for cell in cells:
+            worth = RIGHT + (rng.normal(0, apart) if cell[-1] is not None else 0.0)
+            own, pace = (np.repeat(rng.random(-(-n // passage)), passage)[:n] for _ in range(2))
+            right = np.where(rng.random(n) < ALIKE, hard, own) < worth
+            slower = throughout[cell] + (rng.normal(0, drift * (1 - lasting) ** 0.5) if drift else 0.0)
+            seconds = SECONDS * (1 + slow + 0.2 * pace) * np.exp(slower)
+            lines = tuple(_lines(rng, task, right, seconds, passage))
+            found.append(from_record(_record(*cell, task, asked, lines)))
     return Results(tuple(found), "made up")
 
 
@@ -137,10 +150,13 @@ def _lines(rng: np.random.Generator, task: str, right: np.ndarray, seconds: np.n
         yield Line.model_validate(fields)
 
 
-def _record(model: str, method: str, rank: int | None, seed: int | None, task: str, lines: tuple[Line, ...]) -> Record:  # noqa: PLR0913, PLR0917  a cell's place
-    named = {"study": "made-up", "cell": f"{model}-{method}-{seed}", "model": model, "method": method, "rank": rank}
-    asked = {"trained_on": None if seed is None else task, "task": task, "kind": task, "seed": seed, "key": None}
-    metrics = TASKS[task].measure([Answer(one.gold, one.answer) for one in lines])
+def _record(  # noqa: PLR0913, PLR0917  a cell's place
+    model: str, method: str, rank: int | None, seed: int | None, kind: str, task: str, lines: tuple[Line, ...]
+) -> Record:
+    cell = f"{model}-{method}-{seed}-for-{task}"
+    named = {"study": "made-up", "cell": cell, "model": model, "method": method, "rank": rank}
+    asked = {"trained_on": None if seed is None else kind, "task": task, "kind": kind, "seed": seed, "key": None}
+    metrics = TASKS[kind].measure([Answer(one.gold, one.answer) for one in lines])
     return Record.model_validate({**named, **asked, "metrics": metrics, "lines": lines})
 
 

@@ -142,6 +142,18 @@ def test_the_median_does_not_follow_an_outlier() -> None:
     assert means[1] == pytest.approx(0.5, rel=0.1)
 
 
+def test_a_percentile_is_told_as_it_was_measured() -> None:
+    """A machine that drifts widens what is drawn, and leaves what is told where it was measured."""
+    tuned = made("full", "arc", lines=[line(place=n, seconds=2.0, first_token_seconds=0.4) for n in range(60)])
+    for stat in ("median", "p95"):
+        found = draws(Constraints(ACCURACY, stat=stat), arc([True] * 60, [0.5] * 60), tuned)
+        drawn, steady = (found.latency(BASE, steady=steady) for steady in (False, True))
+        assert drawn is not None
+        assert steady is not None
+        assert drawn.std() > 0.1
+        assert found.told_latency(BASE) == steady.max() == steady.min() == 0.5
+
+
 def test_memory_is_the_peak_over_the_cells_served() -> None:
     """The largest cell counts, and a cell without a measurement leaves the peak unknown."""
     assert draws(BOTH, arc([True], peak_memory_bytes=3), sums([0], peak_memory_bytes=5)).memory(BASE) == 5

@@ -58,6 +58,7 @@ def test_json_adds_up(study: Path) -> None:
     found = json.loads(ask("m-base", "m-full-on-arc", study, "--json").stdout)["arc"]
     assert found["ratio"] == pytest.approx(0.2 / 0.15)
     assert "output length" in found["sentence"]
+    assert (found["drift"]["df"], found["beside"]) == (1, [])
 
 
 def test_an_unknown_candidate_names_the_nearest(study: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -84,6 +84,10 @@ NOT_COMPARABLE = {
     "timed beside others' load": full(calls([5] * 6, 3.0), readings=Readings(others=1.0)),
     "not timed": full([line(place=place, seconds=None, first_token_seconds=None) for place in range(6)]),
     "no time to the first token": full([line(place=place, first_token_seconds=None) for place in range(6)]),
+    "another revision": full(calls([5] * 6, 3.0), base="m at another revision"),
+    "another protocol": full(calls([5] * 6, 3.0), protocol={"dtype": "bfloat16"}),
+    "several requests at once": served(full(calls([5] * 6, 3.0)), "b", mode="endpoint", batch=4),
+    "a server's adapter": served(lora(calls([5] * 6, 3.0), adapter="lora"), "a", mode="endpoint", batch=1),
     "several questions a call": served(full(calls([5] * 6, 3.0)), "b", mode="eager", batch=4),
     "an adapter beside the weights": served(full(calls([5] * 6, 3.0)), "a", mode="adapter", batch=1),
 }
@@ -94,6 +98,40 @@ def test_what_cannot_be_held_against_each_other(what: str) -> None:
     """A cell whose pace may be its own says nothing of the machine."""
     assert drift_of(results(base(calls([5] * 6)), NOT_COMPARABLE[what]).cells) is None
     assert drift_of(results(base(calls([5] * 6)), full(calls([5] * 6, 3.0))).cells) is not None
+
+
+def test_a_call_without_an_answer_voids_no_other() -> None:
+    """Where a call never had a first token, the other questions show the drift; a cell without any is left out."""
+    empty = line(place=5, tokens=0, seconds=0.01, first_token_seconds=None)
+    silent = [one.model_copy(update={"first_token_seconds": None}) for one in calls([5] * 6)]
+    found = drift_of(results(base([*calls([5] * 5), empty]), full(calls([5] * 6, 3.0)), lora(silent)).cells)
+    assert found is not None
+    assert found.sd == pytest.approx(math.log(3) / math.sqrt(2))
+
+
+def test_a_variants_tasks_are_one_run() -> None:
+    """Two variants that differ by as much on three tasks are one difference, not three."""
+
+    def cells(run: Callable[..., Record], slows: Sequence[float]) -> list[Record]:
+        return [
+            run(calls([5] * 6, slow)).model_copy(update={"task": f"arc-{place}"}) for place, slow in enumerate(slows)
+        ]
+
+    lasting = drift_of(results(*cells(base, (1, 1, 1)), *cells(full, (2, 2, 2))).cells)
+    passing = drift_of(results(*cells(base, (1, 2, 1)), *cells(full, (2, 1, 2))).cells)
+    assert lasting is not None
+    assert passing is not None
+    assert (lasting.df, passing.df) == (pytest.approx(1), 3)
+
+
+def test_longer_answers_of_another_way_are_no_drift() -> None:
+    """Served so that answers come out longer than eager's, their seconds stand beside their own tokens."""
+    records = [full(calls([20] * 8)), base(calls([20] * 8))]
+    ways = [served(one, "w", mode="static", batch=1) for one in (full(calls([60] * 8)), base(calls([20] * 8)))]
+    whole = Results(tuple(map(from_record, records)), served=tuple(map(from_record, ways)))
+    found = drift_of(served_by(whole, "w").results.cells)
+    assert found is not None
+    assert found.sd == pytest.approx(0, abs=1e-6)
 
 
 def latency(new: Candidate, old: Candidate, *records: Record) -> Comparison:

@@ -30,6 +30,36 @@ def test_a_level_of_each_group_is_no_drift(groups: list[list[float]], levels: li
     assert other.df == found.df == sum(map(len, groups)) - len(groups)
 
 
+def test_what_runs_share_counts_once() -> None:
+    """Tasks over which the same runs are slow alike have the degrees of freedom of one; unrelated ones have their own.
+
+    Checked against Satterthwaite's for variances that correlate by r: G · n / (1 + (G - 1) · r²).
+    """
+    rng = np.random.default_rng(0)
+
+    def df(r: float, tasks: int = 3, runs: int = 400) -> float:
+        lasting = rng.normal(0, math.sqrt(r), runs)
+        groups = [
+            [Measured(float(log), run=run) for run, log in enumerate(lasting + rng.normal(0, math.sqrt(1 - r), runs))]
+            for _ in range(tasks)
+        ]
+        found = pooled(groups)
+        assert found is not None
+        return found.df / (runs - 1)
+
+    assert df(1.0) == pytest.approx(1.0)
+    assert df(0.4) == pytest.approx(3 / (1 + 2 * 0.4**2), rel=0.1)
+    assert df(0.0) == pytest.approx(3.0, rel=0.05)
+
+
+@given(st.lists(LOGS, min_size=1, max_size=4))
+def test_degrees_of_freedom_are_between_one_groups_and_all(groups: list[list[float]]) -> None:
+    """However measurements go together, there are no more degrees of freedom than measurements, nor less than one."""
+    found = pooled([[Measured(value, run=run) for run, value in enumerate(group)] for group in groups])
+    assert found is not None
+    assert 1 - 1e-9 <= found.df <= sum(map(len, groups)) - len(groups) + 1e-9
+
+
 def test_one_group_is_its_standard_deviation() -> None:
     """From one group alone it is the standard deviation as always; groups of one say nothing."""
     values = [0.1, 0.3, 0.2, -0.4]

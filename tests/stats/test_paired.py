@@ -154,6 +154,20 @@ def test_a_steady_side_is_seen_and_few_calls_are_not() -> None:
     assert spread_p(steady, np.ones(20), [""] * 20) == 1.0
 
 
+@given(CALLS)
+def test_drift_adds_to_what_chance_does_to_a_spread(calls: list[tuple[float, float]]) -> None:
+    """On a machine that hardly drifts p is Pitman's; the more it drifts, the larger p is."""
+    new, old = (np.array(side) for side in zip(*calls, strict=True))
+    if min(np.std(new), np.std(old), np.std(new + old), np.std(new - old)) < 1e-3:
+        return
+    alone = [""] * len(calls)
+    steady = spread_p(new, old, alone)
+    hardly, some, much = (spread_p(new, old, alone, Drift(sd**2, 1000)) for sd in (1e-9, 0.1, 1.0))
+    assert hardly == pytest.approx(steady, abs=2e-3)
+    assert steady <= some + 1e-9
+    assert some <= much + 2e-3
+
+
 def test_a_machine_that_drifts_stretches_a_spread() -> None:
     """Where the same work takes five times as long now and then, that one side varies five times as much is nothing."""
     steady = np.random.default_rng(0).normal(1, 0.1, 20)

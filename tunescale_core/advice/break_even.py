@@ -42,7 +42,7 @@ def break_even(draws: Draws, tuned: Candidate, larger: Candidate) -> BreakEven |
     """Return when a tuned candidate's training is paid back; None where a latency is missing.
 
     Requests = training seconds · requests at once / (mean latency of the larger - mean latency of the tuned), both on
-    the objective's task; the interval resamples the timed examples.
+    the objective's task; the interval resamples the timed examples, and holds the machine's drift between the two.
     """
     task = draws.constraints.objective.task
     mine, theirs = (draws.results.latency(one, task) for one in (tuned, larger))

@@ -221,12 +221,27 @@ class Chooser:
 
     def _to_settle(self, open_: Sequence[Standing]) -> str:
         likeliest = max(open_, key=lambda one: one.feasible)
-        n = self.draws.examples
-        return (
+        told = (
             f"{likeliest.candidate.id} keeps to the constraints in {likeliest.feasible:.0%} of the resamples, which "
-            f"decides nothing: measure it with more examples than {n} (eval_examples, timed_examples), four times as "
-            "many halve the interval"
+            "decides nothing"
         )
+        if self._settled_but_for_drift(likeliest.candidate):
+            return (
+                f"{told}, and only since the machine drifts: more examples will not settle it, a quieter machine or "
+                "several seeds may"
+            )
+        return (
+            f"{told}: measure it with more examples than {self.draws.examples} (eval_examples, timed_examples), four "
+            "times as many halve the interval"
+        )
+
+    def _settled_but_for_drift(self, candidate: Candidate) -> bool:
+        """Tell whether a candidate surely keeps to the constraints, or surely not, if the machine does not drift."""
+        import numpy as np
+
+        checks = self._checks(candidate, self.draws.latency(candidate, steady=True))
+        share = float(np.all([held for _, held in checks], axis=0).mean())
+        return not ALPHA < share < SURE
 
     def _nearest(self, standings: Sequence[Standing]) -> str:
         unknown = {text for one in standings for text in one.broken if "not known" in text}

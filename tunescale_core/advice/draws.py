@@ -10,7 +10,7 @@ from tunescale_core.results.candidate import Candidate
 from tunescale_core.results.resampler import resampler_of
 from tunescale_core.results.results import Results
 from tunescale_core.stats.interval import SMALLEST
-from tunescale_core.stats.resampling import members_of
+from tunescale_core.stats.resampling import members_of, weighted_percentile
 from tunescale_core.tasks.task import Figures
 
 RANKS = {"median": 50.0, "p95": 95.0, "p99": 99.0}
@@ -92,11 +92,14 @@ class Draws:
         """How many resamples there are; 1 with point values alone."""
         return self.resampler.resamples if self.resampled else 1
 
-    def latency(self, candidate: Candidate) -> Figures | None:
-        """Return the statistic's replicates on the slowest task served; None where a task was not timed enough."""
+    def latency(self, candidate: Candidate, *, steady: bool = False) -> Figures | None:
+        """Return the statistic's replicates on the slowest task served; None where a task was not timed enough.
+
+        As if the machine did not drift, where it is to be `steady`.
+        """
         import numpy as np
 
-        found = [self._latency_on(candidate, task) for task in self.constraints.tasks]
+        found = [self._latency_on(candidate, task, steady=steady) for task in self.constraints.tasks]
         known = [one for one in found if one is not None]
         return np.max(known, axis=0) if len(known) == len(found) else None
 
@@ -110,7 +113,7 @@ class Draws:
         found = {task: self._latency_on(candidate, task) for task in self.constraints.tasks}
         return tuple(task for task, drawn in found.items() if drawn is not None and np.mean(drawn <= limit) < 0.5)
 
-    def _latency_on(self, candidate: Candidate, task: str) -> Figures | None:
+    def _latency_on(self, candidate: Candidate, task: str, *, steady: bool = False) -> Figures | None:
         import numpy as np
 
         stat = self.constraints.stat
@@ -120,7 +123,7 @@ class Draws:
         timed = [int(cell.rows.timed.sum()) for cell in self.results.at(candidate, task) if cell.rows]
         if stat in {"p95", "p99"} and (not timed or min(timed) < SMALLEST[int(stat[1:])]):
             return None
-        return self.resampler.latency(candidate, task, RANKS.get(stat))
+        return self.resampler.latency(candidate, task, RANKS.get(stat), steady=steady)
 
     def memory(self, candidate: Candidate) -> int | None:
         """Return the peak bytes of the cells served; None where one did not measure it."""
@@ -137,17 +140,20 @@ class Draws:
         return max(costs) if len(costs) == len(cells) else None
 
     def told_latency(self, candidate: Candidate) -> float | None:
-        """Return the latency statistic as it was measured, seconds, on the slowest task; None where it is not known.
+        """Return the latency statistic as it was measured, seconds, on the slowest task; None where it is not known."""
+        if self.latency(candidate) is None:
+            return None
+        found = [self._told_on(candidate, task) for task in self.constraints.tasks]
+        return max(one for one in found if one is not None)
 
-        Of a median or a percentile it is the middle of the resamples.
-        """
+    def _told_on(self, candidate: Candidate, task: str) -> float | None:
         import numpy as np
 
-        found = self.latency(candidate)
-        if found is None or self.constraints.stat != "mean":
-            return None if found is None else float(np.median(found))
-        means = [self.results.latency(candidate, task) for task in self.constraints.tasks]
-        return max(mean for mean in means if mean is not None)
+        rank = RANKS.get(self.constraints.stat)
+        if rank is None:
+            return self.results.latency(candidate, task)
+        seconds = [cell.rows.seconds[cell.rows.timed] for cell in self.results.at(candidate, task) if cell.rows]
+        return float(np.mean([weighted_percentile(one, np.ones((1, len(one))), rank)[0] for one in seconds]))
 
     @property
     def examples(self) -> int:

@@ -84,6 +84,7 @@ def as_object(counsel: Counsel) -> dict[str, Any]:
         "ships": counsel.ships,
         "beside": list(advice.beside),
         "cut": list(advice.cut),
+        "memory_is_the_process": advice.shared,
         "flags": {one.id: list(flags) for one, flags in advice.flags.items()},
         "serving": constraints.serving,
         "equal_to_eager": _same(advice),

@@ -21,6 +21,7 @@ def latency(
     """Split the ratio of two candidates' mean latencies on each task: output length, time per token, first token."""
     from tunescale_core.results.drift import drift_of
     from tunescale_core.results.latency import splits
+    from tunescale_core.tables.drifting import drift_noted
     from tunescale_core.tables.timed_beside import timed_beside
 
     with one_line_errors():
@@ -28,16 +29,16 @@ def latency(
         found = splits(results, new, old)
     if not found:
         fail(f"{new} and {old} were not both timed on any task: run both, or see timed_examples")
+    drift = drift_of(results.cells)
+    sides = [cell for cell in results.cells if cell.candidate.id in {new, old} and cell.task in found]
+    loads = list(timed_beside(sides))
     if as_json:
-        typer.echo(dumps({task: asdict(one) | {"sentence": one.sentence} for task, one in found.items()}))
+        beside = {"drift": drift.figures if drift else None, "beside": loads}
+        typer.echo(dumps({task: asdict(one) | {"sentence": one.sentence} | beside for task, one in found.items()}))
         return
     heads = ["asked", "latency ×", "length ×", "pace ×", "first ×", "tokens", "ms a token", "reasons", "truncated"]
     rows = [[task, *one.factors, *one.both] for task, one in found.items()]
     typer.echo(tabulate(rows, heads, disable_numparse=True, colalign=("left", *["right"] * 8)))
     typer.echo(f"(two figures are {new} and {old}; length × pace × first = latency)")
-    if drift := drift_of(results.cells):
-        near = f"from × {1 / drift.reach:.2f} to × {drift.reach:.2f}"
-        typer.echo(f"({drift}: a pace or first token {near} may be the machine's)")
-    sides = [cell for cell in results.cells if cell.candidate.id in {new, old} and cell.task in found]
-    for told in timed_beside(sides):
+    for told in (*drift_noted(drift), *loads):
         typer.echo(f"({told})")

@@ -57,7 +57,8 @@ def drift_told(findings: Sequence[Finding]) -> str:
 
 
 def _object(one: Finding) -> dict[str, Any]:
-    return {"question": one.question, "summary": one.is_summary} | asdict(one)
+    drift = {"drift": one.drift.figures if one.drift else None}
+    return {"question": one.question, "summary": one.is_summary} | asdict(one) | drift
 
 
 def _beside(one: Finding, others: dict[str, Finding]) -> dict[str, Any]:

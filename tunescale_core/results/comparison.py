@@ -36,7 +36,8 @@ class Comparison:
     n: int | None = None
     """Examples (timed ones, for a latency) that both answered."""
     enough: int | None = None
-    """Examples at which a difference as large as this would be seen; None where there is none, or no interval."""
+    """Examples at which a difference as large as this would be seen; None where there is none, or no interval, or the
+    machine's drift may be all of it, which no number of examples changes."""
     drift: Drift | None = None
     """Of the machine; None where nothing shows it, or no time is compared."""
     unlike: bool = False
@@ -121,7 +122,7 @@ class Comparisons:
     def _enough(self, new: Candidate, old: Candidate, task: str, n: int) -> int | None:
         """Return how many timed questions would show a difference in latency; None where drift alone hides it."""
         ours, theirs = (self.results.latency(side, task) for side in (new, old))
-        mine, other = (self.resampler.steady(side, task) for side in (new, old))
+        mine, other = (self.resampler.latency(side, task, steady=True) for side in (new, old))
         if not ours or not theirs or mine is None or other is None:
             return None
         drift, hidden = self.resampler.drift, 0.0

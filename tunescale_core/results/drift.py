@@ -18,35 +18,49 @@ def drift_of(cells: Iterable[Result]) -> Drift | None:
 
     Cells that were timed beside others' load do not count: that is no drift, and findings name it.
     """
-    alike: dict[object, list[Rows]] = {}
+    alike: dict[object, list[tuple[object, Rows]]] = {}
     for cell in cells:
         if cell.paced is None or cell.beside or (rows := cell.rows) is None or not rows.timed.any():
             continue
         asked = tuple(name for name, timed in zip(rows.example, rows.timed, strict=True) if timed)
-        alike.setdefault((cell.paced, cell.candidate.way, cell.task, cell.machine, asked), []).append(rows)
-    return pooled([_slowness(rows) for rows in alike.values() if len(rows) > 1])
+        run = cell.candidate, cell.seed  # opened once for all its tasks, which are asked one after another
+        alike.setdefault((*_kind(cell), asked), []).append((run, rows))
+    return pooled([_slowness(cells) for cells in alike.values() if len(cells) > 1])
 
 
-def _slowness(alike: Sequence[Rows]) -> list[Measured]:
+def _kind(cell: Result) -> tuple[object, ...]:
+    """Return what cells must share, beside their questions, to take as long a token."""
+    record = cell.record
+    asked = None if record is None else (record.base, record.machine, repr(sorted(record.protocol.items())))
+    return cell.paced, cell.candidate.way, cell.task, asked
+
+
+def _slowness(alike: Sequence[tuple[object, Rows]]) -> list[Measured]:
     """Return the logarithm of each cell's seconds over what its tokens take at the cells' common pace.
 
     To the first token each question has its own time, since prompts are of different lengths; the tokens after it
-    share one. Both are medians over the cells. Empty where a cell has no time to its first token.
+    share one. Both are medians over the cells. A cell without any time to a first token is left out, and so are
+    questions that a cell has none of.
     """
     import numpy as np
 
-    seconds, first, steps = (np.stack([_column(rows, name) for rows in alike]) for name in _COLUMNS)
-    if np.isnan(first).any() or (seconds <= 0).any():
+    told = [(run, columns) for run, rows in alike if not np.isnan((columns := _columns(rows))[1]).all()]
+    if len(told) < 2:
         return []
+    seconds, first, steps = np.stack([columns for _, columns in told], axis=1)
+    whole = (first >= 0).all(axis=0) & (seconds > 0).all(axis=0)
+    seconds, first, steps = seconds[:, whole], first[:, whole], steps[:, whole]
     decoding, later = (seconds - first).sum(axis=1), steps.sum(axis=1)
     paces = decoding[later > 0] / later[later > 0]
     pace = float(np.median(paces)) if len(paces) else 0.0
     usual = np.median(first, axis=0) + pace * steps
-    if (usual <= 0).any():
+    if not whole.any() or (usual <= 0).any():
         return []
     ratio = seconds.sum(axis=1) / usual.sum(axis=1)
     noise = _noise(seconds / ratio[:, None], usual)
-    return [Measured(float(np.log(one)), float(own)) for one, own in zip(ratio, noise, strict=True)]
+    return [
+        Measured(float(np.log(one)), float(own), run) for (run, _), one, own in zip(told, ratio, noise, strict=True)
+    ]
 
 
 def _noise(seconds: Figures, usual: Figures) -> Figures:
@@ -69,11 +83,10 @@ def _noise(seconds: Figures, usual: Figures) -> Figures:
     return np.asarray(own * calls / (calls - 1) * cells / (cells - 1))
 
 
-_COLUMNS = ("seconds", "first_token_seconds", "tokens")
-
-
-def _column(rows: Rows, name: str) -> Figures:
+def _columns(rows: Rows) -> Figures:
+    """Return a cell's seconds, those to the first token, and how many tokens come after it, shape `(3, n)`."""
     import numpy as np
 
-    values = getattr(rows, name)[rows.timed]
-    return np.maximum(values - 1, 0.0) if name == "tokens" else values
+    timed = rows.timed
+    later = np.maximum(rows.tokens[timed] - 1, 0.0)
+    return np.stack([rows.seconds[timed], rows.first_token_seconds[timed], later])

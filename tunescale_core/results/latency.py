@@ -141,11 +141,17 @@ def _anatomy(rows: Rows) -> Anatomy | None:
     timed = rows.timed
     if not timed.any() or not rows.seconds[timed].mean() > 0:
         return None
-    first = rows.first_token_seconds[timed]
+    import numpy as np
+
+    seconds, tokens = rows.seconds[timed], rows.tokens[timed]
+    # A call that wrote nothing has no first token; all that it took went by before there could have been one.
+    first = np.where(tokens == 0, seconds, rows.first_token_seconds[timed])
+    if np.isnan(first).any():
+        return None
     return Anatomy(
-        latency=float(rows.seconds[timed].mean()),
+        latency=float(seconds.mean()),
         first=float(first.mean()),
-        steps=float((rows.tokens[timed] - 1).mean()),
+        steps=float(np.maximum(tokens - 1, 0).mean()),
         reasoned=float((rows.reasoning_tokens > 0).mean()),
         reasoning_tokens=float(rows.reasoning_tokens.mean()),
         truncated=float((~rows.stopped).mean()),

@@ -41,17 +41,15 @@ class Resampler:
         """The machine's, between the cells; None where nothing shows it."""
         return drift_of(self.results.cells)
 
-    def latency(self, candidate: Candidate, task: str, rank: float | None = None) -> Figures | None:
+    def latency(
+        self, candidate: Candidate, task: str, rank: float | None = None, *, steady: bool = False
+    ) -> Figures | None:
         """Return the replicates of the mean latency, or of a percentile, over the timed examples, shape `(B,)`.
 
-        They hold the machine's drift. None where none was timed.
+        They hold the machine's drift, unless they are to be as if it were steady. None where none was timed.
         """
-        figure = "latency" if rank is None else f"latency p{rank:g}"
-        return self._replicates(candidate, task, figure, lambda rows: self._timed(rows, task, rank), timed=True)
-
-    def steady(self, candidate: Candidate, task: str) -> Figures | None:
-        """Return the replicates of the mean latency, as if the machine did not drift, shape `(B,)`."""
-        return self._replicates(candidate, task, "steady latency", lambda rows: self._timed(rows, task, None))
+        figure = f"{'steady ' if steady else ''}latency" + ("" if rank is None else f" p{rank:g}")
+        return self._replicates(candidate, task, figure, lambda rows: self._timed(rows, task, rank), timed=not steady)
 
     def spread(self, candidate: Candidate, task: str) -> Figures | None:
         """Return the replicates of the standard deviation of a call's seconds, shape `(B,)`; None of fewer than two."""

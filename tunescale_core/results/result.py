@@ -97,11 +97,6 @@ class Result:
         return readings.others if readings and readings.busy else None
 
     @property
-    def machine(self) -> tuple[object, ...] | None:
-        """What it was measured on: device, CPU and threads; None where the record does not say."""
-        return self.record.machine if self.record else None
-
-    @property
     def judged(self) -> str:
         """The metric by which one answer is judged."""
         return TASKS[self.kind].judged
@@ -143,9 +138,11 @@ def from_record(record: Record, source: Any = None) -> Result:
 
 def _paced(record: Record) -> str | None:
     mode, batch = (record.serving_settings.get(name) for name in ("mode", "batch"))
-    if mode == "adapter":
-        return None if batch != 1 else f"{record.model} with {record.method}"
-    return record.model if mode == "endpoint" or batch in {None, 1} else None
+    if batch not in {None, 1}:  # of several at once, each waits for the others, which write as much as they do
+        return None
+    # A server may keep an adapter beside the weights; it does not say.
+    beside = mode == "adapter" or (mode == "endpoint" and record.adapter is not None)
+    return f"{record.model} with {record.method}" if beside else record.model
 
 
 def _columns(table: Any) -> Rows:

@@ -25,8 +25,8 @@ class Drift:
 
     seen: float
     """Variance of the measurements, noise and all."""
-    df: int
-    """Degrees of freedom that it was estimated with, at least 1."""
+    df: float
+    """Degrees of freedom that it was estimated with, at least 1; not whole where measurements go together."""
     noise: float = 0.0
     """What the variance would be on a steady machine."""
 
@@ -39,6 +39,11 @@ class Drift:
         return (
             f"from cell to cell the same work took {math.expm1(self.sd):.0%} more or less time (one standard deviation)"
         )
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """All of it as numbers, for JSON."""
+        return {"sd": self.sd, "reach": self.reach, "seen": self.seen, "df": self.df, "noise": self.noise}
 
     @property
     def reach(self) -> float:
@@ -60,7 +65,7 @@ class Drift:
         """
         import numpy as np
 
-        spread = self._spread(np.random.default_rng([seed, self.df]).chisquare(self.df, resamples))
+        spread = self._spread(np.random.default_rng([seed, round(1000 * self.df)]).chisquare(self.df, resamples))
         slower = np.random.default_rng([seed, own]).standard_normal(resamples)
         return np.exp(np.clip(spread * slower, -MOST, MOST))
 
@@ -100,7 +105,7 @@ class Drift:
 
 
 @lru_cache(maxsize=8)
-def _chi_squared(df: int, number: int) -> Figures:
+def _chi_squared(df: float, number: int) -> Figures:
     """Return so many quantiles of χ², evenly spread over its probability, shape `(number,)`."""
     import numpy as np
     from scipy.stats import chi2
@@ -114,6 +119,8 @@ class Measured:
 
     log: float
     noise: float = 0.0
+    run: object = None
+    """What was measured in one go has the same, and may share its drift; None for what was measured by itself."""
 
 
 def pooled(groups: Sequence[Sequence[Measured]]) -> Drift | None:
@@ -128,8 +135,35 @@ def pooled(groups: Sequence[Sequence[Measured]]) -> Drift | None:
     several = [group for group in groups if len(group) > 1]
     if not several:
         return None
-    df = sum(len(group) - 1 for group in several)
-    logs = [np.array([one.log for one in group]) for group in several]
-    squares = sum(float(np.square(group - group.mean()).sum()) for group in logs)
+    apart = [np.array([one.log for one in group]) for group in several]
+    apart = [group - group.mean() for group in apart]
+    squares = float(sum(np.square(group).sum() for group in apart))
     noise = float(np.mean([one.noise for group in several for one in group]))
-    return Drift(squares / df, df, noise)
+    return Drift(squares / sum(len(group) - 1 for group in several), _freedom(several, apart), noise)
+
+
+def _freedom(groups: Sequence[Sequence[Measured]], apart: Sequence[Figures]) -> float:
+    """Return the degrees of freedom that the groups' pooled variance has (Satterthwaite, 1946).
+
+    Where the measurements of a run are slow together, several groups say little more than one does. How much they are
+    is the correlation between groups over the runs that they share; one below zero counts as none.
+
+    Args:
+        groups: Of at least two measurements each.
+        apart: By how much each measurement differs from its group's mean.
+    """
+    import numpy as np
+
+    runs: dict[object, int] = {}
+    table, there = (np.zeros((len(groups), sum(map(len, groups)))) for _ in range(2))
+    for row, (group, values) in enumerate(zip(groups, apart, strict=True)):
+        for column, (one, value) in enumerate(zip(group, values, strict=True)):
+            place = runs.setdefault(one.run if one.run is not None else (row, column), len(runs))
+            table[row, place], there[row, place] = value, 1.0
+    products, shared = table @ table.T, np.maximum(there @ there.T - 1, 0.0)
+    own, alone = float(np.trace(products)), float(np.trace(shared))
+    both = float(shared.sum()) - alone
+    if not own or not both:
+        return alone
+    together = float(products[shared > 0].sum() - own) / both / (own / alone)
+    return alone**2 / (alone + both * float(np.clip(together, 0, 1)) ** 2)

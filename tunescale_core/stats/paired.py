@@ -126,7 +126,9 @@ def spread_p(new: Figures, old: Figures, group: Sequence[str], drift: Drift | No
     """Return the two-sided p that two sides vary as much, by Pitman's and Morgan's test (both 1939).
 
     Sums and differences of pairs correlate where one side varies more. Questions on one passage count as one. A machine
-    that was slower while one side ran stretches its spread by as much.
+    that was slower while one side ran stretches its spread by as much, which is added to what chance does to it: with
+    r the correlation of the sides and f degrees of freedom, Student's t of the test is a ratio of spreads whose
+    logarithm is asinh(t √((1 - r²) / f)).
 
     Args:
         new: Seconds of each question, shape `(n,)`.
@@ -148,7 +150,9 @@ def spread_p(new: Figures, old: Figures, group: Sequence[str], drift: Drift | No
     p = 2 * float(t.sf(abs(r) * math.sqrt(freedom / max(1 - r**2, 1e-12)), freedom))
     if drift is None:
         return p
-    return max(p, drift.beyond(math.log(new.std() / old.std()), np.zeros(PERMUTATIONS)))
+    alike = min(1.0, float(np.corrcoef(new, old)[0, 1]) ** 2)
+    by_chance = np.arcsinh(_students(freedom) * math.sqrt((1 - alike) / freedom))
+    return max(p, drift.beyond(math.log(new.std() / old.std()), by_chance))
 
 
 def at_least_chance(p: float, units: int) -> float:
@@ -224,3 +228,12 @@ def _signs(n: int, seed: int) -> Figures:
     import numpy as np
 
     return np.random.default_rng(seed).choice(np.array([-1.0, 1.0], dtype=np.float32), size=(PERMUTATIONS, n))
+
+
+@lru_cache(maxsize=8)
+def _students(freedom: int) -> Figures:
+    """Return `PERMUTATIONS` quantiles of Student's t, evenly spread over its probability, in no order."""
+    import numpy as np
+    from scipy.stats import t
+
+    return np.random.default_rng(0).permutation(t.ppf((np.arange(PERMUTATIONS) + 0.5) / PERMUTATIONS, freedom))

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 from tunescale_core.results.candidate import Candidate
 from tunescale_core.results.latency import Anatomy, anatomy, same_calls, split
+from tunescale_core.results.resampler import resampler_of
 from tunescale_core.results.results import Results
+from tunescale_core.tables.drifting import drift_noted
 from tunescale_core.tables.table import MISSING, Block, Column, Entry, Row, Table, number, share, words
 
 PARTS = ("ratio", "length", "pace", "first")
@@ -23,7 +25,8 @@ def latency_table(results: Results) -> Table:
     columns += [Column("latency ×", "against base"), *(Column(f"{name} ×", "against base") for name in PARTS[1:])]
     columns += [Column("reasons"), Column("tokens of it"), Column("truncated")]
     blocks = [Block(f"asked {task}", rows) for task in results.tasks if (rows := tuple(_rows(results, task)))]
-    notes = ("length × pace × first = latency: how many tokens, how long each, how long until the first",)
+    parts = "length × pace × first = latency: how many tokens, how long each, how long until the first"
+    notes = (parts, *drift_noted(resampler_of(results).drift))
     return Table("latency", "Where latency comes from", tuple(columns), tuple(blocks), notes)
 
 
