@@ -1,9 +1,12 @@
 """Asking a server: what is sent, what comes back, and what a faulty one lacks, said clearly."""
 
 import contextlib
+import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -300,6 +303,17 @@ def test_requests_overlap(server: Played, size: int) -> None:
     assert server.most == size
     assert [place for place, _ in ones] == [0, 1, 2, 3]
     assert all(one.seconds is not None and one.seconds > 0.2 for _, one in ones)
+
+
+def test_an_interrupt_waits_for_no_answer(server: Played) -> None:
+    """Ctrl-C while requests are under way is an interrupt at once, however long the server takes to answer."""
+    server.replies["/chat/completions"] = [streamed({"content": "yes"}, pause=3.0)]
+    asking = asker(server.url)
+    threading.Timer(0.5, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT)).start()
+    began = time.perf_counter()
+    with pytest.raises(KeyboardInterrupt):
+        list(asking.together([HI] * 4, 2))
+    assert time.perf_counter() - began < 2.5
 
 
 def test_one_failure_ends_the_rest(server: Played) -> None:

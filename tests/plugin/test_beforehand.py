@@ -35,6 +35,12 @@ def test_few_bits_without_the_package_start_nothing(run: Run, tmp_path: Path) ->
     assert 'quantize = "4bit" needs bitsandbytes: pip install "tunescale[quantized]"' in line
 
 
+def test_more_questions_at_once_than_are_timed_start_nothing(run: Run, tmp_path: Path) -> None:
+    """A call that asks more questions than are timed cannot be made, which is told before anything is trained."""
+    line = refused(run, tmp_path, STUDY, "--serving", "batch-8", "--timed-examples", "4")
+    assert "serving.batch-8 asks 8 questions at once, and 4 are timed: time more" in line
+
+
 @pytest.mark.slow
 def test_an_adapter_peft_does_not_know_starts_nothing(run: Run, tmp_path: Path) -> None:
     """A setting that PEFT does not have is a usage error before the first case, and no error when only collecting."""

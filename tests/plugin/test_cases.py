@@ -1,5 +1,6 @@
 """The plugin as a user meets it: real pytest runs in other processes."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -141,6 +142,17 @@ def test_a_store_that_cannot_be_written_is_told_before_anything_is_measured(run:
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
     assert f"records cannot be written to {tmp_path / 'kept' / 'records' / 'small'}" in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_pytests_other_options_fail_no_case(run: Run, tmp_path: Path) -> None:
+    """A profile is taken of one call more than is timed; without pytest's capture, progress is written all the same."""
+    few = ("--eval-examples", "6", "--timed-examples", "2", "--max-new-tokens", "4", "-k", "mini-small-base-for-arc")
+    profiled = run(*few, "--benchmark-cprofile=tottime", "--benchmark-json=kept.json")
+    assert profiled.returncode == 0, profiled.stdout
+    assert len(json.loads((tmp_path / "kept.json").read_text())["benchmarks"][0]["stats"]["data"]) == 2
+    bare = run(*few, "-p", "no:capture")
+    assert bare.returncode == 0, bare.stdout
 
 
 def test_findings_are_cases_where_a_study_declares_them(run: Run, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -75,6 +76,8 @@ class Endpoint:
         self.api_key_env = api_key_env
         self.timeout = timeout
         self._faults = Faults(url, model, api_key_env, len(WAITS) + 1, self._listed)
+        self._interrupted = threading.Event()
+        """Answers that are under way then end with their next token, and are not waited for."""
         self._client: Any = openai.OpenAI(
             base_url=url,
             # Given even where none is wanted: else the package would send OPENAI_API_KEY to whatever the URL names.
@@ -125,8 +128,11 @@ class Endpoint:
         pool = ThreadPoolExecutor(size)
         try:
             yield from enumerate(pool.map(self.ask, prompts))
+        except KeyboardInterrupt:
+            self._interrupted.set()
+            raise
         finally:
-            pool.shutdown(cancel_futures=True)
+            pool.shutdown(wait=not self._interrupted.is_set(), cancel_futures=True)
 
     def _timed(self, messages: Sequence[Message], limit: int) -> Completion:
         body = dict(self.body)
@@ -146,6 +152,8 @@ class Endpoint:
         with stream:
             for chunk in self._chunks(stream):
                 said.take(chunk, time.perf_counter() - began)
+                if self._interrupted.is_set():
+                    raise EndpointError(self._faults.cut("this run was interrupted"))
                 if time.perf_counter() - began > self.timeout:
                     raise EndpointError(self._faults.late(self.timeout))
         return self._completed(said, time.perf_counter() - began)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tunescale_core.errors import TuneScaleError
+from tunescale_core.errors import StudyError, TuneScaleError
 from tunescale_core.harmless import harmless
 from tunescale_core.plugin.session import SESSION, cell_of, is_worker
 
@@ -34,6 +34,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
     try:
         _check_servings(study, selected)
+        _check_batches(study, selected)
         folders = _check_models(study, selected)
         _check_data(study, selected)
         _check_chats(study, selected, folders)
@@ -52,6 +53,18 @@ def _check_servings(study: Study, selected: list[Cell]) -> None:
     for way in dict.fromkeys(cell.serving for cell in selected if cell.serving in study.serving):
         if (bits := study.serving[way].quantize) is not None:
             check_installed(bits)
+
+
+def _check_batches(study: Study, selected: list[Cell]) -> None:
+    """Make sure that as many questions are timed as a call asks at once."""
+    for cell in selected:
+        if cell.serving not in study.serving:
+            continue
+        batch = study.serving[cell.serving].batch
+        asked = study.tasks[cell.task].eval_examples or study.study.eval_examples
+        timed = min(asked, study.protocol.timed_examples or asked)
+        if batch > timed:
+            raise StudyError(f"serving.{cell.serving} asks {batch} questions at once, and {timed} are timed: time more")
 
 
 def _check_models(study: Study, selected: list[Cell]) -> dict[str, Path]:

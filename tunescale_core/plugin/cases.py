@@ -161,7 +161,15 @@ def _rounds(benchmark: Any, function: Callable[[Call], None], calls: Iterator[Ca
     if benchmark.disabled:
         benchmark.pedantic(lambda: untimed(function, calls, number))
         return
-    benchmark.pedantic(function, setup=lambda: ((next(calls),), {}), rounds=number, iterations=1)
+    last: list[Call] = []
+
+    def upcoming() -> tuple[tuple[Call], dict[str, object]]:
+        """Return the next call; after the last, for --benchmark-cprofile, that one once more."""
+        call = next(calls, None)
+        last[:] = [call if call is not None else last[0].again()]
+        return (last[0],), {}
+
+    benchmark.pedantic(function, setup=upcoming, rounds=number, iterations=1)
 
 
 def _replay(benchmark: Any, record: Record) -> None:

@@ -172,8 +172,18 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         session.exitstatus = NOTHING_COMPARED
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> Generator[None]:
+    """Say after all others what the gates found; also where one of them ends the run, as --benchmark-compare-fail."""
+    try:
+        yield
+    except Exception:
+        _tell(terminalreporter, config)
+        raise
+    _tell(terminalreporter, config)
+
+
+def _tell(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Print what the gates found, and write it where that was asked for."""
     gating = config.stash.get(GATING, None)
     if gating is None or config.option.collectonly:

@@ -87,7 +87,7 @@ def _said(session: Session, *, interrupted: bool) -> Iterator[str]:
     if taken := session.bench.taken:
         yield f"took over {_cells(len(taken))} that an interrupted run had measured; --no-resume measures them anew"
     if interrupted:
-        yield from _left(session.bench, session.cells, {record.cell for record in session.records})
+        yield from _left(session.bench, session.cells, {one.cell for one in session.records if one.error is None})
 
 
 def _left(bench: Bench, cells: list[str], done: set[str]) -> Iterator[str]:

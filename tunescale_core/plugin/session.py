@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -101,8 +102,8 @@ class Uncaptured(io.TextIOBase):
         self._writer = config.get_terminal_writer()
 
     def write(self, text: str) -> int:
-        """Write at once, capture suspended."""
-        with self._capture.global_and_fixture_disabled():
+        """Write at once, capture suspended; with -p no:capture there is none."""
+        with self._capture.global_and_fixture_disabled() if self._capture else nullcontext():
             self._writer.write(text, flush=True)
         return len(text)
 
