@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from tunescale_core.records.lines import Line
@@ -46,7 +47,8 @@ def record(
 ) -> Record:
     """Return a cell's record; its metrics are the lines' unless given."""
     answers = [Answer(one.gold, one.answer) for one in lines]
-    rank = int(method.removeprefix("lora-r")) if method.startswith("lora-r") else None
+    ranked = re.search(r"-r(\d+)$", method)
+    rank = int(ranked[1]) if ranked else None
     return Record.model_validate(
         {
             "study": "s",

@@ -27,6 +27,7 @@ from tunescale_core.store.checkpoints import Store
 from tunescale_core.store.identity import key_of
 from tunescale_core.store.manifest import MANIFEST, Manifest
 from tunescale_core.training.searches import keep
+from tunescale_core.upkeep import verifying
 
 VARIANTS = ("m-full-on-arc", "m-full-on-squad_v2", "m-lora-r4-on-arc")
 SIZE = sum(map(len, FILES.values()))
@@ -73,6 +74,11 @@ def root(tmp_path: Path) -> Path:
     return store
 
 
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verifying, "AGAIN", 0.0)
+
+
 def test_ls_lists_checkpoints_by_variant(root: Path) -> None:
     """Each checkpoint has a row with variant, folder, size, age, cost of training, and how many cells used it."""
     ran = run("ls", "--store", root)
@@ -98,13 +104,13 @@ def test_ls_tells_what_is_no_checkpoint(root: Path) -> None:
     """What is damaged, stale, set aside or left over has a row too, and its reason."""
     (folder(root, VARIANTS[0]) / MANIFEST).write_text("{")
     rewrite(folder(root, VARIANTS[1]) / MANIFEST, schema_version=9)
-    (root / "checkpoints" / ".abc-left").mkdir()
+    folder(root, VARIANTS[2]).rename(root / "checkpoints" / ".abc-left")  # as where a deletion was killed
     (root / "damaged" / "was-1").mkdir(parents=True)
     found = {Path(one["path"]).name: one for one in json.loads(run("ls", "--store", root, "--json").stdout)}
-    names = (*(key(one)[:24] for one in VARIANTS), ".abc-left", "was-1")
-    assert [found[name]["state"] for name in names] == ["damaged", "stale", "whole", "left over", "damaged"]
+    names = (*(key(one)[:24] for one in VARIANTS[:2]), ".abc-left", "was-1")
+    assert [found[name]["state"] for name in names] == ["damaged", "stale", "left over", "damaged"]
     assert found[names[1]]["variant"] == VARIANTS[1]
-    assert all((found[name]["fault"] is None) == (found[name]["state"] == "whole") for name in names)
+    assert all(found[name]["fault"] for name in names)
     assert "left over" in run("ls", "--store", root).stdout
 
 
@@ -163,6 +169,22 @@ HARMS: dict[str, tuple[Callable[[Path], object], str]] = {
         "was changed after it was written; delete the file to search again",
     ),
 }
+
+
+def test_verify_looks_again_at_what_changes_under_it(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What seems damaged while a run replaces it, or takes it away, is none where a second look finds it whole."""
+    record, gone = (root / "records" / "s" / f"m-full-on-arc-for-{task}.json" for task in ("arc", "squad_v2"))
+    whole = record.read_bytes()
+    record.write_text("{")
+    gone.write_text("{")
+
+    def meanwhile(_: float) -> None:
+        record.write_bytes(whole)
+        gone.unlink(missing_ok=True)
+
+    monkeypatch.setattr(verifying.time, "sleep", meanwhile)
+    ran = run("verify", "--store", root)
+    assert (ran.exit_code, ran.stdout.splitlines()[-1].split()[:3]) == (0, ["7", "are", "as"])
 
 
 @pytest.mark.parametrize("harm", HARMS)

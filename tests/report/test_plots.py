@@ -95,6 +95,15 @@ def test_rank_curves_go_over_ranks() -> None:
     assert rank_curves(bare, Resampler(bare, resamples=50)) is None
 
 
+def test_adapters_of_one_rank_have_curves_of_their_own() -> None:
+    """DoRA and LoRA of the same ranks are two curves, told apart by name and by marker."""
+    found = results("base", "lora-r16", "lora-r4", "dora-r16", "dora-r4")
+    figure = rank_curves(found, Resampler(found, resamples=50))
+    assert [list(trace.x) for trace in figure.data] == [[4, 16], [4, 16]]
+    assert [trace.name for trace in figure.data] == ["m lora", "m dora"]
+    assert len({trace.marker.symbol for trace in figure.data}) == 2
+
+
 def test_the_transfer_map_is_clipped_and_says_the_truth() -> None:
     """A colour stops at ±100 percent while its text has the real figure; untuned models have no map."""
     heat = transfer_map(reference("paper")).data[0]

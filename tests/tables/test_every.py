@@ -59,6 +59,7 @@ def test_a_reference_stands_beside_by_its_name() -> None:
     found = by_name(every_table(RUN, reference=PAPER))["table1"]
     groups = [column.group for column in found.columns]
     assert groups[-2:] == ["paper arc", "paper arc"]
+    assert found.columns[-1].subject == "arc"
     theirs = {row.key: [entry.value for entry in row.entries[-2:]] for block in found.blocks for row in block.rows}
     assert theirs["base"] == [0.4932, 1.1397]
     assert theirs["larger-base"] == [0.7986, 3.4025]

@@ -107,6 +107,14 @@ def test_equal_sides_are_both_marked() -> None:
     assert found["full score"].best
 
 
+def test_the_best_of_several_kinds_is_named() -> None:
+    """Where a study has adapters of several kinds with ranks, the row says of which kind the best is."""
+    dora = scored("dora-r4", "arc", "arc", 0.6)
+    found = entries(table2(results(scored("lora-r4", "arc", "arc", 0.5), dora, scored("full", "arc", "arc", 0.4))))
+    assert found["arc"]["best LoRA method"].text == "dora-r4"
+    assert "best LoRA method" not in entries(table2(PAPER))["arc"]
+
+
 def test_rows_name_the_model_where_several_were_tuned() -> None:
     """With two tuned models each has its row, told apart by its key."""
     both = results(*(scored("full", "arc", "arc", 0.5, model=model) for model in ("a", "b")))

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from math import inf
 
 from tests.making import line
 from tests.making import record as made
@@ -25,6 +26,13 @@ def chosen(*trials: Trial) -> list[str]:
 def test_the_best_on_dev_is_chosen() -> None:
     """The rate with the best figure is marked, whatever its loss."""
     assert chosen(trial(1e-4, 0.5, 0.1), trial(1e-3, 0.7), trial(1e-2, 0.6)) == ["0.001"]
+
+
+def test_a_loss_that_is_no_number_is_missing() -> None:
+    """A trial whose training diverged has a dash for its loss, and not "inf"."""
+    found = search_table(gathered([from_record(made("full", "arc", lines=[line()], trials=(trial(1, 0.1, inf),)))]))
+    assert "inf" not in as_csv(found)
+    assert found.blocks[0].rows[0].entries[4].text == "–"
 
 
 def test_of_equals_the_lower_loss() -> None:

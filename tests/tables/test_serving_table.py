@@ -56,6 +56,16 @@ def test_equality_is_of_the_same_question_and_seed() -> None:
     assert found["static"]["equal to eager"] == "3/4"
 
 
+def test_an_answer_that_does_not_count_costs_no_figure() -> None:
+    """A question that has no score, or a call that wrote nothing, leaves the others' quality and pace."""
+    uncounted = record("eager", [RIGHT, WRONG, RIGHT], 0.6)
+    lines = list(uncounted.lines)
+    lines[2] = lines[2].model_copy(update={"scores": {}, "tokens": 0, "first_token_seconds": None})
+    found = rows(uncounted.model_copy(update={"lines": tuple(lines)}), record("static", [RIGHT, WRONG, RIGHT], 0.3))
+    assert float(found["eager"]["quality"]) == 0.5
+    assert round(float(found["eager"]["ms a token"]), 6) == 50
+
+
 def test_load_beside_a_way_is_told() -> None:
     """Ways that were timed while others used the machine are counted below their table."""
     cells = [record(way, [RIGHT], 0.3, readings=Readings(others=1.0)) for way in ("static", "batch-2")]

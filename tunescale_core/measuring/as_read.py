@@ -96,7 +96,8 @@ class Reader:
     @property
     def _methods(self) -> list[Method]:
         wanted = self.study.models[self.name].methods
-        return [one for name, one in self.study.methods.items() if wanted is None or name in wanted]
+        tuned = {name: one for name, one in self.study.methods.items() if name != "base"}
+        return [one for name, one in tuned.items() if wanted is None or name in wanted]
 
     def _token(self, number: int) -> str:
         return str(self.tokenizer.convert_ids_to_tokens(number))

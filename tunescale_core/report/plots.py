@@ -17,6 +17,8 @@ from tunescale_core.stats.interval import Interval, percentile_interval
 from tunescale_core.tables.latency_table import reference_of
 
 COLOURS = {"base": "#5b6770", "full": "#c2410c", "lora": "#1d6fa5"}
+MARKERS = ("circle", "square", "diamond", "cross", "x")
+"""Of the methods that have ranks, LoRA and its kind, in the order that they come."""
 SYMBOLS = {"base": "square", "full": "diamond", "lora": "circle"}
 ROOM = {"l": 60, "r": 20, "t": 50, "b": 50}
 HEIGHT = 420
@@ -64,17 +66,21 @@ def pareto(points: Sequence[tuple[float, float, Any]], *, higher: bool) -> list[
 
 
 def rank_curves(results: Results, resampler: Resampler) -> Any:
-    """Return quality over LoRA rank, a panel a task, for candidates asked the task they were tuned on."""
+    """Return quality over rank, a panel a task, for candidates asked the task they were tuned on; a curve a method."""
     from plotly.graph_objects import Scatter
     from plotly.subplots import make_subplots
 
     tasks = [task for task in results.tasks if any(loras_on(results, model, task) for model in results.tuned)]
     if not tasks:
         return None
+    every = [one for task in tasks for model in results.tuned for one in loras_on(results, model, task)]
+    families = list(dict.fromkeys(one.family for one in every))
+    curves = dict.fromkeys((one.model, one.family) for one in every)
     figure = make_subplots(1, len(tasks), subplot_titles=[f"tuned on and asked {task}" for task in tasks])
     for column, task in enumerate(tasks, 1):
-        for model in results.tuned:
-            ranked = sorted(loras_on(results, model, task), key=lambda one: one.rank or 0)
+        for model, family in curves:
+            ranked = [one for one in loras_on(results, model, task) if one.family == family]
+            ranked = sorted(ranked, key=lambda one: one.rank or 0)
             values = [results.quality(one, task) for one in ranked]
             known = [(one, value) for one, value in zip(ranked, values, strict=True) if value is not None]
             reach = [_quality_interval(resampler, one, task, value) for one, value in known]
@@ -83,14 +89,15 @@ def rank_curves(results: Results, resampler: Resampler) -> Any:
                 y=[value for _, value in known],
                 error_y=_bars([(value, interval) for (_, value), interval in zip(known, reach, strict=True)]),
                 mode="lines+markers",
-                name=model,
-                legendgroup=model,
+                name=f"{model} {family}" if len(families) > 1 else model,
+                legendgroup=f"{model} {family}",
                 showlegend=column == 1,
-                marker={"color": COLOURS["lora"]},
+                marker={"color": COLOURS["lora"], "symbol": MARKERS[families.index(family) % len(MARKERS)]},
                 customdata=[[one.id, one.model, one.method] for one, _ in known],
                 hovertemplate="%{customdata[0]}<br>%{y}<extra></extra>",
             )
             figure.add_trace(trace, row=1, col=column)
+        for model in results.tuned:
             base = results.quality(Candidate(model, "base"), task)
             if base is not None:
                 line = {"line_dash": "dot", "line_width": 1.5, "opacity": 1, "line_color": COLOURS["base"]}

@@ -103,10 +103,13 @@ def signature(folder: Path) -> Signature:
 
 
 def size_of(path: Path) -> int:
-    """Return the bytes of a file, or of all files of a folder; a link counts as itself."""
-    if path.is_dir() and not path.is_symlink():
-        return sum(status.st_size for _, status in found(path))
-    return path.lstat().st_size
+    """Return the bytes of a file, or of all files of a folder; a link counts as itself, what has just gone nothing."""
+    try:
+        if path.is_dir() and not path.is_symlink():
+            return sum(status.st_size for _, status in found(path))
+        return path.lstat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def leads_out(path: Path, root: Path) -> bool:

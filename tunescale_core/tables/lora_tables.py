@@ -12,24 +12,19 @@ from tunescale_core.tables.table import MISSING, Block, Column, Entry, Row, Tabl
 
 def table2(results: Results, ties: Ties = "latency") -> Table:
     """Return the best LoRA against full tuning, a row a model and task; the better side of each figure is marked."""
-    columns = (
-        Column("task", words=True),
-        Column("model", words=True),
-        Column("rank", "best LoRA"),
-        Column("score", "best LoRA"),
-        Column("s ↓", "best LoRA"),
-        Column("score", "full"),
-        Column("s ↓", "full"),
-        Column("score", "trivial"),
-    )
+    named = len({one.family for one in results.candidates if one.rank is not None}) > 1
+    columns = [Column("task", words=True), Column("model", words=True)]
+    columns += [Column("method", "best LoRA", words=True)] if named else []
+    columns += [Column(head, "best LoRA") for head in ("rank", "score", "s ↓")]
+    columns += [Column("score", "full"), Column("s ↓", "full"), Column("score", "trivial")]
     rows = tuple(
-        _against(results, model, task, ties)
+        _against(results, model, task, ties, named=named)
         for model in results.tuned
         for task in results.tasks
         if best_lora(results, model, task, ties) or full_on(results, model, task)
     )
     rule = f"best LoRA: {TIE_RULES[ties]}"
-    return Table("table2", "Table 2: best LoRA against full tuning", columns, (Block("", rows),), (rule,))
+    return Table("table2", "Table 2: best LoRA against full tuning", tuple(columns), (Block("", rows),), (rule,))
 
 
 def table3(results: Results) -> Table:
@@ -52,7 +47,7 @@ def table3(results: Results) -> Table:
     return Table("table3", "Table 3: correlation with LoRA rank", tuple(columns), (Block("", tuple(rows)),), notes)
 
 
-def _against(results: Results, model: str, task: str, ties: Ties) -> Row:
+def _against(results: Results, model: str, task: str, ties: Ties, *, named: bool) -> Row:
     metric = results.metric(task)
     sides = [best_lora(results, model, task, ties), full_on(results, model, task)]
     scores = [results.quality(one, task) if one else None for one in sides]
@@ -66,7 +61,8 @@ def _against(results: Results, model: str, task: str, ties: Ties) -> Row:
         _pair([number(value, 4) for value in times], lower=True),
     ]
     rank = sides[0].rank if sides[0] else None
-    head = (words(f"{task} ({metric.label} {metric.arrow})"), words(model), Entry(str(rank or MISSING), rank))
+    method = [words(sides[0].method if sides[0] else MISSING)] if named else []
+    head = (words(f"{task} ({metric.label} {metric.arrow})"), words(model), *method, Entry(str(rank or MISSING), rank))
     key = _named(results, model, task)
     floor = quality(metric, trivial_quality(results, task))
     return Row(key, (*head, marked[0][0], marked[1][0], marked[0][1], marked[1][1], floor))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isfinite
+
 from tunescale_core.records.record import Trial
 from tunescale_core.results.candidate import Candidate
 from tunescale_core.results.results import Results
@@ -63,7 +65,7 @@ def _entries(one: Candidate, trial: Trial, chosen: bool) -> tuple[Entry, ...]:  
         Entry(f"{trial.learning_rate:g}", trial.learning_rate),
         number(trial.score, 3),
         words(trial.metric),
-        number(trial.loss, 3),
+        number(trial.loss if isfinite(trial.loss) else None, 3),
         number(trial.steps, 0),
         number(trial.seconds, 1),
         words("lost" if trial.lost else "yes" if chosen else ""),

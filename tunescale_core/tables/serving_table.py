@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import isnan
 from statistics import fmean
 
 from tunescale_core.results.candidate import Candidate
@@ -90,8 +91,9 @@ def _pace(cell: Result) -> float | None:
     if cell.rows is None or not cell.rows.timed.any() or together:
         return None
     rows = cell.rows
-    steps = (rows.tokens - 1)[rows.timed].sum()
-    return float((rows.seconds - rows.first_token_seconds)[rows.timed].sum() / steps) if steps > 0 else None
+    written = rows.timed & (rows.first_token_seconds >= 0)  # a call that wrote nothing has no first token
+    steps = (rows.tokens - 1)[written].sum()
+    return float((rows.seconds - rows.first_token_seconds)[written].sum() / steps) if steps > 0 else None
 
 
 def _answers(pairs: Sequence[tuple[Result, Result | None]], shared: set[str]) -> list[Entry]:
@@ -101,7 +103,7 @@ def _answers(pairs: Sequence[tuple[Result, Result | None]], shared: set[str]) ->
     for cell, _ in pairs:
         if cell.rows is not None:
             figures = zip(cell.rows.example, cell.rows.figures[cell.judged], strict=True)
-            worth += [float(value) for example, value in figures if example in shared]
+            worth += [float(value) for example, value in figures if example in shared and not isnan(value)]
     return [words(str(same) if same.of else MISSING), number(fmean(worth) if worth else None, 4)]
 
 

@@ -22,6 +22,11 @@ class Column:
     """None where no direction is better, or the column holds words."""
     words: bool = False
 
+    @property
+    def subject(self) -> str:
+        """What its group is about without the reference whose figures it has: `arc` of `paper arc`; "" without one."""
+        return self.group.rpartition(" ")[2]
+
 
 @dataclass(frozen=True)
 class Entry:

@@ -103,6 +103,8 @@ def _readable(store: Store) -> Iterator[tuple[str, Record]]:
 
 
 def _entry(path: Path, records: tuple[tuple[str, Record], ...]) -> Entry:
+    if path.name.startswith("."):
+        return Entry(path, "left over", size_of(path), fault="of a build or a deletion that has not ended")
     try:
         manifest = read_manifest(path)
     except StaleError as error:

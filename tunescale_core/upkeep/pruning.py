@@ -22,7 +22,7 @@ from tunescale_core.store.aside import DAMAGED
 from tunescale_core.store.checkpoints import CHECKPOINTS, LOCKS, UNFINISHED, Store
 from tunescale_core.store.files import leads_out, size_of
 from tunescale_core.training.searches import TRIAL
-from tunescale_core.upkeep.inventory import RECORDS, TRIALS, Entry, children, listed, record_paths
+from tunescale_core.upkeep.inventory import TRIALS, Entry, listed, record_paths
 
 WRITING = 3600.0
 """Seconds that writing a file takes at most."""
@@ -107,9 +107,8 @@ def _stale_records(store: Store) -> Iterator[Doomed]:
 
 
 def _half_files(store: Store) -> Iterator[Doomed]:
-    """Yield what writers of records and searches left aside, but for what may be being written just now."""
-    studies = [one for one in children(store, RECORDS) if one.is_dir()]
-    for path in (half for folder in (*studies, store.root / TRIALS) for half in sorted(folder.glob(f"{ASIDE}*"))):
+    """Yield what writers left aside, but for what may be being written just now."""
+    for path in sorted(store.root.rglob(f"{ASIDE}*")):
         status = path.lstat()
         if status.st_mtime < time.time() - WRITING:
             yield Doomed(path, status.st_size, "left over")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from tunescale_core.errors import DamagedError, RecordError, StoreError
@@ -16,7 +18,7 @@ from tunescale_core.training.searches import kept
 from tunescale_core.upkeep.inventory import TRIALS, children, record_paths
 
 AGAIN = 1.0
-"""Seconds until a saved state that seems damaged is looked at again."""
+"""Seconds until what seems damaged is looked at again."""
 
 
 def verified(store: Store) -> Iterator[tuple[Path, str | None]]:
@@ -28,32 +30,30 @@ def verified(store: Store) -> Iterator[tuple[Path, str | None]]:
         StoreError: A folder of the store is a link out of it.
     """
     for path in children(store, CHECKPOINTS):
-        if path.is_symlink() or (path / MANIFEST).exists():
-            yield path, _checkpoint(store, path)
-        elif not path.name.startswith("."):
-            yield path, f"{path} has no manifest; delete the folder to build it again"
+        if not path.name.startswith("."):
+            yield path, _twice(partial(_checkpoint, store), path)
     for path in record_paths(store):
-        yield path, _record(store, path)
+        yield path, _twice(partial(_record, store), path)
     for path in children(store, UNFINISHED):
         if path.is_symlink():
             yield path, f"{path} is a link; delete it"
         elif (path / INDEX).exists():
-            yield path, _state(path)
+            yield path, _twice(_state, path)
     for path in children(store, TRIALS):
         if path.suffix == ".json":
-            yield path, _search(path)
+            yield path, _twice(_search, path)
 
 
-def _state(path: Path) -> str | None:
-    """Look twice at what seems damaged: its training may just be putting a later save in its place, or letting go."""
-    told = _looked_at(path)
+def _twice(look: Callable[[Path], str | None], path: Path) -> str | None:
+    """Look again at what seems damaged: a run may just be putting a later one in its place, or taking it away."""
+    told = look(path)
     if told is not None:
         time.sleep(AGAIN)
-        told = _looked_at(path)
+        told = look(path) if os.path.lexists(path) else None
     return told
 
 
-def _looked_at(path: Path) -> str | None:
+def _state(path: Path) -> str | None:
     try:
         verified_saved(path)
     except FileNotFoundError:  # its training has just ended
@@ -64,6 +64,8 @@ def _looked_at(path: Path) -> str | None:
 
 
 def _checkpoint(store: Store, path: Path) -> str | None:
+    if not path.is_symlink() and not (path / MANIFEST).exists():
+        return f"{path} has no manifest; delete the folder to build it again"
     try:
         store.verified(path)
     except StoreError as error:
