@@ -7,7 +7,7 @@ import pytest
 from tests.gating import HERE, elsewhere
 from tests.making import COST, line
 from tests.making import record as made
-from tunescale_core.records.record import Record
+from tunescale_core.records.record import Record, Trial
 from tunescale_core.results.recorded import gathered
 from tunescale_core.results.result import from_record
 from tunescale_core.results.results import Results
@@ -51,6 +51,43 @@ def test_a_servers_machine_is_its_own() -> None:
     """What an endpoint answered was measured elsewhere, and no fault is found with that."""
     far = {"serving": "vllm", "serving_settings": {"mode": "endpoint"}, "provenance": elsewhere(device="endpoint")}
     assert results(cell("a"), cell("a", **far)).flags == {}
+
+
+RECIPE = {"learning_rate": 1e-5, "epochs": 1.0, "rank": 4}
+
+
+def tuned(method: str, **fields: object) -> Record:
+    return cell("m", **{"method": method, "trained_on": "arc", "seed": 0, "recipe": RECIPE, **fields})
+
+
+def test_another_recipe_than_the_methods_is_flagged() -> None:
+    """After a change to a study, the rank that was not run again stands apart; another rank, or method, does not."""
+    old = tuned("lora-r8", recipe=RECIPE | {"rank": 8, "epochs": 3.0})
+    found = results(
+        tuned("lora-r4"), tuned("lora-r2", recipe=RECIPE | {"rank": 2}), old, tuned("full", recipe={"a": 1})
+    )
+    assert {one.id: flags for one, flags in found.flags.items()} == {
+        "m-lora-r8-on-arc": ("trained by another recipe than most of its method",)
+    }
+    assert results(tuned("lora-r4"), tuned("lora-r8", recipe={})).flags == {}
+
+
+def test_a_rate_that_was_searched_is_no_other_recipe() -> None:
+    """Each variant of a search has a rate of its own; one that a study gave would be the same for all."""
+    trial = Trial(learning_rate=1e-3, score=0.5, metric="accuracy", loss=1.0, steps=1, seconds=1.0)
+    sides = [tuned(f"lora-r{rank}", recipe=RECIPE | {"learning_rate": 1 / rank}, trials=(trial,)) for rank in (2, 4)]
+    assert results(*sides).flags == {}
+
+
+def test_a_variants_cells_of_two_trainings_are_flagged() -> None:
+    """Where one task was asked of an older training of a variant, its cells do not belong together."""
+    old = COST.model_copy(update={"losses": ((1, 2.0),)})
+    sides = [
+        tuned("full"),
+        tuned("full", task="openmath", hashes={}),
+        tuned("full", task="squad_v2", hashes={}, cost=old),
+    ]
+    assert list(results(*sides).flags.values()) == [("has cells of another training",)]
 
 
 def test_another_training_served_otherwise_is_flagged() -> None:

@@ -111,6 +111,8 @@ def test_unknown_keys_are_refused(tmp_path: Path, text: str, said: str) -> None:
         ),
         (HEAD + MODEL + "[methods.base]\nlearning_rate = 1\n" + TASK, "methods.base", "has no settings"),
         (HEAD + MODEL + FULL + "learning_rate = 0\n" + TASK, "methods.full.learning_rate", "greater than 0"),
+        (HEAD + MODEL + FULL + 'learning_rate = "1e-3"\n' + TASK, "methods.full.learning_rate", "valid number"),
+        (HEAD + 'eval_examples = "20"\n' + MODEL + FULL + TASK, "study.eval_examples", "valid integer"),
         (HEAD + MODEL + FULL + 'loss = "some"\n' + TASK, "methods.full.loss", "'completion'"),
         (HEAD + FULL + TASK, "models", "required"),
         (HEAD + MODEL + FULL, "tasks", "required"),

@@ -32,11 +32,23 @@ def apart(cells: Sequence[Result], served: Sequence[Result]) -> Iterator[tuple[R
     yield from _unlike(everyone, _protocol, "measured under another protocol than most")
     own = [cell for cell in everyone if cell.record and cell.record.serving_settings.get("mode") != "endpoint"]
     yield from _unlike(own, lambda record: record.machine, "measured on another machine than most")
+    yield from _trained_apart(cells)
     eager = {(cell.candidate, cell.task, cell.seed): cell for cell in cells}
     for cell in served:
         sibling = eager.get((cell.candidate, cell.task, cell.seed))
         if sibling is not None and other_weights(cell, sibling):
             yield cell, f"served by {cell.serving} with other weights than eagerly"
+
+
+def _trained_apart(cells: Sequence[Result]) -> Iterator[tuple[Result, str]]:
+    """Yield the cells of another training than their variant's others, or of another recipe than their method's."""
+    tuned = [cell for cell in cells if cell.candidate.tuned and cell.record and not cell.record.error]
+    for variant in dict.fromkeys((cell.candidate, cell.seed) for cell in tuned):
+        own = [cell for cell in tuned if (cell.candidate, cell.seed) == variant]
+        yield from _unlike(own, _weights, "has cells of another training")
+    for method in dict.fromkeys((cell.candidate.model, cell.candidate.family) for cell in tuned):
+        own = [cell for cell in tuned if (cell.candidate.model, cell.candidate.family) == method]
+        yield from _unlike(own, _recipe, "trained by another recipe than most of its method")
 
 
 def other_weights(one: Result, other: Result) -> bool:
@@ -64,3 +76,10 @@ def _protocol(record: Record) -> object:
 
 def _weights(record: Record) -> object:
     return record.base, record.cost.losses if record.cost else None
+
+
+def _recipe(record: Record) -> object:
+    """Return what all variants of a method are trained by: all but the rank, and the rate that a search chose."""
+    own = {"rank"} | ({"learning_rate"} if record.trials else set())
+    kept = sorted((name, value) for name, value in record.recipe.items() if name not in own)
+    return repr(kept) if kept else None

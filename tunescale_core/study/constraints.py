@@ -9,12 +9,11 @@ from typing import Annotated, Literal, TypeGuard
 
 from pydantic import BeforeValidator, ByteSize, Field, TypeAdapter, ValidationError
 
-from tunescale_core.study.declared import Declared
+from tunescale_core.study.declared import Declared, Number
 from tunescale_core.study.serving import EAGER
 
 LatencyStat = Literal["mean", "median", "p95", "p99"]
 STATS: tuple[LatencyStat, ...] = ("mean", "median", "p95", "p99")
-Number = Annotated[float, Field(strict=True)]
 """No text and no truth value."""
 _DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>ms|s|m|h|d)?")
 _SIZE = re.compile(r"\d+(\.\d+)?\s*[A-Za-z]*")

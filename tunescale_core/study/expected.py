@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from tunescale_core.study.declared import Declared
+from tunescale_core.study.declared import Declared, Number
 
 
 class Expectation(Declared):
@@ -15,8 +15,8 @@ class Expectation(Declared):
     cell: str
     """A shell pattern over cell ids; of cells served otherwise than eagerly those alone whose `-via-` it names."""
     metric: str
-    at_least: float | None = None
-    at_most: float | None = None
+    at_least: Number | None = None
+    at_most: Number | None = None
 
     @model_validator(mode="after")
     def _bounded(self) -> Expectation:

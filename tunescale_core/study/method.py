@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from tunescale_core.study.declared import Count, Declared
+from tunescale_core.study.declared import Count, Declared, Number, Whole
 
 Bits = Literal["4bit", "8bit"]
 """How many a weight is held in."""
@@ -16,16 +16,16 @@ ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
 class Training(Declared):
     """A supervised fine-tuning recipe; the defaults are the paper's (sec. 2)."""
 
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-5
-    epochs: Annotated[float, Field(gt=0)] = 1.0
+    learning_rate: Annotated[Number, Field(gt=0)] = 1e-5
+    epochs: Annotated[Number, Field(gt=0)] = 1.0
     batch: Count = 1
     """Rows a device and step."""
     accumulation: Count = 8
-    warmup: Annotated[float, Field(ge=0)] = 0.06
+    warmup: Annotated[Number, Field(ge=0)] = 0.06
     """Below 1 a share of the steps, from 1 on a number of steps."""
     schedule: Literal["linear", "cosine", "constant_with_warmup"] = "linear"
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    weight_decay: Annotated[Number, Field(ge=0)] = 0.0
+    max_grad_norm: Annotated[Number, Field(gt=0)] = 1.0
     max_length: Count = 1024
     """Tokens a row, prompt and answer."""
     loss: Literal["all", "completion"] = "all"
@@ -37,16 +37,16 @@ class Method(Training):
     """How a model is adapted, as declared; `ranks` make it LoRA, `peft` any adapter that PEFT knows."""
 
     ranks: tuple[Count, ...] | None = None
-    alpha: Annotated[float, Field(gt=0)] = 16.0
+    alpha: Annotated[Number, Field(gt=0)] = 16.0
     """LoRA's, as `dropout` is."""
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    dropout: Annotated[Number, Field(ge=0, lt=1)] = 0.1
     target_modules: tuple[str, ...] | Literal["all-linear"] = ATTENTION
     peft: dict[str, Any] = Field(default_factory=dict)
     """Settings of PEFT's configuration by their names there, as `{ use_dora = true }`; `type` names another adapter
     than LoRA, as `{ type = "IA3" }`."""
     quantize: Literal["4bit"] | None = None
     """How the frozen base is held in training; 4bit makes QLoRA of LoRA."""
-    learning_rates: tuple[Annotated[float, Field(gt=0)], ...] | None = None
+    learning_rates: tuple[Annotated[Number, Field(gt=0)], ...] | None = None
     """Tried on the development split by the study's `[trials]`; the best takes the place of `learning_rate`."""
 
     def __hash__(self) -> int:
@@ -87,7 +87,7 @@ class Trials(Declared):
     """Rows of a trial, the first that the variant would be tuned on."""
     dev_examples: Count = 60
     """Questions of the development split that a trial is judged by; they are never evaluated."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Whole = 0
 
 
 def check_named(name: str, method: Method) -> None:

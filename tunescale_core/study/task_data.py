@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from tunescale_core.errors import TaskError
-from tunescale_core.study.declared import Count, Declared
+from tunescale_core.study.declared import Count, Declared, Whole
 from tunescale_core.tasks import PAPERS, TASKS, Task
 from tunescale_core.tasks.renamed import named_in
 
@@ -33,7 +33,7 @@ class TaskData(Declared):
     """The configuration of `eval_data`; `config` belongs to `data`."""
     eval_revision: str | None = None
     """Of `eval_data`; `revision` belongs to `data`."""
-    skip: Annotated[int, Field(ge=0)] = 0
+    skip: Whole = 0
     """Rows of `eval_split` passed over first: how a data set without a test split keeps rows apart."""
     dev_split: str | None = None
     """Rows by which a recipe is chosen; none are unless given, but the embedded source has a split `dev`."""
@@ -42,7 +42,7 @@ class TaskData(Declared):
     dev_config: str | None = None
     """The configuration of `dev_data`."""
     dev_revision: str | None = None
-    dev_skip: Annotated[int, Field(ge=0)] = 0
+    dev_skip: Whole = 0
     """Rows of `dev_split` passed over first."""
     target: Literal["answer", "solution"] = "answer"
     """What tuning teaches: the boxed answer, or the row's worked solution."""
