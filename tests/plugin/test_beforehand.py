@@ -35,6 +35,18 @@ def test_few_bits_without_the_package_start_nothing(run: Run, tmp_path: Path) ->
     assert 'quantize = "4bit" needs bitsandbytes: pip install "tunescale[quantized]"' in line
 
 
+def test_without_pytest_benchmark_nothing_is_started(run: Run, tmp_path: Path) -> None:
+    """Switched off, nothing times the cases, which is one line and not a list of fixtures for each."""
+    assert "leave out -p no:benchmark" in refused(run, tmp_path, STUDY, "-p", "no:benchmark")
+
+
+@pytest.mark.slow
+def test_modules_that_an_embedded_model_lacks_start_nothing(run: Run, tmp_path: Path) -> None:
+    """An adapter on modules that the model does not have is told before anything is trained."""
+    text = STUDY.replace("ranks = [2]", 'ranks = [2]\ntarget_modules = ["c_attn"]')
+    assert "c_attn" in refused(run, tmp_path, text)
+
+
 def test_more_questions_at_once_than_are_timed_start_nothing(run: Run, tmp_path: Path) -> None:
     """A call that asks more questions than are timed cannot be made, which is told before anything is trained."""
     line = refused(run, tmp_path, STUDY, "--serving", "batch-8", "--timed-examples", "4")

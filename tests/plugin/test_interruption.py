@@ -122,6 +122,7 @@ def test_a_training_saves_the_step_at_which_it_is_asked_to_end(tmp_path: Path) -
     assert code == 2, said
     assert ASKED in said
     second = runs.saved()
+    assert f"training m-full-on-squad_v2 goes on from step {first.step} of " in said
     assert second.spent.resumed_at == (first.step,)
     assert second.step > first.step
 

@@ -9,7 +9,6 @@ from tunescale_core.results.result import Result
 HASHES = ("examples", "prompts", "protocol")
 """What two records must share, in the order in which a difference is told."""
 ANEW = "save the baseline anew"
-OTHERWISE = "trained otherwise"
 SHOWN = 8
 """Hex digits of a hash that are told."""
 
@@ -77,7 +76,7 @@ def trained_otherwise(old: Result, new: Result) -> str:
         return ""
     apart = [name for name in dict.fromkeys([*before, *after]) if before.get(name) != after.get(name)]
     named = ", ".join(f"{name} {before.get(name)} in the baseline, {after.get(name)} now" for name in apart)
-    return f"{OTHERWISE}: {named}" if named else ""
+    return f"trained otherwise: {named}" if named else ""
 
 
 def _rows_apart(old: Result, new: Result) -> str | None:

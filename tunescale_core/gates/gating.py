@@ -11,7 +11,7 @@ from typing import Literal
 
 from tunescale_core.errors import BaselineError, TuneScaleError
 from tunescale_core.gates.baseline import HEAD, Baseline, find, read, save
-from tunescale_core.gates.cases import OTHERWISE
+from tunescale_core.gates.cases import trained_otherwise
 from tunescale_core.gates.judged import Run, expected, judged
 from tunescale_core.gates.pace import confirmed, judge
 from tunescale_core.gates.shown import counts, line, markdown, told
@@ -270,9 +270,10 @@ class Gating:
     def _trained_otherwise(self) -> list[str]:
         """Return what cases were trained by that the baseline's were not, a line each: it may be why they differ."""
         cases: dict[str, list[str]] = {}
-        for one in self.given:
-            if one.metric == CASE and one.note.startswith(OTHERWISE):
-                cases.setdefault(one.note, []).append(one.cell)
+        before = self.baseline.results if self.baseline else {}
+        for one in self.records:
+            if one.cell in before and (note := trained_otherwise(before[one.cell], from_record(one))):
+                cases.setdefault(note, []).append(one.cell)
         return [f"{note} ({', '.join(names)})" for note, names in cases.items()]
 
     @property

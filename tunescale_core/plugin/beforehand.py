@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from tunescale_core.data.sources import Purpose
     from tunescale_core.study.grid import Cell
+    from tunescale_core.study.method import Method
     from tunescale_core.study.study import Study
 
 
@@ -30,6 +31,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     selected = [cell for item in session.items if (cell := cell_of(item)) is not None]
     if not selected:
         return
+    if not session.config.pluginmanager.hasplugin("benchmark"):
+        raise pytest.UsageError("the cases are timed by pytest-benchmark: leave out -p no:benchmark")
     from tunescale_core.plugin.cases import bench_of  # imported before pytest has it, it would not be rewritten
 
     try:
@@ -140,8 +143,18 @@ def _check_adapters(study: Study, selected: list[Cell], folders: dict[str, Path]
         check_methods(study)
     wanted = {(cell.variant.model, cell.variant.settings): cell.variant for cell in selected}  # ranks fit alike
     for (model, settings), variant in wanted.items():
-        if model not in folders or settings is None:
+        if settings is None or (folder := folders.get(model) or _embedded(study, model, settings)) is None:
             continue
         from tunescale_core.training.adapting import check_fits
 
-        check_fits(variant, folders[model])
+        check_fits(variant, folder)
+
+
+def _embedded(study: Study, model: str, settings: Method) -> Path | None:
+    """Return where a model lies that comes with TuneScale, if an adapter is wanted on it that may not fit."""
+    from tunescale_core.models.base import EMBEDDED, folder_here
+    from tunescale_core.study.method import ATTENTION
+
+    usual = not settings.peft and settings.target_modules in {ATTENTION, "all-linear"}
+    declared = study.models[model]
+    return None if usual or not declared.source.startswith(EMBEDDED) else folder_here(declared, study.folder)

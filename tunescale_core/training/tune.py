@@ -212,6 +212,8 @@ def run(trainer: Trainer, rows: Rows, lesson: Lesson, attempt: Attempt, progress
     spent = attempt.spent
     trainer.remove_callback(PrinterCallback)
     trainer._total_train_tokens = spent.tokens  # noqa: SLF001  it counts those of its own process alone
+    if attempt.saved:
+        progress.say(f"training {lesson.variant.id} goes on from step {attempt.saved.step} of {steps}, saved before")
     with progress.bar(f"training {lesson.variant.id}", steps) as bar, Sensors(device()) as sensors:
         bar.update(attempt.saved.step if attempt.saved else 0)
         trainer.add_callback(_stepper(bar, rows, curve))
