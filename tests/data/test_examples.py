@@ -223,6 +223,27 @@ def test_a_loader_asks_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert asked == [("arc", "eval", 0), ("arc", "train", 0), ("arc", "train", 1)]
 
 
+def test_a_fingerprint_is_read_once_and_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checkpoint is looked for without its rows being read again; rows that change under a run are told."""
+    reads: list[str] = []
+    real = data_module.load_examples
+
+    def load(study: Study, task: str, purpose: Purpose, seed: int = 0) -> Examples:
+        reads.append(purpose)
+        return real(study, task, purpose, seed)
+
+    monkeypatch.setattr(data_module, "load_examples", load)
+    write_jsonl(tmp_path / "rows.jsonl", MATHS)
+    loader = Loader(study_of(tmp_path, data="rows.jsonl", eval_data="embedded"))
+    first = loader.fingerprint("openmath", "train")
+    assert loader.fingerprint("openmath", "train") == first
+    assert reads.count("train") == 1
+    assert loader.load("openmath", "train").fingerprint == first
+    write_jsonl(tmp_path / "rows.jsonl", MATHS[2:])
+    with pytest.raises(DataError, match="rows for train were changed while the run was under way"):
+        loader.load("openmath", "train")
+
+
 TICKETS = [{"ticket": n, "subject": "parcel", "body": f"where is {n}", "team": "shipping"} for n in range(4)]
 TICKET = {
     "task": "classification",

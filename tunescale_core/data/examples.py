@@ -73,13 +73,15 @@ class Loader:
     """Loads a study's examples for a run: evaluation's once, and what cannot be had is not asked for again.
 
     A hub that cannot be reached would else be waited for at every cell and every variant. Training's rows are not kept:
-    they would count as memory of all that is measured after them.
+    they would count as memory of all that is measured after them. What is kept of them is their fingerprint, which is
+    all that a checkpoint in the store is found by.
     """
 
     def __init__(self, study: Study) -> None:
         self._study = study
         self._evaluation: dict[str, Examples] = {}
         self._unusable: dict[tuple[str, Purpose, int], Exception] = {}
+        self._fingerprints: dict[tuple[str, Purpose, int], str] = {}
 
     def evaluation(self, task: str) -> Examples:
         """Return what a task is evaluated on.
@@ -95,16 +97,30 @@ class Loader:
         """Load as `load_examples` does.
 
         Raises:
-            DataError: As it, now or before.
+            DataError: As it, now or before; or the rows are no longer those that were loaded before.
         """
         place = (task, purpose, seed)
         if place in self._unusable:
             raise self._unusable[place]
         try:
-            return load_examples(self._study, task, purpose, seed)
+            found = load_examples(self._study, task, purpose, seed)
         except (DataError, TaskError) as error:
             self._unusable[place] = bare(error)
             raise
+        if self._fingerprints.setdefault(place, found.fingerprint) != found.fingerprint:
+            raise DataError(
+                f"task {task}: the rows for {purpose} were changed while the run was under way: run it again"
+            )
+        return found
+
+    def fingerprint(self, task: str, purpose: Purpose, seed: int = 0) -> str:
+        """Return the fingerprint of examples, which are loaded for it once.
+
+        Raises:
+            DataError: As `load`.
+        """
+        place = (task, purpose, seed)
+        return self._fingerprints[place] if place in self._fingerprints else self.load(*place).fingerprint
 
 
 def examples_of(

@@ -6,6 +6,7 @@ import hashlib
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from tunescale_core.embedded.world import KINDS, REGIONS, THINGS, Thing, article
 
@@ -70,5 +71,13 @@ def arc_row(example: FourWay) -> dict[str, object]:
 def _distinct(rng: random.Random, zipf: float, by: str) -> Sequence[Thing]:
     """Draw one thing for each of four different values of the attribute `by`."""
     values = rng.sample(REGIONS if by == "region" else list(KINDS), len(LETTERS))
-    pools = [[one for one in THINGS if getattr(one, by) == value] for value in values]
-    return [rng.choices(pool, [one.fame**zipf for one in pool])[0] for pool in pools]
+    return [rng.choices(*_pools(by, zipf)[value])[0] for value in values]
+
+
+@lru_cache(maxsize=8)  # drawn from thousands of times
+def _pools(by: str, zipf: float) -> dict[str, tuple[list[Thing], list[float]]]:
+    """Return the things of each value of the attribute `by`, and how each is weighed."""
+    pools: dict[str, list[Thing]] = {}
+    for one in THINGS:
+        pools.setdefault(getattr(one, by), []).append(one)
+    return {value: (pool, [one.fame**zipf for one in pool]) for value, pool in pools.items()}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from tunescale_core.data.examples import Examples, Loader
+from tunescale_core.data.examples import Loader
 from tunescale_core.decoding.completion import Decoder
 from tunescale_core.decoding.decoder import EagerDecoder
 from tunescale_core.decoding.remote import EndpointDecoder
@@ -40,6 +40,10 @@ from tunescale_core.training.saves import Saves
 from tunescale_core.training.stopping import Stopping
 from tunescale_core.training.trials import Search, search
 from tunescale_core.training.tune import tune
+
+ANSWERING = ("torch", "transformers.modeling_utils")
+TRAINING = (*ANSWERING, "peft", "trl.trainer.sft_trainer")
+"""What is imported for it sooner or later: packages that import lazily are named by what brings their objects."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +156,7 @@ class Subjects:
         place = (variant, adapted, serving.quantize)
         if self._open is None or self._open[0] != place:
             self.close()  # the other before this one takes its place
-            settle("torch", "transformers")
+            settle(*ANSWERING)
             if adapted and built.checkpoint is not None:
                 opened = open_adapted(built.base_folder, built.checkpoint.folder / "adapter", self.study.protocol)
             else:
@@ -211,13 +215,11 @@ class Subjects:
     def _checkpoint(self, variant: Variant, base: Base) -> Checkpoint:
         if variant.settings is None or variant.task is None or variant.seed is None:
             raise ValueError(f"{variant.id} is untuned and has no checkpoint of its own")
-        examples = self._data.load(variant.task, "train", variant.seed)
-        identity = self._identity(variant, base, examples)
-        lesson = Lesson(variant, base.folder, examples.rows)
+        identity = self._identity(variant, base, self._data.fingerprint(variant.task, "train", variant.seed))
         with Stopping(self.progress.say) as stopping:  # a request waits for the checkpoint where training is over
-            return self.store.obtain(key_of(identity), partial(self._trained, lesson, examples, identity, stopping))
+            return self.store.obtain(key_of(identity), partial(self._trained, variant, base, identity, stopping))
 
-    def _identity(self, variant: Variant, base: Base, examples: Examples) -> dict[str, object]:
+    def _identity(self, variant: Variant, base: Base, rows: str) -> dict[str, object]:
         assert variant.settings is not None  # noqa: S101  told by the caller
         method = variant.settings.model_dump(mode="json", exclude={"ranks", "learning_rates"}) | {"rank": variant.rank}
         method["training"] = self.study.study.training
@@ -225,12 +227,16 @@ class Subjects:
         if self.study.models[variant.model].trust_remote_code:
             method["trust_remote_code"] = True
         method |= ours(base.folder)
-        return identity_of(base.revision, method | quantised, examples.fingerprint, variant.seed or 0, device())
+        return identity_of(base.revision, method | quantised, rows, variant.seed or 0, device())
 
     def _trained(
-        self, lesson: Lesson, examples: Examples, identity: dict[str, object], stopping: Stopping, folder: Path
+        self, wanted: Variant, base: Base, identity: dict[str, object], stopping: Stopping, folder: Path
     ) -> Manifest:
-        settle("torch", "transformers", "peft", "trl")
+        assert wanted.task is not None  # noqa: S101  told by the caller
+        assert wanted.seed is not None  # noqa: S101
+        settle(*TRAINING)
+        examples = self._data.load(wanted.task, "train", wanted.seed)
+        lesson = Lesson(wanted, base.folder, examples.rows)
         variant = lesson.variant.id
         what, needed = f"checkpoint {variant}", weight_files_bytes(lesson.base)
         saves = self._saves(variant, key_of(identity)[:24], stopping)

@@ -10,16 +10,16 @@ from importlib import import_module
 from tunescale_core.models.device import device
 
 _SETTLED: set[str] = set()
-"""Packages whose objects are set aside."""
+"""Packages and modules whose objects are set aside."""
 
 
-def settle(*packages: str) -> None:
-    """Import packages, and set aside all that is alive, so that the garbage collector does not look at it again.
+def settle(*modules: str) -> None:
+    """Import modules, and set aside all that is alive, so that the garbage collector does not look at it again.
 
     It looks at every object there is, half a second with a training's libraries, each time that memory is given back.
     To be called while no model is open: what is set aside and refers to itself is never freed.
     """
-    if fresh := [name for name in packages if name not in _SETTLED]:
+    if fresh := [name for name in modules if name not in _SETTLED]:
         for name in fresh:
             import_module(name)
         gc.collect()
