@@ -24,6 +24,13 @@ COUNTS = {
 }
 
 
+NOT_OURS = (
+    ".torch.jit.script_method. is deprecated:DeprecationWarning",
+    ".(is_)?gradient_checkpointing. is deprecated:FutureWarning",
+)
+"""What torch, TRL and PEFT are told about their own calls of torch and transformers, which no user can change."""
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare TuneScale's options."""
     group = parser.getgroup("tunescale", "tune or scale?")
@@ -51,6 +58,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Read the options once; validate the study at once where one is asked for."""
     config.addinivalue_line("markers", "tunescale: a case of the study")
+    for said in NOT_OURS:
+        config.addinivalue_line("filterwarnings", f"ignore:{said}")
     overrides: dict[str, dict[str, object]] = {}
     for option, (table, key, _) in COUNTS.items():
         if (value := config.getoption(option)) is not None:
