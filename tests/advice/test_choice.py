@@ -12,8 +12,9 @@ from scipy.stats import beta
 
 from tests.making import line
 from tests.making import record as made
-from tunescale_core.advice.choice import Advice, Chooser, Standing
+from tunescale_core.advice.choice import Advice, Chooser
 from tunescale_core.advice.constraints import Constraints, LatencyStat, objective_of, parse_bar
+from tunescale_core.advice.standing import Standing
 from tunescale_core.records.record import Record
 from tunescale_core.results.published import reference
 from tunescale_core.results.recorded import gathered
@@ -300,26 +301,6 @@ def test_resamples_that_define_nothing_decide_nothing() -> None:
     advice = advised([spoke("a", 2), spoke("c", 3)], wish="squad_v2:has_ans_f1")
     assert (advice.decision, names(advice)) == ("tie", ["c-base", "a-base"])
     assert all(math.isfinite(one.bound) for one in advice.standings)
-
-
-def test_a_limit_that_drift_alone_leaves_open_asks_for_no_more_examples() -> None:
-    """Where every call keeps to the limit but the machine drifts by more than is left of it, that is what is said."""
-
-    def paced(model: str, method: str, seconds: float, tokens: int = 4) -> Record:
-        calls = [
-            line(place=place, seconds=seconds, first_token_seconds=seconds / 4, tokens=tokens) for place in range(9)
-        ]
-        return made(method, None if method == "base" else "arc", model=model, lines=calls)
-
-    drifting = [paced("m", "base", 1.0), paced("m", "full", 0.8), paced("m", "lora-r4", 1.2)]
-    advice = chooser(drifting, max_latency=1.3).advice()
-    assert advice.decision == "not enough evidence"
-    assert "only since the machine drifts: more examples will not settle it" in advice.next_step
-    spread = asked("m", some(8, 9), 0.5)
-    uneven = spread.model_copy(
-        update={"lines": tuple(one.model_copy(update={"seconds": 0.1 + 0.1 * n}) for n, one in enumerate(spread.lines))}
-    )
-    assert "measure it with more examples than 9" in chooser([uneven], max_latency=0.55).advice().next_step
 
 
 @settings(max_examples=20)

@@ -14,39 +14,19 @@ from typing import Literal
 
 from tunescale_core.advice.constraints import Bar, Constraints
 from tunescale_core.advice.draws import Draws
+from tunescale_core.advice.next_step import nearest, to_settle, to_tell_apart
+from tunescale_core.advice.standing import SURE, Standing, checked
 from tunescale_core.results.candidate import Candidate
 from tunescale_core.results.result import Result, on_cpu
 from tunescale_core.results.results import Results
 from tunescale_core.results.served import Alike, served_by
-from tunescale_core.stats.interval import ALPHA, SMALLEST
+from tunescale_core.stats.interval import ALPHA
 from tunescale_core.study.serving import EAGER
 from tunescale_core.tables.cut_short import cut_short
 from tunescale_core.tables.timed_beside import timed_beside
 from tunescale_core.tasks.task import Figures
 
-SURE = 1 - ALPHA
 Decision = Literal["choose", "tie", "not enough evidence", "nothing is feasible"]
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How one candidate stands; probabilities are shares of the resamples."""
-
-    candidate: Candidate
-    quality: float
-    """Of the objective."""
-    bound: float
-    """Of the quality, on the safe side at 95 %, one-sided."""
-    latency: float | None
-    """The statistic asked for, on the slowest task served."""
-    memory: int | None
-    cost: float | None
-    """Device seconds of training; 0 for an untuned model."""
-    feasible: float
-    front: float
-    best: float
-    broken: tuple[str, ...]
-    """Constraints that it does not keep to in most resamples, or that nothing is known about."""
 
 
 @dataclass(frozen=True)
@@ -99,16 +79,17 @@ class Chooser:
         standings = tuple(sorted(self._standings(), key=lambda one: (-one.best, -one.feasible, self._rank(one))))
         sure = [one for one in standings if one.feasible >= SURE]
         open_ = [one for one in standings if ALPHA < one.feasible < SURE]
+        if not sure and open_:
+            step = to_settle(self.draws, max(open_, key=lambda one: one.feasible))
+            return self._advice("not enough evidence", tuple(one.candidate for one in open_), standings, step)
         if not sure:
-            if open_:
-                chosen = tuple(one.candidate for one in open_)
-                return self._advice("not enough evidence", chosen, standings, self._to_settle(open_))
-            return self._advice("nothing is feasible", (), standings, self._nearest(standings))
+            fewest = min(standings, key=lambda one: (len(one.broken), self._rank(one)))
+            return self._advice("nothing is feasible", (), standings, nearest(self.draws, standings, fewest))
         first = min(sure, key=self._rank)
         rivals = [one for one in (*sure, *open_) if one is not first and self._as_good(one, first)]
         if rivals:
             chosen = tuple(one.candidate for one in (first, *rivals))
-            return self._advice("tie", chosen, standings, self._to_tell_apart(first, rivals))
+            return self._advice("tie", chosen, standings, to_tell_apart(self.draws, first, rivals))
         return self._advice("choose", (first.candidate,), standings, "")
 
     def by_rule(self) -> Candidate | None:
@@ -171,7 +152,7 @@ class Chooser:
         quality = np.stack([self.draws.quality(one, asked.objective) for one in self.candidates])
         merit = quality if asked.objective.metric.better == "higher" else -quality
         latency = [self.draws.latency(one) for one in self.candidates]
-        checks = [self._checks(one, latency[place]) for place, one in enumerate(self.candidates)]
+        checks = [checked(self.draws, one, latency[place]) for place, one in enumerate(self.candidates)]
         kept = np.stack([np.all([held for _, held in check], axis=0) for check in checks])
         best = _best_shares(merit, kept)
         front = _front_shares(merit, latency)
@@ -191,25 +172,6 @@ class Chooser:
             for place, one in enumerate(self.candidates)
         ]
 
-    def _checks(self, candidate: Candidate, latency: Figures | None) -> list[tuple[str, Figures]]:
-        """Return each constraint's words, and in which resamples the candidate keeps to it; unknown is not kept."""
-        import numpy as np
-
-        asked, draws = self.constraints, self.draws.number
-        checks = [("", np.ones(draws, dtype=bool))]
-        for bar in asked.bars:
-            drawn = self.draws.quality(candidate, bar)
-            checks.append((bar.text, drawn >= bar.value if bar.metric.better == "higher" else drawn <= bar.value))
-        if asked.max_latency is not None:
-            held = np.zeros(draws, dtype=bool) if latency is None else np.asarray(latency <= asked.max_latency)
-            unknown = " (not known)" if latency is None else ""
-            checks.append((f"{asked.latency_text}{unknown}", held))
-        if asked.max_memory is not None:
-            checks.append(_once(asked.memory_text, self.draws.memory(candidate), asked.max_memory, draws))
-        if asked.max_cost is not None:
-            checks.append(_once(asked.cost_text, self.draws.cost(candidate), asked.max_cost, draws))
-        return checks
-
     def _as_good(self, one: Standing, first: Standing) -> bool:
         """Tell whether a candidate may be as good as the first: the paired interval of their difference holds zero."""
         import numpy as np
@@ -218,63 +180,6 @@ class Chooser:
         gains = self.draws.quality(one.candidate, objective) - self.draws.quality(first.candidate, objective)
         gains = gains if objective.metric.better == "higher" else -gains
         return bool(np.nanquantile(gains, 1 - ALPHA / 2) >= 0)
-
-    def _to_settle(self, open_: Sequence[Standing]) -> str:
-        likeliest = max(open_, key=lambda one: one.feasible)
-        told = (
-            f"{likeliest.candidate.id} keeps to the constraints in {likeliest.feasible:.0%} of the resamples, which "
-            "decides nothing"
-        )
-        if self._settled_but_for_drift(likeliest.candidate):
-            return (
-                f"{told}, and only since the machine drifts: more examples will not settle it, a quieter machine or "
-                "several seeds may"
-            )
-        return (
-            f"{told}: measure it with more examples than {self.draws.examples} (eval_examples, timed_examples), four "
-            "times as many halve the interval"
-        )
-
-    def _settled_but_for_drift(self, candidate: Candidate) -> bool:
-        """Tell whether a candidate surely keeps to the constraints, or surely not, if the machine does not drift."""
-        import numpy as np
-
-        checks = self._checks(candidate, self.draws.latency(candidate, steady=True))
-        share = float(np.all([held for _, held in checks], axis=0).mean())
-        return not ALPHA < share < SURE
-
-    def _nearest(self, standings: Sequence[Standing]) -> str:
-        unknown = {text for one in standings for text in one.broken if "not known" in text}
-        if unknown and all(any("not known" in text for text in one.broken) for one in standings):
-            least = SMALLEST.get(int(self.constraints.stat[1:])) if self.constraints.stat in {"p95", "p99"} else None
-            wanted = f"; a {self.constraints.stat} needs {least} timed examples (timed_examples)" if least else ""
-            names = ", ".join(sorted(text.removesuffix(" (not known)") for text in unknown))
-            published = "; a published table has mean latencies alone" if wanted else ""
-            return f"nothing is known of: {names}{wanted if self.draws.resampled else published}"
-        fewest = min(standings, key=lambda one: (len(one.broken), self._rank(one)))
-        return f"nearest is {fewest.candidate.id}, which breaks: {', '.join(fewest.broken)}"
-
-    def _to_tell_apart(self, first: Standing, rivals: Sequence[Standing]) -> str:
-        from tunescale_core.stats.power import enough
-
-        objective, n = self.constraints.objective, self.draws.examples
-        needs = []
-        for rival in rivals:
-            gains = self.draws.quality(first.candidate, objective) - self.draws.quality(rival.candidate, objective)
-            needed = enough(first.quality - rival.quality, gains, n) if n else None
-            doubt = "" if rival.feasible >= SURE else f", and keeps to the constraints in {rival.feasible:.0%} alone"
-            needs.append(rival.candidate.id + (f" (n = {needed:,} would tell{doubt})" if needed else doubt))
-        kept = " of those that surely keep to the constraints" if any(one.feasible < SURE for one in rivals) else ""
-        told = f"{first.candidate.id} cannot be told from {', '.join(needs)} at n = {n}"
-        return f"{told}; take the fastest{kept}, or ask more"
-
-
-def _once(text: str, value: float | None, limit: float, draws: int) -> tuple[str, Figures]:
-    """Return a limit on what was measured once, and whether it is kept, in as many draws."""
-    import numpy as np
-
-    unknown = " (not known)" if value is None else ""
-    return f"{text}{unknown}", np.full(draws, value is not None and value <= limit)
 
 
 def _reached(bar: Bar, value: float) -> bool:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from tunescale_core.advice.break_even import BreakEven, break_even
-from tunescale_core.advice.choice import SURE, Advice, Chooser
+from tunescale_core.advice.choice import Advice, Chooser
 from tunescale_core.advice.constraints import Constraints
 from tunescale_core.advice.floor import Floor, floor_of, idle_bars
+from tunescale_core.advice.standing import SURE
 from tunescale_core.errors import ResultsError
 from tunescale_core.results.candidate import Candidate
 from tunescale_core.results.results import Results

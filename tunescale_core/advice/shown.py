@@ -8,10 +8,11 @@ from typing import Any
 
 from tabulate import tabulate
 
-from tunescale_core.advice.choice import SURE, Advice, Standing
+from tunescale_core.advice.choice import Advice
 from tunescale_core.advice.constraints import GIB, Constraints
 from tunescale_core.advice.counsel import Counsel, Otherwise
 from tunescale_core.advice.floor import Floor
+from tunescale_core.advice.standing import SURE, Standing
 from tunescale_core.results.candidate import Candidate
 from tunescale_core.study.serving import ANY, EAGER
 from tunescale_core.tables.flags import MARK
