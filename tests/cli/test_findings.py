@@ -149,3 +149,16 @@ def test_findings_do_not_load_torch() -> None:
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stderr) == (0, "")
     assert "Q1. " in ran.stdout
+
+
+def test_who_reads_no_further_is_told_nothing() -> None:
+    """Where the reader of a pipe has gone, as `head` does, the command ends without a word on its errors."""
+    program = "import sys; from tunescale_core.cli import app; app(['findings', '--table', sys.argv[1]])"
+    with subprocess.Popen(
+        [sys.executable, "-c", program, PAPER], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as ran:
+        assert ran.stdout is not None
+        assert ran.stderr is not None
+        ran.stdout.close()
+        assert ran.stderr.read() == ""
+    assert ran.returncode == 1

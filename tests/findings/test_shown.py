@@ -13,13 +13,14 @@ from tests.making import line
 from tests.making import record as made
 from tunescale_core.findings.answers import answers
 from tunescale_core.findings.finding import Finding, summary
-from tunescale_core.findings.shown import WIDTH, as_objects, as_summary, as_text, drift_told
+from tunescale_core.findings.shown import as_objects, as_summary, as_text, drift_told
 from tunescale_core.results.published import reference
 from tunescale_core.results.result import from_record
 from tunescale_core.results.results import Results
 from tunescale_core.stats.drift import Drift
 from tunescale_core.stats.interval import Interval
 from tunescale_core.tables.table import MISSING
+from tunescale_core.tables.wrapped import WIDTH
 from tunescale_core.tasks import Answer
 
 WHOLE = summary("Q1", "It is worth it", [Finding("Q1.a.arc.quality", "", verdict="supported")])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from dataclasses import asdict
 from typing import Any
 
@@ -17,6 +16,7 @@ from tunescale_core.results.candidate import Candidate
 from tunescale_core.study.serving import ANY, EAGER
 from tunescale_core.tables.flags import MARK
 from tunescale_core.tables.table import MISSING
+from tunescale_core.tables.wrapped import wrapped
 
 FLAGGED = "{0} comes out best, and is flagged."
 NO_BETTER = "{0} comes out best of what was measured."
@@ -65,9 +65,9 @@ def as_text(counsel: Counsel) -> str:
     notes += [f"{MARK} {one.id}: {'; '.join(flags)}." for one, flags in advice.flags.items()]
     notes += [f"The paper's rule (start small and tune, then scale) {followed}."]
     return "\n".join(
-        [*(textwrap.fill(text, 110) for text in head), "", table, *(textwrap.fill(n, 110) for n in notes)]
+        [*(wrapped(text) for text in head), "", table, *(wrapped(n) for n in notes)]
         + [one.text + "." for one in counsel.paid]
-        + [textwrap.fill(_told_otherwise(one, constraints), 110) for one in counsel.others]
+        + [wrapped(_told_otherwise(one, constraints)) for one in counsel.others]
     )
 
 

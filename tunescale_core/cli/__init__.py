@@ -22,8 +22,9 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except Exception as error:
-            # What the command line refuses, and our own lines, carry the exit code that they end with.
-            if ctx.params.get("tb") or isinstance(error, typer.Abort) or hasattr(error, "exit_code"):
+            # What the command line refuses, and our own lines, carry the exit code that they end with; who reads no
+            # further (`| head`) has what they wanted, and Typer ends without a word.
+            if ctx.params.get("tb") or isinstance(error, typer.Abort | BrokenPipeError) or hasattr(error, "exit_code"):
                 raise
             said = harmless(" ".join(str(error).split()))[:300]
             typer.echo(f"tunescale: a fault of its own, {type(error).__name__}: {said} (--tb shows where)", err=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from itertools import groupby
@@ -13,8 +12,8 @@ from tabulate import tabulate
 from tunescale_core.findings.finding import Finding
 from tunescale_core.stats.interval import CONFIDENCE, Interval
 from tunescale_core.tables.table import MISSING
+from tunescale_core.tables.wrapped import wrapped
 
-WIDTH = 110
 TIMES = ("latency", "spread")
 """What keys of findings about seconds end in."""
 
@@ -75,7 +74,7 @@ def _block(group: Sequence[Finding], others: dict[str, Finding]) -> str:
     if whole.key in others:
         title += f"; reference: {others[whole.key].verdict}"
     notes = [note for note in (whole.note, _printed(whole)) if note]
-    wrapped = [textwrap.fill(note, WIDTH, initial_indent="    ", subsequent_indent="    ") for note in notes]
+    above = [wrapped(note, "    ", "    ") for note in notes]
     heads = ["finding", "value", "gain, interval", "p", "n", "verdict", "enough n"]
     heads += ["reference"] if others else []
     heads += ["printed"] if any(part.printed for part in parts) else []
@@ -84,11 +83,8 @@ def _block(group: Sequence[Finding], others: dict[str, Finding]) -> str:
     noted = [part for part in parts if part.note and not part.key.startswith("Q6")]
     said = {note: [part for part in noted if part.note == note] for note in dict.fromkeys(p.note for p in noted)}
     lone = {note: f"{group[0].key.split('.', 1)[1]}: " if len(group) == 1 else "" for note, group in said.items()}
-    told = [
-        textwrap.fill(f"- {lone[note]}{note}", WIDTH, initial_indent="    ", subsequent_indent="      ")
-        for note in said
-    ]
-    return "\n".join([title, *wrapped, *([table] if table else []), *told])
+    told = [wrapped(f"- {lone[note]}{note}", "    ", "      ") for note in said]
+    return "\n".join([title, *above, *([table] if table else []), *told])
 
 
 def _line(one: Finding, others: dict[str, Finding], *, printed: bool) -> list[str]:
