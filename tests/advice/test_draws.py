@@ -142,6 +142,12 @@ def test_the_median_does_not_follow_an_outlier() -> None:
     assert means[1] == pytest.approx(0.5, rel=0.1)
 
 
+def test_the_median_told_is_the_records() -> None:
+    """Of an even number of calls it is between the middle two, as the record has it."""
+    found = draws(Constraints(ACCURACY, stat="median"), arc([True] * 2, [0.5, 1.5]))
+    assert found.told_latency(BASE) == found.results.cells[0].record.summary.median_latency == 1.0  # type: ignore[union-attr]
+
+
 def test_a_percentile_is_told_as_it_was_measured() -> None:
     """A machine that drifts widens what is drawn, and leaves what is told where it was measured."""
     tuned = made("full", "arc", lines=[line(place=n, seconds=2.0, first_token_seconds=0.4) for n in range(60)])

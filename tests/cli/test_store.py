@@ -184,7 +184,7 @@ def test_verify_looks_again_at_what_changes_under_it(root: Path, monkeypatch: py
 
     monkeypatch.setattr(verifying.time, "sleep", meanwhile)
     ran = run("verify", "--store", root)
-    assert (ran.exit_code, ran.stdout.splitlines()[-1].split()[:3]) == (0, ["7", "of", "7"])
+    assert (ran.exit_code, ran.stdout.splitlines()[-1].split()[:3]) == (0, ["6", "of", "6"])
 
 
 @pytest.mark.parametrize("harm", HARMS)
@@ -239,9 +239,10 @@ def test_prune_wants_to_be_told(root: Path) -> None:
 def stale(root: Path) -> set[str]:
     """Make everything that this version has no use for, and return what is to stay."""
     staying = everything(root)
-    for name in ("checkpoints/.abc-left/half", "damaged/was-1/weights"):
+    for name in ("checkpoints/.abc-left/.record-half", "damaged/was-1/weights"):
         (root / name).parent.mkdir(parents=True)
         (root / name).touch()
+    os.utime(root / "checkpoints/.abc-left/.record-half", (0, 0))  # goes with its folder, and is not told twice
     rewrite(folder(root, VARIANTS[1]) / MANIFEST, schema_version=9)
     (folder(root, VARIANTS[2]) / MANIFEST).write_text("{")
     old = write(made_record("base", cell="old", lines=[line()]), root / "records" / "s")
@@ -257,6 +258,7 @@ def test_prune_stale_takes_what_cannot_be_read(root: Path) -> None:
     assert ran.exit_code == 0
     assert everything(root) == staying
     assert ran.stdout.splitlines()[-1].startswith("6 things, freed ")
+    assert ran.stderr == ""
     assert run("verify", "--store", root).exit_code == 0
 
 

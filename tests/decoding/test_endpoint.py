@@ -305,6 +305,25 @@ def test_requests_overlap(server: Played, size: int) -> None:
     assert all(one.seconds is not None and one.seconds > 0.2 for _, one in ones)
 
 
+INTERRUPTED = """
+import os, signal, sys, threading
+from tunescale_core.decoding.endpoint import Endpoint
+
+asking = Endpoint(sys.argv[1], "tiny", max_new_tokens=9, count=len)
+threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
+list(asking.together([({"role": "user", "content": "Hi"},)] * 4, 2))
+"""
+
+
+def test_a_process_that_was_interrupted_ends(server: Played) -> None:
+    """Ctrl-C ends the process too, and not only once the server has answered what is under way."""
+    server.replies["/chat/completions"] = [streamed({"content": "yes"}, pause=20.0)]
+    began = time.perf_counter()
+    ran = subprocess.run([sys.executable, "-c", INTERRUPTED, server.url], capture_output=True, text=True, check=False)
+    assert "KeyboardInterrupt" in ran.stderr
+    assert time.perf_counter() - began < 15
+
+
 def test_an_interrupt_waits_for_no_answer(server: Played) -> None:
     """Ctrl-C while requests are under way is an interrupt at once, however long the server takes to answer."""
     server.replies["/chat/completions"] = [streamed({"content": "yes"}, pause=3.0)]

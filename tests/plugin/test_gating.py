@@ -229,12 +229,14 @@ def test_summary_json_and_junit_tell_the_same(run: Run, tmp_path: Path) -> None:
 def test_verdicts_are_written_where_the_summary_of_another_fails(run: Run) -> None:
     """What ends the summary, as --benchmark-compare-fail does, costs neither the verdicts' files nor their lines."""
     Path("failing.py").write_text(
-        "import pytest\n\ndef pytest_terminal_summary():\n    raise pytest.UsageError('regressed, says another')\n"
+        "import pytest\n\n@pytest.hookimpl(trylast=True)\ndef pytest_terminal_summary(terminalreporter):\n"
+        "    terminalreporter.write_line('another speaks')\n    raise pytest.UsageError('regressed, says another')\n"
     )
     done = run("--baseline", "main", "--gate-json", "gate.json", "-p", "failing", PYTHONPATH=".")
     assert done.returncode == pytest.ExitCode.USAGE_ERROR, done.stdout
     assert "regressed, says another" in done.stdout + done.stderr
     assert "against baseline main: holds" in done.stdout
+    assert done.stdout.index("another speaks") < done.stdout.index("against baseline main: holds")
     assert {one["outcome"] for one in json.loads(Path("gate.json").read_text())} <= {"holds", "improved"}
 
 

@@ -8,6 +8,7 @@ from tests.gating import HERE, elsewhere
 from tests.making import COST, line
 from tests.making import record as made
 from tunescale_core.records.record import Record, Trial
+from tunescale_core.results.candidate import Candidate
 from tunescale_core.results.recorded import gathered
 from tunescale_core.results.result import from_record
 from tunescale_core.results.results import Results
@@ -70,6 +71,29 @@ def test_another_recipe_than_the_methods_is_flagged() -> None:
         "m-lora-r8-on-arc": ("trained by another recipe than most of its method",)
     }
     assert results(tuned("lora-r4"), tuned("lora-r8", recipe={})).flags == {}
+
+
+def test_a_declared_rate_that_differs_is_another_recipe() -> None:
+    """What no search chose is the study's, and the same for all; the order of its settings is nothing."""
+    other = tuned("lora-r8", recipe=RECIPE | {"learning_rate": 1e-3})
+    assert set(results(tuned("lora-r4"), tuned("lora-r2"), other).flags) == {Candidate("m", "lora-r8", "arc", 8)}
+    one, turned = ({"peft": dict(order)} for order in ([("a", 1), ("b", 2)], [("b", 2), ("a", 1)]))
+    assert results(tuned("lora-r4", recipe=one), tuned("lora-r8", recipe=turned)).flags == {}
+
+
+def test_where_neither_is_more_usual_both_are_flagged() -> None:
+    """Of two ranks trained by two recipes nothing says which is the study's: both are flagged, in either order."""
+    sides = [tuned("lora-r4"), tuned("lora-r8", recipe=RECIPE | {"epochs": 3.0})]
+    for order in (sides, sides[::-1]):
+        flags = results(*order).flags
+        assert set(flags.values()) == {("trained by another recipe than others of its method",)}
+        assert len(flags) == 2
+
+
+def test_what_failed_has_no_training_to_compare() -> None:
+    """A cell that failed says so, and is held against no other's training."""
+    failed = tuned("full", task="openmath", hashes={}, cost=None, error="no memory", lines=[])
+    assert list(results(tuned("full"), failed).flags.values()) == [("failed for openmath: no memory",)]
 
 
 def test_a_rate_that_was_searched_is_no_other_recipe() -> None:

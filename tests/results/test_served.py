@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from tests.gating import HERE, elsewhere
 from tests.making import COST, line
 from tests.making import record as made
 from tunescale_core.errors import ResultsError
@@ -64,6 +65,29 @@ def test_a_way_has_its_own_times_and_eagers_quality() -> None:
     assert cell.texts == results.cells[0].texts
     assert cell.record is not None
     assert cell.record.peak_memory_bytes == 300
+
+
+@pytest.mark.parametrize("way", ["vllm", "any"])
+def test_a_servers_machine_makes_no_candidate_doubtful(way: str) -> None:
+    """Where a server answered for some variants, neither they nor the others are flagged for its machine."""
+    far = {"serving": "vllm", "serving_settings": {"mode": "endpoint", "batch": 1}}
+    eager = asked("AB", 1.0, method="full", trained_on="arc", provenance=HERE)
+    remote = asked("AB", 0.5, provenance=elsewhere(device="endpoint"), **far)
+    results = gathered([from_record(one) for one in (asked("AB", 1.0, provenance=HERE), eager, remote)], "here")
+    assert served_by(results, way).results.flags == {}
+
+
+def test_what_was_written_goes_with_the_seconds() -> None:
+    """A way's tokens, reasoning and ending stand beside its seconds; where it did not ask, eager's stay."""
+    lines = [line(place=place, tokens=9, reasoning_tokens=3, finish="length", seconds=0.5) for place in range(2)]
+    served = served_by(both(made(lines=lines, serving="static")), "static")
+    (cell,) = served.results.at(BASE, "arc")
+    assert cell.rows is not None
+    assert [list(one) for one in (cell.rows.tokens, cell.rows.reasoning_tokens, cell.rows.stopped)] == [
+        [9, 9, 4, 4],
+        [3, 3, 0, 0],
+        [False, False, True, True],
+    ]
 
 
 def test_a_way_that_thinks_otherwise_has_its_own_quality() -> None:

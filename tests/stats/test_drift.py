@@ -52,6 +52,17 @@ def test_what_runs_share_counts_once() -> None:
     assert df(0.0) == pytest.approx(3.0, rel=0.05)
 
 
+def test_one_run_that_all_groups_share_is_seen() -> None:
+    """Five groups of two that have one run in common, and it alone is slow, are less than five differences."""
+    rng = np.random.default_rng(0)
+    found = [
+        pooled([[Measured(slow, run="shared"), Measured(float(one), run=place)] for place, one in enumerate(others)])
+        for slow, others in ((3.0, rng.normal(0, 0.1, 5)), (0.0, np.array([1, -1, 1, -1, 0.1])))
+    ]
+    lasting, passing = (one.df for one in found if one is not None)
+    assert lasting < 3 < passing
+
+
 @given(st.lists(LOGS, min_size=1, max_size=4))
 def test_degrees_of_freedom_are_between_one_groups_and_all(groups: list[list[float]]) -> None:
     """However measurements go together, there are no more degrees of freedom than measurements, nor less than one."""

@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
@@ -125,20 +125,50 @@ class Endpoint:
         Raises:
             EndpointError: One line that names the server and what to do; what was not asked yet stays unasked.
         """
-        pool = ThreadPoolExecutor(size)
+        self._interrupted = threading.Event()
+        failed = threading.Event()
+        answers: list[Future[Completion]] = [Future() for _ in prompts]
+        places = iter(range(len(prompts)))
+        # Not a pool's threads: Python waits for those when it ends, however long a server takes to answer.
+        workers = [
+            threading.Thread(target=self._answer, args=(prompts, answers, places, failed), daemon=True)
+            for _ in range(min(size, len(prompts)))
+        ]
+        for worker in workers:
+            worker.start()
         try:
-            yield from enumerate(pool.map(self.ask, prompts))
-        except KeyboardInterrupt:
+            for place, answer in enumerate(answers):
+                yield place, answer.result()
+        except (KeyboardInterrupt, GeneratorExit):
             self._interrupted.set()
             raise
-        finally:
-            pool.shutdown(wait=not self._interrupted.is_set(), cancel_futures=True)
+        except BaseException:
+            failed.set()
+            for worker in workers:  # what is under way would be timed with what is asked next
+                worker.join()
+            raise
+
+    def _answer(
+        self,
+        prompts: Sequence[Sequence[Message]],
+        answers: Sequence[Future[Completion]],
+        places: Iterator[int],
+        failed: threading.Event,
+    ) -> None:
+        """Ask the next prompt that nobody has asked, until there is none, or one has failed."""
+        interrupted = self._interrupted
+        while not (failed.is_set() or interrupted.is_set()) and (place := next(places, None)) is not None:
+            try:
+                answers[place].set_result(self.ask(prompts[place]))
+            except BaseException as error:  # noqa: BLE001  whoever waits for the answer gets it
+                answers[place].set_exception(error)
+                failed.set()
 
     def _timed(self, messages: Sequence[Message], limit: int) -> Completion:
         body = dict(self.body)
         if self.thinking != "free":
             body["chat_template_kwargs"] = {"enable_thinking": self.thinking == "on"}
-        said = Said()
+        said, interrupted = Said(), self._interrupted
         began = time.perf_counter()
         stream = self._create(
             model=self.model,
@@ -152,7 +182,7 @@ class Endpoint:
         with stream:
             for chunk in self._chunks(stream):
                 said.take(chunk, time.perf_counter() - began)
-                if self._interrupted.is_set():
+                if interrupted.is_set():
                     raise EndpointError(self._faults.cut("this run was interrupted"))
                 if time.perf_counter() - began > self.timeout:
                     raise EndpointError(self._faults.late(self.timeout))
@@ -233,5 +263,6 @@ class Endpoint:
             try:
                 return request()
             except (openai.InternalServerError, openai.RateLimitError):
-                time.sleep(wait)
+                if self._interrupted.wait(wait):
+                    raise
         return request()

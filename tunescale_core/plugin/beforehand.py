@@ -31,7 +31,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     selected = [cell for item in session.items if (cell := cell_of(item)) is not None]
     if not selected:
         return
-    if not session.config.pluginmanager.hasplugin("benchmark"):
+    plugins = session.config.pluginmanager
+    if not (plugins.hasplugin("benchmark") or plugins.hasplugin("pytest_benchmark.plugin")):  # by entry point, or by -p
         raise pytest.UsageError("the cases are timed by pytest-benchmark: leave out -p no:benchmark")
     from tunescale_core.plugin.cases import bench_of  # imported before pytest has it, it would not be rewritten
 

@@ -5,6 +5,7 @@ A run writes over the records of its own cells alone, so after a change to a stu
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -62,8 +63,11 @@ def _unlike(cells: Sequence[Result], trait: Trait, phrase: str) -> Iterator[tupl
     known = [(cell, found) for cell in cells if cell.record and (found := trait(cell.record)) is not None]
     if not known:
         return
-    (usual, _), *_ = Counter(found for _, found in known).most_common(1)
-    yield from ((cell, phrase) for cell, found in known if found != usual)
+    (usual, most), *others = Counter(found for _, found in known).most_common(2)
+    if others and others[0][1] == most:  # neither is more usual
+        yield from ((cell, phrase.replace("most", "others")) for cell, _ in known)
+    else:
+        yield from ((cell, phrase) for cell, found in known if found != usual)
 
 
 def _questions(record: Record) -> object:
@@ -81,5 +85,5 @@ def _weights(record: Record) -> object:
 def _recipe(record: Record) -> object:
     """Return what all variants of a method are trained by: all but the rank, and the rate that a search chose."""
     own = {"rank"} | ({"learning_rate"} if record.trials else set())
-    kept = sorted((name, value) for name, value in record.recipe.items() if name not in own)
-    return repr(kept) if kept else None
+    kept = {name: value for name, value in record.recipe.items() if name not in own}
+    return json.dumps(kept, sort_keys=True) if kept else None

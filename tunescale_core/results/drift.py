@@ -24,15 +24,8 @@ def drift_of(cells: Iterable[Result]) -> Drift | None:
             continue
         asked = tuple(name for name, timed in zip(rows.example, rows.timed, strict=True) if timed)
         run = cell.candidate, cell.seed  # opened once for all its tasks, which are asked one after another
-        alike.setdefault((*_kind(cell), asked), []).append((run, rows))
+        alike.setdefault((cell.paced, cell.candidate.way, cell.task, asked), []).append((run, rows))
     return pooled([_slowness(cells) for cells in alike.values() if len(cells) > 1])
-
-
-def _kind(cell: Result) -> tuple[object, ...]:
-    """Return what cells must share, beside their questions, to take as long a token."""
-    record = cell.record
-    asked = None if record is None else (record.base, record.machine, repr(sorted(record.protocol.items())))
-    return cell.paced, cell.candidate.way, cell.task, asked
 
 
 def _slowness(alike: Sequence[tuple[object, Rows]]) -> list[Measured]:

@@ -59,11 +59,9 @@ class Result:
     """How it was served."""
     source: Any = None
     """Where the rows are: a Parquet file's path, an Arrow table, or None."""
-    paced: str | None = None
-    """Cells of which this is the same serve a token at one pace: of one model, merged or with one adapter beside it.
-
-    None where that is not known, or several questions share a call.
-    """
+    paced: tuple[object, ...] | None = None
+    """Cells of which this is the same serve a token at one pace: of one model, merged or with one adapter beside it,
+    under one protocol on one machine. None where that is not known, or several questions share a call."""
 
     @cached_property
     def rows(self) -> Rows | None:
@@ -136,13 +134,14 @@ def from_record(record: Record, source: Any = None) -> Result:
     )
 
 
-def _paced(record: Record) -> str | None:
+def _paced(record: Record) -> tuple[object, ...] | None:
     mode, batch = (record.serving_settings.get(name) for name in ("mode", "batch"))
     if batch not in {None, 1}:  # of several at once, each waits for the others, which write as much as they do
         return None
     # A server may keep an adapter beside the weights; it does not say.
     beside = mode == "adapter" or (mode == "endpoint" and record.adapter is not None)
-    return f"{record.model} with {record.method}" if beside else record.model
+    adapter = record.method if beside else None
+    return record.model, adapter, record.base, record.machine, repr(sorted(record.protocol.items()))
 
 
 def _columns(table: Any) -> Rows:

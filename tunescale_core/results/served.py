@@ -19,7 +19,9 @@ from tunescale_core.tasks import TASKS
 from tunescale_core.tasks.task import Figures
 
 CLOCKS = ("seconds", "first_token_seconds")
-"""The columns of a cell's rows that belong to how it was served, as do the tokens of what was timed."""
+"""The columns of a cell's rows that belong to how it was served."""
+WRITTEN = ("tokens", "reasoning_tokens", "finish")
+"""Those of what was written in that time."""
 
 
 @dataclass(frozen=True)
@@ -190,13 +192,13 @@ def _timed_as(cell: Result, other: Result | None) -> Result:
         return replace(cell, quality=None, latency=None, source=None)
     if answers_otherwise(other):
         return replace(other, serving=EAGER, source=_with_clocks(other, other))
-    taken = {name: getattr(other.record, name) for name in ("peak_memory_bytes", "readings", "provenance")}
+    taken = {"peak_memory_bytes": other.record.peak_memory_bytes, "readings": other.record.readings}
     record = cell.record.model_copy(update=taken)
     return replace(cell, latency=other.latency, record=record, source=_with_clocks(cell, other), paced=other.paced)
 
 
 def _with_clocks(cell: Result, other: Result) -> Any:
-    """Return a cell's table of rows with another's seconds, null where the other did not ask, and the tokens for them.
+    """Return a cell's table of rows with another's seconds, null where it did not ask, and what it wrote in them.
 
     An answer that is not word for word eager's may be longer, and its seconds are those of its own tokens.
     """
@@ -208,6 +210,8 @@ def _with_clocks(cell: Result, other: Result) -> Any:
     for name in CLOCKS:
         column = [clocks.get(example, {}).get(name) for example in mine["example"].to_pylist()]
         mine = mine.set_column(mine.column_names.index(name), name, pa.array(column, pa.float64()))
-    rows = zip(mine["example"].to_pylist(), mine["tokens"].to_pylist(), strict=True)
-    tokens = [clocks.get(example, {}).get("tokens", own) for example, own in rows]
-    return mine.set_column(mine.column_names.index("tokens"), "tokens", pa.array(tokens, mine["tokens"].type))
+    for name in WRITTEN:
+        rows = zip(mine["example"].to_pylist(), mine[name].to_pylist(), strict=True)
+        written = [clocks.get(example, {}).get(name, own) for example, own in rows]
+        mine = mine.set_column(mine.column_names.index(name), name, pa.array(written, mine[name].type))
+    return mine

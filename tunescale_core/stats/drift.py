@@ -160,10 +160,13 @@ def _freedom(groups: Sequence[Sequence[Measured]], apart: Sequence[Figures]) -> 
         for column, (one, value) in enumerate(zip(group, values, strict=True)):
             place = runs.setdefault(one.run if one.run is not None else (row, column), len(runs))
             table[row, place], there[row, place] = value, 1.0
-    products, shared = table @ table.T, np.maximum(there @ there.T - 1, 0.0)
+    products, sizes = table @ table.T, there.sum(axis=1)
+    common = there @ there.T
+    # Of what two groups share, less what each one's mean takes of it; of all of it, as within a group, one less.
+    shared = common * (1 - 1 / sizes[:, None] - 1 / sizes) + common**2 / (sizes[:, None] * sizes)
     own, alone = float(np.trace(products)), float(np.trace(shared))
     both = float(shared.sum()) - alone
-    if not own or not both:
+    if not own or both < 1e-9:
         return alone
-    together = float(products[shared > 0].sum() - own) / both / (own / alone)
+    together = float(products.sum() - own) / both / (own / alone)
     return alone**2 / (alone + both * float(np.clip(together, 0, 1)) ** 2)

@@ -22,7 +22,7 @@ from tunescale_core.store.aside import DAMAGED
 from tunescale_core.store.checkpoints import CHECKPOINTS, LOCKS, UNFINISHED, Store
 from tunescale_core.store.files import leads_out, size_of
 from tunescale_core.training.searches import TRIAL
-from tunescale_core.upkeep.inventory import TRIALS, Entry, listed, record_paths
+from tunescale_core.upkeep.inventory import RECORDS, TRIALS, Entry, children, listed, record_paths
 
 WRITING = 3600.0
 """Seconds that writing a file takes at most."""
@@ -75,6 +75,8 @@ def prune(store: Store, which: Sequence[Doomed], told: Callable[[Doomed], None])
             _delete(store, one.path)
         except Timeout:
             busy.append(one)
+        except FileNotFoundError:  # somebody else was faster
+            told(one)
         except OSError as error:
             raise StoreError(f"{one.path} cannot be deleted: {error.strerror}") from error
         else:
@@ -107,9 +109,17 @@ def _stale_records(store: Store) -> Iterator[Doomed]:
 
 
 def _half_files(store: Store) -> Iterator[Doomed]:
-    """Yield what writers left aside, but for what may be being written just now."""
-    for path in sorted(store.root.rglob(f"{ASIDE}*")):
-        status = path.lstat()
+    """Yield what writers left aside, but for what may be being written just now.
+
+    What they left in a training's folder goes with it.
+    """
+    folders = [one for one in sorted(store.root.iterdir()) if one.is_dir() and not one.is_symlink()]
+    folders += [one for one in children(store, RECORDS) if one.is_dir()]
+    for path in (half for folder in folders for half in sorted(folder.glob(f"{ASIDE}*"))):
+        try:
+            status = path.lstat()
+        except FileNotFoundError:  # it has just been put in its place
+            continue
         if status.st_mtime < time.time() - WRITING:
             yield Doomed(path, status.st_size, "left over")
 

@@ -24,36 +24,39 @@ AGAIN = 1.0
 def verified(store: Store) -> Iterator[tuple[Path, str | None]]:
     """Yield each checkpoint, record, search and saved state of a store, and in one line what is wrong with it, if so.
 
+    What seems damaged is looked at again: a run may just be putting a later one in its place, or taking it away.
     Nothing is moved or changed. What a build that died left behind is no damage, and not told.
 
     Raises:
         StoreError: A folder of the store is a link out of it.
     """
+    looked = [(path, look, look(path)) for path, look in _things(store)]
+    if any(told is not None for _, _, told in looked):
+        time.sleep(AGAIN)
+    for path, look, told in looked:
+        if told is None:
+            yield path, None
+        elif os.path.lexists(path):
+            yield path, look(path)
+
+
+def _things(store: Store) -> Iterator[tuple[Path, Callable[[Path], str | None]]]:
     for path in children(store, CHECKPOINTS):
         if not path.name.startswith("."):
-            yield path, _twice(partial(_checkpoint, store), path)
+            yield path, partial(_checkpoint, store)
     for path in record_paths(store):
-        yield path, _twice(partial(_record, store), path)
+        yield path, partial(_record, store)
     for path in children(store, UNFINISHED):
-        if path.is_symlink():
-            yield path, f"{path} is a link; delete it"
-        elif (path / INDEX).exists():
-            yield path, _twice(_state, path)
+        if path.is_symlink() or (path / INDEX).exists():
+            yield path, _state
     for path in children(store, TRIALS):
         if path.suffix == ".json":
-            yield path, _twice(_search, path)
-
-
-def _twice(look: Callable[[Path], str | None], path: Path) -> str | None:
-    """Look again at what seems damaged: a run may just be putting a later one in its place, or taking it away."""
-    told = look(path)
-    if told is not None:
-        time.sleep(AGAIN)
-        told = look(path) if os.path.lexists(path) else None
-    return told
+            yield path, _search
 
 
 def _state(path: Path) -> str | None:
+    if path.is_symlink():
+        return f"{path} is a link; delete it"
     try:
         verified_saved(path)
     except FileNotFoundError:  # its training has just ended
