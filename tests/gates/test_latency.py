@@ -13,7 +13,8 @@ from scipy.stats import ttest_1samp
 
 from tests.gating import CELL, HERE, elsewhere, side, spans, timed
 from tunescale_core.gates.baseline import Timing
-from tunescale_core.gates.latency import Slowdown, judged_latencies, latency, latency_of_rounds
+from tunescale_core.gates.latency import judged_latencies, latency, latency_of_rounds
+from tunescale_core.gates.slowdown import Slowdown
 from tunescale_core.gates.verdict import Verdict
 from tunescale_core.pace.pace import YARDSTICK, Block, Pace
 from tunescale_core.provenance import Provenance

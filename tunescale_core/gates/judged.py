@@ -9,8 +9,9 @@ from tunescale_core.gates.baseline import Baseline
 from tunescale_core.gates.cases import case, case_of_rounds
 from tunescale_core.gates.exact import PARAMETERS, TOKENS, fixed, parameters
 from tunescale_core.gates.figure import Figure, decided
-from tunescale_core.gates.latency import LATENCY, Slowdown, judged_latencies, latency, latency_of_rounds
+from tunescale_core.gates.latency import LATENCY, judged_latencies, latency, latency_of_rounds
 from tunescale_core.gates.quality import gated, quality
+from tunescale_core.gates.slowdown import Slowdown
 from tunescale_core.gates.verdict import CASE, Verdict
 from tunescale_core.pace.pace import YARDSTICK, Pace
 from tunescale_core.results.result import Result
