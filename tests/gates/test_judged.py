@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.gating import CELL, HASHES, elsewhere, letters, side, spans, sums, timed, tuned
-from tunescale_core.gates.baseline import Baseline, Timing
+from tunescale_core.gates.baseline import Baseline
 from tunescale_core.gates.judged import Run, expected, judged
+from tunescale_core.gates.rounds import Timing
 from tunescale_core.gates.verdict import CASE
 from tunescale_core.records.files import write
 from tunescale_core.results.recorded import from_folder

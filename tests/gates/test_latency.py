@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from scipy.stats import ttest_1samp
 
 from tests.gating import CELL, HERE, elsewhere, side, spans, timed
-from tunescale_core.gates.baseline import Timing
 from tunescale_core.gates.latency import judged_latencies, latency, latency_of_rounds
+from tunescale_core.gates.rounds import Timing
 from tunescale_core.gates.slowdown import Slowdown
 from tunescale_core.gates.verdict import Verdict
 from tunescale_core.pace.pace import YARDSTICK, Block, Pace

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from tunescale_core.errors import BaselineError
+from tunescale_core.gates.rounds import Timing, rounds
 from tunescale_core.pace.pace import Pace, paces_beside
 from tunescale_core.pace.pace import read as read_paces
 from tunescale_core.placing import place_all
@@ -33,19 +34,6 @@ HEAD, ROWS = "baseline.json", "rows.parquet"
 FORMAT = 1
 TEXTS = ("prompt", "gold", "text", "answer")
 """Columns that no gate needs."""
-
-
-@dataclass(frozen=True)
-class Timing:
-    """A case's rounds as pytest-benchmark saved them."""
-
-    mean: float
-    """Seconds of a call."""
-    deviation: float
-    """Standard deviation of the rounds, in seconds."""
-    rounds: int
-    machine: Mapping[str, str] = field(default_factory=dict)
-    """What the file says of the machine: processor, its cores, system."""
 
 
 @dataclass(frozen=True)
@@ -108,8 +96,6 @@ def read(path: Path) -> Baseline:
     if path.is_dir():
         found = {one.cell: from_record(one, rows) for one, rows in map(read_head, paths(path))}
         return Baseline(path.name, path, found, read_paces(paces_beside(path)))
-    from tunescale_core.gates.rounds import rounds
-
     return Baseline(path.stem, path, timings=rounds(path))
 
 

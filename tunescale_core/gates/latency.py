@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from statistics import median
 
-from tunescale_core.gates.baseline import Timing
 from tunescale_core.gates.differences import difference, machine, machine_of, served_elsewhere
+from tunescale_core.gates.rounds import Timing
 from tunescale_core.gates.slowdown import Slowdown
 from tunescale_core.gates.verdict import Outcome, Verdict
 from tunescale_core.pace.pace import Pace

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -15,7 +16,6 @@ from typing import Any
 from pydantic import ValidationError
 
 from tunescale_core.errors import RecordError
-from tunescale_core.gates.baseline import Timing
 from tunescale_core.gates.differences import machine_of
 from tunescale_core.provenance import Provenance
 from tunescale_core.reading import json_of
@@ -24,6 +24,19 @@ _ID = re.compile(r"[^\[]*\[(?P<id>.+-for-.+)\]")
 """Other parametrized tests of a file are none of our cases."""
 BRANDS = ("brand_raw", "brand")
 """What py-cpuinfo calls the processor's model, the newer name first."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """A case's rounds as pytest-benchmark saved them."""
+
+    mean: float
+    """Seconds of a call."""
+    deviation: float
+    """Standard deviation of the rounds, in seconds."""
+    rounds: int
+    machine: Mapping[str, str] = field(default_factory=dict)
+    """What the file says of the machine: processor, its cores, system."""
 
 
 def rounds(path: Path) -> dict[str, Timing]:
