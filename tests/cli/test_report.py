@@ -135,6 +135,16 @@ def lines(written: str) -> list[float]:
     return [one["x0"] for one in shapes if one["x0"] == one["x1"]]
 
 
+def test_a_references_columns_belong_to_its_tasks(tmp_path: Path) -> None:
+    """The page's filter by task finds the columns of a reference's figures, which carry its name before the task's."""
+    write(made("base", lines=[line()]), tmp_path / "records")
+    page = tmp_path / "page.html"
+    assert report(str(tmp_path / "records"), "--reference", "paper", "--html", str(page)).exit_code == 0
+    heads = re.findall(r'<th scope="col" data-task="([^"]*)"><button type="button">paper arc', page.read_text())
+    assert heads
+    assert set(heads) == {"arc"}
+
+
 def test_a_page_advises_where_something_is_asked(tmp_path: Path) -> None:
     """What a study or the options ask is advised on the page, and its limits are lines in Figure 1."""
     (tmp_path / "mine.toml").write_text(STUDY)
