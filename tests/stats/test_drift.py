@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.stats import t
 
@@ -20,6 +20,7 @@ def group(values: list[float], noise: float = 0.0) -> list[Measured]:
 
 
 @given(st.lists(LOGS, min_size=1, max_size=5), st.lists(st.floats(-5, 5), min_size=5, max_size=5))
+@example([[0.0] * 7], [0.0] * 5)
 def test_a_level_of_each_group_is_no_drift(groups: list[list[float]], levels: list[float]) -> None:
     """Adding a constant to a group, which is another model or task, changes nothing; each group costs one degree."""
     moved = [[value + level for value in one] for one, level in zip(groups, levels, strict=False)]

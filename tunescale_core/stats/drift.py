@@ -162,10 +162,10 @@ def _freedom(groups: Sequence[Sequence[Measured]], apart: Sequence[Figures]) -> 
             table[row, place], there[row, place] = value, 1.0
     products, sizes = table @ table.T, there.sum(axis=1)
     common = there @ there.T
-    # Of what two groups share, less what each one's mean takes of it; of all of it, as within a group, one less.
+    # Of what two groups share, less what each one's mean takes of it; on the diagonal, a group's own degrees.
     shared = common * (1 - 1 / sizes[:, None] - 1 / sizes) + common**2 / (sizes[:, None] * sizes)
-    own, alone = float(np.trace(products)), float(np.trace(shared))
-    both = float(shared.sum()) - alone
+    own, alone = float(np.trace(products)), float(sum(len(group) - 1 for group in groups))
+    both = float(shared.sum() - np.trace(shared))
     if not own or both < 1e-9:
         return alone
     together = float(products.sum() - own) / both / (own / alone)
