@@ -12,7 +12,7 @@ import torch
 
 from tunescale_core.data.examples import load_examples
 from tunescale_core.decoding.decoder import EagerDecoder as Decoder
-from tunescale_core.errors import StudyError, TrainingError
+from tunescale_core.errors import ResourceError, StudyError, TrainingError
 from tunescale_core.models.base import resolve
 from tunescale_core.models.chat import MINIMAL_TEMPLATE, tokenizer_of
 from tunescale_core.models.opened import open_model
@@ -125,6 +125,28 @@ def test_a_base_model_with_a_chat_template_learns_to_stop(tmp_path: Path) -> Non
     assert generation["eos_token_id"] == [0, end]
 
 
+def test_a_tuned_model_generates_as_its_base_says(tmp_path: Path) -> None:
+    """Values of sampling without do_sample, as hubs have them, end no training at its end; the cache is on again."""
+    other = shutil.copytree(BASE, tmp_path / "other")
+    told = {"bos_token_id": 1, "eos_token_id": [3, 4], "temperature": 0.9, "top_p": 0.6}
+    (other / "generation_config.json").write_text(json.dumps(told))
+    for settings in (FULL, LORA):
+        target = tmp_path / str(settings.ranks)
+        tune(replace(lesson(settings, 8), base=other), target, Progress(), "planned")
+        kept = json.loads((target / "model" / "generation_config.json").read_text())
+        assert kept | {"eos_token_id": told["eos_token_id"]} == told
+        assert set(kept["eos_token_id"]) >= {3, 4}
+        assert json.loads((target / "model" / "config.json").read_text())["use_cache"] is True
+
+
+def test_one_card_of_several_is_trained_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a machine shows two cards, a training takes one: TRL refuses to split a step over threads."""
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    trainer, _ = trainer_for(lesson(FULL, 8), Plan.literal(FULL), tmp_path)
+    assert trainer.args.n_gpu == 1
+    assert len(trainer.get_train_dataloader()) == 8
+
+
 def test_a_qlora_adapter_is_trained_in_fp32(tmp_path: Path) -> None:
     """Beside a 4-bit base the adapter has fp32 weights: bfloat16 would round most updates away."""
     settings = Method.model_validate(ADAPTERS["qlora"])
@@ -159,22 +181,46 @@ def test_running_out_of_memory_falls_back(tmp_path: Path, monkeypatch: pytest.Mo
     assert (tmp_path / "model" / "model.safetensors").is_file()
 
 
-@pytest.mark.parametrize(
-    ("module", "moment"), [(tuning, "trainer_for"), (tuning, "run"), (tuning, "save_tuned"), (tuned, "_merged")]
-)
-@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), MemoryError()], ids=["CUDA", "host"])
-def test_memory_may_run_out_at_any_moment(
+OUT_OF_MEMORY = [torch.OutOfMemoryError("CUDA out of memory"), MemoryError()]
+
+
+@pytest.mark.parametrize(("module", "moment"), [(tuning, "save_tuned"), (tuned, "_merged")])
+@pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=["CUDA", "host"])
+def test_no_memory_to_write_what_was_learnt(
     module: ModuleType, moment: str, error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Loading, stepping, saving or merging: the next plan starts afresh and learns what it would have learnt alone."""
-    real, left = getattr(module, moment), [error]
+    """Saving and merging take no less under a smaller plan: one line says so, and nothing is trained once more."""
+    ran: list[object] = []
+    run = tuning.run
+
+    def counted(*arguments: object) -> object:
+        ran.append(arguments)
+        return run(*arguments)  # type: ignore[arg-type]
+
+    def failing(*_: object) -> object:
+        raise error
+
+    monkeypatch.setattr(tuning, "run", counted)
+    monkeypatch.setattr(module, moment, failing)
+    with pytest.raises(ResourceError, match=r"^what mini-small-method-on-squad_v2 has learnt: memory ran out"):
+        tune(lesson(LORA, 8), tmp_path, Progress(), "planned")
+    assert len(ran) == 1
+
+
+@pytest.mark.parametrize("moment", ["trainer_for", "run"])
+@pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=["CUDA", "host"])
+def test_memory_may_run_out_in_loading_or_stepping(
+    moment: str, error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next plan starts afresh and learns what it would have learnt alone."""
+    real, left = getattr(tuning, moment), [error]
 
     def once(*arguments: object) -> object:
         if left and Plan.literal(LORA) not in arguments:  # which measures one row
             raise left.pop()
         return real(*arguments)
 
-    monkeypatch.setattr(module, moment, once)
+    monkeypatch.setattr(tuning, moment, once)
     cost = tune(lesson(LORA), tmp_path / "second", Progress(), "planned")
     assert Plan.model_validate(cost.plan).fell_back == ("8 × 1",)
     assert Plan.model_validate(cost.plan).short == "4 × 2"

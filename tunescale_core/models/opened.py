@@ -74,25 +74,40 @@ def open_adapted(base: Path, adapter: Path, protocol: Protocol) -> Opened:
     try:
         # In the base's own type, as a server would hold it: fp32 beside bfloat16 casts in every layer.
         with telling(f"adapter {adapter}, to be opened on {opened.device}", adapter):
+            own = set(map(id, opened.model.parameters()))
             model = PeftModel.from_pretrained(opened.model, adapter, autocast_adapter_dtype=False)
-            model = model.to(dtype_of(protocol))
+            for parameter in model.parameters():  # and no buffer: rotary frequencies stay in fp32, as when merged
+                if id(parameter) not in own:
+                    parameter.data = parameter.data.to(dtype_of(protocol))
     except (OSError, ValueError, RuntimeError) as error:
         raise ModelError(f"adapter {adapter} cannot be opened: {str(error).splitlines()[0]}") from error
     return Opened(model.eval(), opened.tokenizer, opened.device)
 
 
 def load_weights(folder: Path, dtype: torch.dtype, quantisation: BitsAndBytesConfig | None = None) -> Any:
-    """Load the language model of a folder; weights from safetensors alone, its own code only where trusted."""
+    """Load the language model of a folder; weights from safetensors alone, its own code only where trusted.
+
+    Raises:
+        ModelError: Its files lack weights, which would be random ones.
+    """
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    return class_for(config_of(folder)).from_pretrained(
+    model, loaded = class_for(config_of(folder)).from_pretrained(
         folder,
         dtype=dtype,
         use_safetensors=True,
         trust_remote_code=is_trusted(folder),
         quantization_config=quantisation,
+        output_loading_info=True,
     )
+    if missing := sorted(loaded["missing_keys"]):
+        others = f" and {len(missing) - 1} more" if missing[1:] else ""
+        raise ModelError(
+            f"model folder {folder} cannot be opened: its files lack the weights {missing[0]}{others}, so it is "
+            "not whole, or no language model; save it again, or name another"
+        )
+    return model
 
 
 def _opening(folder: Path, dtype: torch.dtype) -> str:

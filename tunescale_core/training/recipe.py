@@ -56,7 +56,7 @@ def sft_config(settings: Method, seed: int, rows: int, scratch: Path, plan: Plan
     from trl import SFTConfig
 
     plan = plan or Plan.literal(settings)
-    return SFTConfig(
+    config = SFTConfig(
         output_dir=str(scratch),
         learning_rate=settings.learning_rate,
         num_train_epochs=settings.epochs,
@@ -82,6 +82,9 @@ def sft_config(settings: Method, seed: int, rows: int, scratch: Path, plan: Plan
         disable_tqdm=True,
         dataloader_pin_memory=device() == "cuda",
     )
+    if config.n_gpu > 1:  # one process trains on one card: TRL refuses to spread a step over several by threads
+        config._n_gpu = 1  # noqa: SLF001  there is no setting of it
+    return config
 
 
 def adapter_config(variant: Variant) -> PeftConfig | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tunescale_core.errors import DivergedError, TrainingError
-from tunescale_core.exhausted import out_of_memory
+from tunescale_core.exhausted import out_of_memory, telling
 from tunescale_core.models.architecture import freeze_towers
 from tunescale_core.models.device import device
 from tunescale_core.models.opened import load_weights
@@ -28,7 +28,7 @@ from tunescale_core.training.lesson import Lesson, check_learnable, masked_rows,
 from tunescale_core.training.plan import Footprint, Plan, memory_at_hand, plans
 from tunescale_core.training.recipe import autocast, conversations, sft_config, steps_of
 from tunescale_core.training.saves import Saved, Saves, Saving, Spent, saver
-from tunescale_core.training.tuned import save_tuned
+from tunescale_core.training.tuned import ends_alone, save_tuned
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback
@@ -57,6 +57,7 @@ def tune(
         StoreError: A damaged state cannot be set aside.
         TrainingError: The memory at hand holds not even the smallest plan; or there is nothing to train, or nothing
             to learn.
+        ResourceError: What was learnt cannot be merged or written for want of memory or disk.
         DivergedError: Loss, gradient or weights are not finite, or the loss has exploded.
         KeyboardInterrupt: It was asked to end, and has saved its state.
     """
@@ -104,6 +105,7 @@ def trainer_for(lesson: Lesson, plan: Plan, scratch: Path) -> tuple[Trainer, Row
     compute = torch.bfloat16 if autocast() else torch.float32
     model = load_weights(lesson.base, torch.float32, quantisation(settings.quantize, compute))
     freeze_towers(model)
+    model.generation_config = ends_alone(model.generation_config)
     adapter = adapter_for(variant, model)
     datasets.disable_progress_bars()
     with fitting(variant, model):
@@ -191,9 +193,10 @@ def _tuned(lesson: Lesson, attempt: Attempt, target: Path, progress: Progress) -
             *taught_amiss(lesson.tokenizer),
             *([IDLE_ADAPTER] if before is not None and idle(trainer.model, before) else []),
         ]
-        save_tuned(trainer, lesson, target)
-    if IDLE_ADAPTER not in flags and same_weights(target / "model", lesson.base):
-        flags.append(SAME_WEIGHTS)
+        with telling(f"what {lesson.variant.id} has learnt", target):  # no smaller plan would make room for this
+            save_tuned(trainer, lesson, target)
+            if IDLE_ADAPTER not in flags and same_weights(target / "model", lesson.base):
+                flags.append(SAME_WEIGHTS)
     return cost.model_copy(update={"flags": tuple(flags)})
 
 

@@ -19,23 +19,43 @@ from tunescale_core.training.lesson import Lesson
 if TYPE_CHECKING:
     import torch
     from peft import PeftConfig
+    from transformers import GenerationConfig
 
     from tunescale_core.training.order import Trainer
 
 
 def save_tuned(trainer: Trainer, lesson: Lesson, target: Path) -> None:
-    """Write the model, merged if it was adapted, in the base's own type, and the adapter beside it."""
+    """Write the model, merged if it was adapted, in the base's own type, and the adapter beside it.
+
+    The trainer cannot go on after it: what only training needs is let go of first, for merging takes memory too.
+    """
     model = trainer.accelerator.unwrap_model(trainer.model)
+    trainer.optimizer = trainer.lr_scheduler = None
+    trainer.accelerator.free_memory()
+    model.zero_grad(set_to_none=True)
     if lesson.settings.adapter is not None:
         _order_sets(model.peft_config.values())
         model.save_pretrained(target / "adapter")
         model = _merged(model, lesson, target / "adapter")
+    model.config.use_cache = getattr(config_of(lesson.base), "use_cache", True)  # the trainer turned it off for itself
     # Rounding once, after the fp32 merge, is the most exact way to the base's type.
     model.to(_dtype_of(lesson.base)).save_pretrained(target / "model")
     if is_trusted(lesson.base):
         trust(target / "model")
     _keep_ends(lesson, target / "model")
     tokenizer_of(lesson.base).save_pretrained(target / "model")
+
+
+def ends_alone(own: GenerationConfig) -> GenerationConfig:
+    """Return a base's generation configuration without all but its special tokens; the whole is copied when saved.
+
+    Values of sampling without `do_sample` are loaded, but once a token is aligned with the tokenizer's they are not
+    saved, and a training would fail at its end.
+    """
+    from transformers import GenerationConfig
+
+    kept = ("bos_token_id", "eos_token_id", "pad_token_id")
+    return GenerationConfig(**{name: getattr(own, name) for name in kept})
 
 
 def _dtype_of(base: Path) -> torch.dtype:
