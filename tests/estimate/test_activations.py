@@ -5,9 +5,11 @@ from pathlib import Path
 import datasets
 import pytest
 
-from tunescale_core.estimate.activations import footprint_of
+from tunescale_core.estimate.activations import QUANTISED_BYTES, footprint_of, held_bytes
 from tunescale_core.estimate.shapes import Shape
 from tunescale_core.models.base import resolve
+from tunescale_core.models.opened import load_weights
+from tunescale_core.models.quantised import quantisation
 from tunescale_core.study.grid import Variant
 from tunescale_core.study.method import Method
 from tunescale_core.study.model import Model
@@ -25,6 +27,8 @@ METHODS = {
     "lora": Method(ranks=(24,)),
     "lora-all": Method(ranks=(8,), target_modules="all-linear"),
     "dora": Method(ranks=(8,), peft={"use_dora": True}),
+    "qlora": Method(ranks=(24,), quantize="4bit"),
+    "qlora-all": Method(ranks=(8,), target_modules="all-linear", quantize="4bit"),
 }
 ROWS = 4
 
@@ -55,13 +59,18 @@ def counted(shape: Shape, settings: Method, tmp_path: Path, *, checkpointing: bo
     example = Example("1", ({"role": "user", "content": "a b c d e f " * 20},), ("x",), "x")
     rank = settings.ranks[0] if settings.ranks else None
     plan = Plan.literal(settings).model_copy(update={"micro_batch": rows})
+    compute = torch.bfloat16 if autocast else torch.float32
+    Qwen3ForCausalLM(config).save_pretrained(tmp_path / "base")
     trainer = Trainer(
-        model=Qwen3ForCausalLM(config),
+        model=load_weights(tmp_path / "base", torch.float32, quantisation(settings.quantize, compute)),
         args=sft_config(settings, 0, rows, tmp_path, plan),
         train_dataset=datasets.Dataset.from_list(conversations([example] * rows, "all")),
         processing_class=tokenizer_of(resolve(Model(source="embedded:mini-small"), Path()).folder),
         peft_config=adapter_config(Variant("m", "x", "arc", 0, rank, settings, "m-x-on-arc")),
     )
+    for parameter in trainer.model.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
     by_row(trainer.model)
     if checkpointing:
         trainer.model.activation_checkpointing_enable()
@@ -82,6 +91,13 @@ def test_kept_bytes_are_counted(method: str, shape: str, width: int, tmp_path: P
     rank = METHODS[method].ranks[0] if METHODS[method].ranks else None  # type: ignore[index]
     expected = footprint_of(SHAPES[shape], METHODS[method], rank, width).kept_bytes
     assert (found[1] - found[0]) / ROWS == pytest.approx(expected, rel=0.06)
+
+
+def test_few_bits_have_no_copies() -> None:
+    """Autocast copies fp32 weights to bfloat16 for a step; those in 4 bits are unpacked for each product instead."""
+    shape, qlora = SHAPES["wide"], METHODS["qlora"]
+    full = held_bytes(shape, qlora.model_copy(update={"quantize": None}), 24, 2)
+    assert full - held_bytes(shape, qlora, 24, 2) == pytest.approx((4 - QUANTISED_BYTES + 2) * shape.linear)
 
 
 @pytest.mark.slow

@@ -77,7 +77,7 @@ def test_what_cannot_be_known_stops_no_other(tmp_path: Path) -> None:
     found, unknown = sizes_of(study)
     assert list(found) == ["small"]
     assert "model type `nobodys`" in unknown["odd"]
-    assert "t5 cannot be opened: Unrecognized configuration class" in unknown["t5"]
+    assert "t5 cannot be opened: t5 is an encoder-decoder; only decoders" in unknown["t5"]
     assert unknown["own"] == "model own brings code of its own, which is not run for an estimate"
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,14 +18,17 @@ from tunescale_core.data.examples import load_examples
 from tunescale_core.errors import DamageWarning
 from tunescale_core.models.base import resolve
 from tunescale_core.progress import Progress
-from tunescale_core.store.files import sha256_of
+from tunescale_core.store.files import sha256_of, size_of
 from tunescale_core.store.manifest import TrainingCost
 from tunescale_core.study.grid import Variant
 from tunescale_core.study.loading import load
 from tunescale_core.study.method import Method
 from tunescale_core.study.model import Model
+from tunescale_core.training import saves as saving
 from tunescale_core.training import tune as tuning
+from tunescale_core.training.footprint import state_bytes
 from tunescale_core.training.lesson import Lesson
+from tunescale_core.training.plan import Plan
 from tunescale_core.training.saves import INDEX, Saved, Saves
 from tunescale_core.training.stopping import ASKED, FORWARDED, REQUESTS, Stopping
 from tunescale_core.training.tune import tune
@@ -124,6 +129,28 @@ def test_a_killed_training_ends_as_an_uninterrupted_one(method: str, saves: Save
 def test_saving_changes_nothing(saves: Saves, tmp_path: Path) -> None:
     """A training that saves at every step ends with the files of one that saves at none."""
     assert trained(METHODS["lora"], tmp_path / "saved", saves)[1] == trained(METHODS["lora"], tmp_path / "whole")[1]
+
+
+def test_no_room_for_a_state_ends_no_training(
+    saves: Saves, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where the disk is too full for a state, the training says so and goes on to the end that it would have had."""
+    whole = trained(METHODS["lora"], tmp_path / "whole")[1]
+    monkeypatch.setattr(saving, "free_bytes", lambda _: 1000)
+    cost = tune(lesson(METHODS["lora"]), tmp_path / "full", Progress(sys.stdout), "planned", saves)
+    said = capsys.readouterr().out
+    assert re.search(r"step 1 is not saved, for the disk lacks [\d,]{7,} bytes; training goes on", said)
+    assert saves.last() is None
+    assert cost.steps == STEPS
+    assert sha256_of(tmp_path / "full" / "model" / "model.safetensors") == whole["model/model.safetensors"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_states_size_is_known_before(method: str, saves: Saves, tmp_path: Path) -> None:
+    """What is held against the room on the disk is a state's size, to a tenth and a few files."""
+    trainer, _ = tuning.trainer_for(lesson(METHODS[method]), Plan.literal(METHODS[method]), tmp_path)
+    (state,) = interrupted(METHODS[method], [2], saves, tmp_path)
+    assert size_of(saves.path(state.step)) == pytest.approx(state_bytes(trainer), rel=0.1, abs=700_000)
 
 
 def test_only_the_last_state_is_kept(saves: Saves, tmp_path: Path) -> None:

@@ -147,14 +147,19 @@ def test_a_search_all_of_whose_trials_are_lost_fails(tmp_path: Path, monkeypatch
 def test_a_search_that_was_killed_loses_one_trial_at_most(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Trials that were done before a kill are not made again; the one under way goes on from its saved state."""
+    """Trials that were done before a kill are not made again; the one under way goes on from its saved state.
+
+    Their models are written beside their states in the store, and not where a system has its temporary files.
+    """
     whole = search(wanted(), folder, Progress())
     begun: list[float] = []
+    where: set[Path] = set()
     saves = partial(Saves, root=tmp_path, seconds=0)
     tune, judged = searching.tune, searching.judged
 
     def noted(lesson: Lesson, *rest: Any) -> TrainingCost:
         begun.append(lesson.settings.learning_rate)
+        where.add(rest[0])
         return tune(lesson, *rest)
 
     def killed(*_: object) -> tuple[float | None, int | None]:
@@ -171,5 +176,6 @@ def test_a_search_that_was_killed_loses_one_trial_at_most(
     assert states == [f"trial-{wanted().key[:24]}-1"]
     again = search(wanted(), tmp_path / "trials", Progress(), lambda name: saves(tmp_path / "unfinished" / name))
     assert begun == [RATES[0], RATES[1], RATES[1]]
+    assert where == {tmp_path / "unfinished" / f"trial-{wanted().key[:24]}-{number}" / "tuned" for number in (0, 1)}
     assert [(one.score, one.loss, one.steps) for one in again] == [(one.score, one.loss, one.steps) for one in whole]
     assert not list((tmp_path / "unfinished").iterdir())

@@ -2,8 +2,8 @@
 
 Of a dense decoder the latter follows from its shape: PyTorch's saved-tensor hooks over Qwen3 models of eight shapes
 give bytes a token and layer that are linear in the widths, without a rest (a test counts again). Under bfloat16
-autocast half of what is kept is half as wide, and a bfloat16 copy of each linear weight is kept too. Of other models it
-is counted.
+autocast half of what is kept is half as wide, and a bfloat16 copy of each linear weight is kept too; of weights in few
+bits there is no such copy, but their products are as wide as what goes in. Of other models it is counted.
 """
 
 from __future__ import annotations
@@ -46,6 +46,8 @@ FULL = {4: Kept(24, 16, 16, 16), 2: Kept(26, 10, 10, 8)}
 ON_ATTENTION = {4: Kept(32, 20, 12, 12), 2: Kept(26, 14, 8, 6)}
 ON_ALL = {4: Kept(48, 20, 12, 20), 2: Kept(38, 14, 8, 12)}
 """By bytes a number: fp32, and bfloat16 autocast."""
+GATED_IN_FEW_BITS = 6
+"""Of the feed-forward width under autocast, more than the table says: both of its products are fp32 there."""
 
 
 def footprint_of(sizes: Sizes, settings: Method, rank: int | None, width: int) -> Footprint:
@@ -62,7 +64,7 @@ def footprint_of(sizes: Sizes, settings: Method, rank: int | None, width: int) -
     """
     trained = trained_weights(sizes, settings, rank)
     asked = (settings, rank, width)
-    cast = cast_bytes(sizes, width)
+    cast = cast_bytes(sizes, width)  # of full weights, as they are counted
     kept, beside = sizes.kept_bytes(*asked) if isinstance(sizes, Counted) else (_kept_bytes(sizes, *asked), cast)
     return Footprint(
         weight_bytes=round(held_bytes(sizes, settings, rank, width)),
@@ -88,6 +90,8 @@ def _kept_bytes(shape: Shape, settings: Method, rank: int | None, width: int) ->
     modules = shape.adapted(settings) if rank else ()
     table = FULL if not rank else ON_ATTENTION if not set(modules) & set(shape.feed_forward_modules) else ON_ALL
     kept = table[width].bytes(shape, rank or 0, len(modules), width)
+    if settings.quantize and width == 2:
+        kept += GATED_IN_FEW_BITS * shape.feed_forward
     if settings.peft.get("use_dora"):  # what the layer and its adapter give, each before it is scaled
         kept += 2 * width * sum(shape.modules[name][1] for name in modules)
     return shape.layers * kept
@@ -95,9 +99,11 @@ def _kept_bytes(shape: Shape, settings: Method, rank: int | None, width: int) ->
 
 def held_bytes(sizes: Sizes, settings: Method, rank: int | None, width: int) -> float:
     """Return the bytes of weights in training: the base's, the adapter's, and the copies that autocast keeps."""
-    saved = (WEIGHT_BYTES - QUANTISED_BYTES) * sizes.linear if settings.quantize else 0
     adapter = sizes.adapter(settings, rank) if settings.adapter else 0
-    return WEIGHT_BYTES * (sizes.parameters + adapter) - saved + cast_bytes(sizes, width)
+    whole = WEIGHT_BYTES * (sizes.parameters + adapter)
+    if settings.quantize:
+        return whole - (WEIGHT_BYTES - QUANTISED_BYTES) * sizes.linear
+    return whole + cast_bytes(sizes, width)
 
 
 def cast_bytes(sizes: Sizes, width: int) -> int:

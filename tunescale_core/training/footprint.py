@@ -92,6 +92,14 @@ def weight_bytes(trainer: Trainer) -> int:
     return int(sum(p.numel() * p.element_size() for p in trainer.model.parameters()))
 
 
+def state_bytes(trainer: Trainer) -> int:
+    """Return the bytes of a saved state: what is trained, all of it where there is no adapter, and AdamW's moments."""
+    parameters = list(trainer.model.parameters())
+    trained = [p for p in parameters if p.requires_grad]
+    written = trained if hasattr(trainer.model, "peft_config") else parameters
+    return sum(p.numel() * p.element_size() for p in written) + MOMENT_BYTES * sum(p.numel() for p in trained)
+
+
 def cast_bytes(trainer: Trainer) -> int:
     """Return the bytes of the bfloat16 copies that autocast makes of linear weights and keeps through a step."""
     from torch import nn

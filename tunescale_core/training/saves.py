@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from tunescale_core.errors import DamagedError
+from tunescale_core.exhausted import free_bytes
 from tunescale_core.placing import place
 from tunescale_core.reading import json_of
 from tunescale_core.store.aside import set_aside
@@ -159,10 +160,14 @@ def verified_saved(folder: Path) -> Saved:
 class Saving:
     """Saves one training run at its interval, and knows what that run has spent, time for saving left out."""
 
-    def __init__(self, saves: Saves, plan: Plan, before: Spent, tokens: Callable[[], int]) -> None:
-        self._saves, self._plan, self._before, self._tokens = saves, plan, before, tokens
+    def __init__(self, saves: Saves, plan: Plan, before: Spent, tokens: Callable[[], int], size: int) -> None:
+        self._saves, self._plan, self._before, self._tokens, self._size = saves, plan, before, tokens, size
         self._began = self._last = time.perf_counter()
         self._saving = 0.0
+
+    def lacks(self) -> int:
+        """Return how many bytes the disk lacks for a state beside the last one; 0 where there is room."""
+        return max(0, self._size - free_bytes(self._saves.folder))
 
     def due(self, *, now: bool) -> bool:
         """Whether so long has passed that a step's end should be saved, or it should be now; its saving begins then."""
@@ -187,8 +192,13 @@ class Saving:
         return self._saving
 
 
-def saver(saving: Saving, peak: Callable[[], int | None], asked_to_end: Callable[[], bool]) -> TrainerCallback:
-    """Return what has a trainer save when that is due, and end once it has saved where it is asked to end."""
+def saver(
+    saving: Saving, peak: Callable[[], int | None], asked_to_end: Callable[[], bool], say: Callable[[str], None]
+) -> TrainerCallback:
+    """Return what has a trainer save when that is due, and end once it has saved where it is asked to end.
+
+    Where the disk has no room for a state, that is said, and the training goes on: it may well end without one.
+    """
     from transformers import TrainerCallback
 
     class Saver(TrainerCallback):  # type: ignore[misc]
@@ -197,8 +207,12 @@ def saver(saving: Saving, peak: Callable[[], int | None], asked_to_end: Callable
         def on_step_end(self, _: object, state: Any, control: Any, **__: object) -> Any:
             """Ask, if it is due and not the end, or the last chance."""
             last_chance = asked_to_end()
-            if (last_chance or state.global_step < state.max_steps) and saving.due(now=last_chance):
-                control.should_save = control.should_log = True
+            if not (last_chance or state.global_step < state.max_steps) or not saving.due(now=last_chance):
+                return control
+            if (lacking := saving.lacks()) and not last_chance:
+                say(f"step {state.global_step} is not saved, for the disk lacks {lacking:,} bytes; training goes on")
+                return control
+            control.should_save = control.should_log = True
             return control
 
         def on_save(self, _: object, state: Any, *__: object, **___: object) -> None:

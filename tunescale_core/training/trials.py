@@ -20,7 +20,8 @@ from filelock import FileLock
 from tunescale_core.data.examples import fingerprint
 from tunescale_core.decoding.decoder import EagerDecoder
 from tunescale_core.errors import DamagedError, DivergedError
-from tunescale_core.models.base import Base
+from tunescale_core.exhausted import check_room
+from tunescale_core.models.base import Base, weight_files_bytes
 from tunescale_core.models.device import device
 from tunescale_core.models.opened import open_model
 from tunescale_core.models.turn import ours
@@ -115,13 +116,16 @@ def tried(wanted: Search, rate: float, progress: Progress, saves: Saves | None =
     settings = wanted.variant.settings.model_copy(update={"learning_rate": rate, "learning_rates": None})
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as scratch:
+        # A model may be larger than the system's folder for temporary files, which may be in memory besides.
+        target = saves.folder / "tuned" if saves is not None else Path(scratch)
         lesson = Lesson(replace(wanted.variant, settings=settings), wanted.base.folder, wanted.train)
         try:
             with saves.stopping if saves is not None and saves.stopping is not None else nullcontext():
-                cost = tune(lesson, Path(scratch), progress, wanted.training, saves)
+                check_room(f"trial of {lesson.variant.id}", target, weight_files_bytes(lesson.base))
+                cost = tune(lesson, target, progress, wanted.training, saves)
         except DivergedError as error:
             return _lost(wanted, rate, str(error), time.perf_counter() - began)
-        score, batched_by = judged(wanted, Path(scratch) / "model")
+        score, batched_by = judged(wanted, target / "model")
     return Trial(
         learning_rate=rate,
         score=score,

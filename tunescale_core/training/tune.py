@@ -22,7 +22,7 @@ from tunescale_core.sensors.card import warn_if_shared
 from tunescale_core.sensors.device import Sensors
 from tunescale_core.store.manifest import TrainingCost
 from tunescale_core.training.adapting import adapter_for, fitting
-from tunescale_core.training.footprint import measured_footprint
+from tunescale_core.training.footprint import measured_footprint, state_bytes
 from tunescale_core.training.health import IDLE_ADAPTER, SAME_WEIGHTS, Curve, idle, same_weights, snapshot
 from tunescale_core.training.lesson import Lesson, check_learnable, masked_rows, rows_cut
 from tunescale_core.training.plan import Footprint, Plan, memory_at_hand, plans
@@ -220,7 +220,7 @@ def run(trainer: Trainer, rows: Rows, lesson: Lesson, attempt: Attempt, progress
     with progress.bar(f"training {lesson.variant.id}", steps) as bar, Sensors(device()) as sensors:
         bar.update(attempt.saved.step if attempt.saved else 0)
         trainer.add_callback(_stepper(bar, rows, curve))
-        saving = _saving(trainer, attempt, spent, sensors)
+        saving = _saving(trainer, attempt, spent, sensors, progress)
         began = time.perf_counter()
         trainer.train(resume_from_checkpoint=_resumed(attempt))
         seconds = time.perf_counter() - began - (saving.took if saving else 0)
@@ -245,7 +245,7 @@ def run(trainer: Trainer, rows: Rows, lesson: Lesson, attempt: Attempt, progress
     )
 
 
-def _saving(trainer: Trainer, attempt: Attempt, spent: Spent, sensors: Sensors) -> Saving | None:
+def _saving(trainer: Trainer, attempt: Attempt, spent: Spent, sensors: Sensors, progress: Progress) -> Saving | None:
     """Have a trainer save its state at the interval and when it is asked to end, where it has a place for it."""
     saves = attempt.saves
     if saves is None:
@@ -256,8 +256,11 @@ def _saving(trainer: Trainer, attempt: Attempt, spent: Spent, sensors: Sensors) 
     def peak() -> int | None:
         return max(filter(None, (spent.peak_memory_bytes, sensors.peak())), default=None)
 
-    saving = Saving(saves, attempt.plan, spent, lambda: trainer._total_train_tokens)  # noqa: SLF001
-    trainer.add_callback(saver(saving, peak, lambda: saves.asked_to_end))
+    def tokens() -> int:
+        return int(trainer._total_train_tokens)  # noqa: SLF001
+
+    saving = Saving(saves, attempt.plan, spent, tokens, state_bytes(trainer))
+    trainer.add_callback(saver(saving, peak, lambda: saves.asked_to_end, progress.say))
     return saving
 
 
