@@ -22,9 +22,10 @@ OUT_OF_MEMORY = (
     "can't start new thread",
     "CUDA error: out of memory",
     "CUBLAS_STATUS_ALLOC_FAILED",
+    "MPS backend out of memory",
 )
 """What plain runtime errors say of it: PyTorch's on a CPU and in mapping a file, Python's where
-a thread's stack does not fit, CUDA's, and its linear algebra's."""
+a thread's stack does not fit, CUDA's, its linear algebra's, and that of Apple's processors."""
 UNWRITTEN = ("PytorchStreamWriter failed writing file", "] . unexpected pos ", "iostream error")
 """All that `torch.save` says where a file cannot be written on: of a regular file the disk is full."""
 _NUMBER = re.compile(r"\(os error (\d+)\)|\[errno (\d+)\]", re.IGNORECASE)

@@ -33,6 +33,16 @@ def test_what_a_ring_held_goes_back_to_the_system() -> None:
     assert process.memory_info().rss - before == pytest.approx(0, abs=30e6)
 
 
+@pytest.mark.parametrize("kind", ["cuda", "mps", "xpu"])
+def test_an_accelerators_cache_is_emptied(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever accelerator models run on, it is told to let go of what nothing refers to."""
+    emptied: list[str] = []
+    monkeypatch.setattr(module, "device", lambda: kind)
+    monkeypatch.setattr(getattr(torch, kind), "empty_cache", lambda: emptied.append(kind))
+    release()
+    assert emptied == [kind]
+
+
 def test_what_is_set_aside_is_not_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is alive when a package is settled leaves the collector's view, once; what comes after stays in it."""
     monkeypatch.setattr(module, "_SETTLED", set())

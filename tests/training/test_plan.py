@@ -1,8 +1,10 @@
 """How a step is cut: the fastest that fits, then ever smaller ones."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -73,6 +75,16 @@ def test_the_first_plan_fits_where_any_does(footprint: Footprint, memory: int) -
     first = next(plans(Method(), footprint, memory))
     least = min(footprint.predicted(n, 8 // n, checkpointing=one) for n in (1, 2, 4, 8) for one in (True, False))
     assert MARGIN * (first.predicted_bytes or 0) <= memory or MARGIN * least > memory
+
+
+def test_memory_of_another_accelerator_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Metal gives out is less than the host has; another card's is free, or reserved and not in use."""
+    monkeypatch.setattr(torch.mps, "recommended_max_memory", lambda: 900_000)
+    monkeypatch.setattr(torch.mps, "current_allocated_memory", lambda: 200_000)
+    assert memory_at_hand("mps") == 700_000
+    card = SimpleNamespace(mem_get_info=lambda: (500, 1000), memory_reserved=lambda: 90, memory_allocated=lambda: 40)
+    monkeypatch.setattr(torch, "xpu", card)
+    assert memory_at_hand("xpu") == 550
 
 
 def test_memory_at_hand_is_what_the_host_can_give() -> None:

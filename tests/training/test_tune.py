@@ -255,6 +255,7 @@ def test_what_says_that_memory_ran_out() -> None:
     assert out_of_memory(caught.value)
     assert out_of_memory(MemoryError())
     assert out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
+    assert out_of_memory(RuntimeError("MPS backend out of memory (MPS allocated: 8 GB, max allowed: 9 GB)"))
     assert out_of_memory(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"))
     assert not out_of_memory(RuntimeError("shape mismatch"))
 

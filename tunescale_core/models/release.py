@@ -34,10 +34,10 @@ def release() -> None:
     freed blocks for itself, gigabytes of them after a large model, until it is told to trim.
     """
     gc.collect()
-    if device() == "cuda":
+    if (kind := device()) != "cpu":
         import torch
 
-        torch.cuda.empty_cache()
+        getattr(torch, kind).empty_cache()
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # not every C library has it
         if trim is not None:

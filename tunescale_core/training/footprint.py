@@ -25,6 +25,8 @@ HEAD_COPIES = 8
 """Of that tile in fp32 at once, where there is no Triton to work on it in place."""
 SAME = 1e-6
 """Relative difference of two losses that rounding may make."""
+NOISE = 10
+"""By how many times one seed's own difference another seed's is more than that."""
 PROBE_TOKENS = 256
 """The row that is measured is the longest of at most so many tokens: memory is what may be short."""
 
@@ -44,14 +46,16 @@ def measured_footprint(
         settings: The recipe.
     """
     lengths = [min(settings.max_length, one) for one in tokens_of(examples, tokenizer)]
-    short = [place for place, one in enumerate(lengths) if one <= PROBE_TOKENS]
-    probed = max(short, key=lengths.__getitem__) if short else min(range(len(lengths)), key=lengths.__getitem__)
-    trainer = make([examples[probed]])
-    batch = next(iter(trainer.get_train_dataloader()))
-    twice = {name: value.repeat(2, 1) for name, value in batch.items()}
-    one, two = kept_bytes(trainer, batch), kept_bytes(trainer, twice)
-    kept = (two - one) / batch["input_ids"].numel()
+    trainer = make([examples[_probed(lengths)]])
     config = trainer.model.config.get_text_config()
+    if max(lengths) > (getattr(config, "sliding_window", None) or math.inf):  # only beyond it are masks kept
+        trainer = make([examples[lengths.index(max(lengths))]])
+    batch = next(iter(trainer.get_train_dataloader()))
+    tokens = batch["input_ids"].numel()
+    each, once = _row_bytes(trainer, batch)
+    half, _ = _row_bytes(trainer, {name: value[:, -(tokens // 2) :] for name, value in batch.items()})
+    squared = max(0.0, each / tokens - half / (tokens // 2)) / (tokens - tokens // 2) if tokens > 1 else 0.0
+    kept = each / tokens - squared * tokens
     layers = config.num_hidden_layers
     inputs = config.hidden_size * layers * 4
     embeddings = trainer.model.get_input_embeddings().weight
@@ -61,8 +65,9 @@ def measured_footprint(
         gradient_bytes=GRADIENT_BYTES * trained,
         moment_bytes=MOMENT_BYTES * trained,
         kept_bytes=kept,
+        squared_bytes=squared,
         checkpointed_bytes=inputs + kept / layers,
-        once_bytes=max(0, 2 * one - two - cast_bytes(trainer)),  # autocast's copies are held beside the weights
+        once_bytes=max(0, once - cast_bytes(trainer)),  # autocast's copies are held beside the weights
         layers=layers,
         head_bytes=head_bytes(config.vocab_size, trainer.model.device.type),
         embedding_bytes=GRADIENT_BYTES * embeddings.numel() if embeddings.requires_grad else 0,
@@ -71,16 +76,32 @@ def measured_footprint(
     )
 
 
+def _probed(lengths: Sequence[int]) -> int:
+    """Return the place of the row to measure: the longest that is short, else the shortest."""
+    short = [place for place, one in enumerate(lengths) if one <= PROBE_TOKENS]
+    return max(short, key=lengths.__getitem__) if short else min(range(len(lengths)), key=lengths.__getitem__)
+
+
+def _row_bytes(trainer: Trainer, batch: dict[str, torch.Tensor]) -> tuple[int, int]:
+    """Return the bytes kept of a row, and beside all rows, from a batch of one."""
+    one, two = (kept_bytes(trainer, {name: value.repeat(n, 1) for name, value in batch.items()}) for n in (1, 2))
+    return two - one, 2 * one - two
+
+
 def draws(trainer: Trainer, batch: dict[str, torch.Tensor]) -> bool:
-    """Tell whether a forward pass in training draws random numbers: under two seeds it gives two losses."""
+    """Tell whether a forward pass in training draws random numbers: another seed gives another loss.
+
+    What one seed gives twice need not be equal either: on a GPU some sums are added up in any order.
+    """
     import torch
 
     losses = []
-    for seed in (0, 1):
+    for seed in (0, 0, 1):
         torch.manual_seed(seed)
         with torch.no_grad(), trainer.accelerator.autocast():
             losses.append(float(trainer.compute_loss(trainer.model.train(), _on(trainer, batch))))
-    return not math.isclose(*losses, rel_tol=SAME)
+    first, again, other = losses
+    return not math.isclose(first, other, rel_tol=SAME, abs_tol=NOISE * abs(first - again))
 
 
 def _on(trainer: Trainer, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -97,7 +118,8 @@ def state_bytes(trainer: Trainer) -> int:
     parameters = list(trainer.model.parameters())
     trained = [p for p in parameters if p.requires_grad]
     written = trained if hasattr(trainer.model, "peft_config") else parameters
-    return sum(p.numel() * p.element_size() for p in written) + MOMENT_BYTES * sum(p.numel() for p in trained)
+    weights = sum(p.numel() * p.element_size() for p in written)
+    return int(weights + MOMENT_BYTES * sum(p.numel() for p in trained))
 
 
 def cast_bytes(trainer: Trainer) -> int:

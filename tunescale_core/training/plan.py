@@ -80,8 +80,10 @@ class Footprint(BaseModel):
     """Of AdamW's state."""
     kept_bytes: float
     """Kept a token for the backward pass."""
+    squared_bytes: float = 0.0
+    """Kept a token and token of its row besides: attention's weights, where they are all kept, and masks."""
     checkpointed_bytes: float
-    """The same with activation checkpointing: each layer's input, and one layer's insides."""
+    """As `kept_bytes`, with activation checkpointing: each layer's input, and one layer's insides."""
     once_bytes: int = 0
     """Kept however many rows there are: an adapter on a mixture's experts makes their weights anew."""
     layers: int = 1
@@ -102,9 +104,11 @@ class Footprint(BaseModel):
         Gradients come while activations go, so a step of one micro-batch holds the larger of the two; with several,
         the later ones find the gradients of the first.
         """
+        part = 1 / self.layers if checkpointing else 1
         each = self.checkpointed_bytes if checkpointing else self.kept_bytes
+        each += part * self.squared_bytes * self.longest
         tokens = micro_batch * self.longest
-        once = self.once_bytes / self.layers if checkpointing else self.once_bytes
+        once = part * self.once_bytes
         activations = round(tokens * each + once + min(tokens, TILE_TOKENS) * self.head_bytes)
         held = self.weight_bytes + self.moment_bytes + self.embedding_bytes
         if accumulation == 1:
@@ -165,12 +169,18 @@ def _plan(settings: Method, micro: int, footprint: Footprint, memory: int, *, ch
 
 def memory_at_hand(device: str) -> int:
     """Return the bytes that can still be allocated: the accelerator's, or the host's within its control group."""
-    if device == "cuda":
+    if device in {"cuda", "xpu"}:
         import torch
 
-        free, _ = torch.cuda.mem_get_info()
-        return free + torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
-    return min([psutil.virtual_memory().available, *_group_limit()])
+        card = getattr(torch, device)
+        free, _ = card.mem_get_info()
+        return int(free + card.memory_reserved() - card.memory_allocated())
+    host = min([psutil.virtual_memory().available, *_group_limit()])
+    if device == "mps":  # the host's memory, of which Metal gives out a part
+        import torch
+
+        return min(host, torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory())
+    return host
 
 
 def _group_limit() -> Sequence[int]:
