@@ -26,7 +26,10 @@ def test_what_was_boxed_is_read_back(before: str, content: str, after: str) -> N
     assert last_boxed(f"{before}\\boxed{{{content}}}{after}") == bare(content)
 
 
-@given(PLAIN.map(str.strip), st.sampled_from(["text", "textbf", "mathrm", "mathbf", "textit", "mbox"]))
+@given(
+    PLAIN.map(str.strip),
+    st.sampled_from(["text", "textbf", "mathrm", "mathbf", "textit", "textsf", "boldsymbol", "mbox"]),
+)
 def test_a_wrapper_around_the_whole_answer_goes(content: str, wrapper: str) -> None:
     r"""`\text{…}` and its like are taken off, once or twice, with the spaces inside them."""
     assert last_boxed(f"\\boxed{{\\{wrapper}{{ {content} }}}}") == content

@@ -13,8 +13,13 @@ from tunescale_core.tasks.columns import column, identity, strings
 from tunescale_core.tasks.task import PARSE_RATE, Answer, Example, Figures, LeftOut, Metric, Row, Task
 
 LETTERS = "ABCD"
-_LETTER = re.compile(r"^\(?\s*([A-Da-d])\s*\)?\s*(?:[.:)].*)?$", re.DOTALL)
-
+_LETTER = re.compile(
+    r"""^\(?\s*([A-Da-d])\s*\)?\s*                       # the letter, in brackets or not
+    (?:[.:)].*                                          # its option's text, set apart as options are
+    |[,–—-](?!\s*\(?[A-Da-d]\b\)?\s*(?:$|[,;.)]|and|or)).*  # or in the run of a sentence; no second letter
+    )?$""",
+    re.DOTALL | re.VERBOSE,
+)
 
 SAID = len(LETTERS) + 1
 """The letters that may be said, and anything else."""

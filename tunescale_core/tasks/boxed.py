@@ -9,7 +9,9 @@ _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 """A brace, or an escaped character that is none."""
 WRAPPERS = 8
 """Around one answer, at most: more are nobody's answer, and each takes a look at all of it."""
-_WRAPPER = re.compile(r"^\\(?:text|textbf|mathrm|mathbf|textit|mbox)\s*\{(.*)\}$", re.DOTALL)
+_WRAPPER = re.compile(
+    r"^\\(?:text(?:bf|it|rm|sf)?|math(?:bf|rm|sf)|boldsymbol|bm|mbox|operatorname)\s*\{(.*)\}$", re.DOTALL
+)
 
 
 def boxed(answer: str) -> str:
