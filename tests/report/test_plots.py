@@ -21,7 +21,7 @@ from tunescale_core.tasks import Answer
 POINTS = st.lists(st.tuples(st.floats(0.01, 10), st.floats(0, 1), st.just("")), min_size=1, max_size=12)
 
 
-def results(*methods: str, tasks: tuple[str, ...] = ("arc",)) -> Results:
+def results(*methods: str, tasks: tuple[str, ...] = ("arc",), on: str = "arc") -> Results:
     records = []
     for place, method in enumerate(methods):
         for task in tasks:
@@ -32,7 +32,7 @@ def results(*methods: str, tasks: tuple[str, ...] = ("arc",)) -> Results:
                 )
                 for n in range(20)
             ]
-            records.append(made(method, None if method == "base" else "arc", task, lines))
+            records.append(made(method, None if method == "base" else on, task, lines))
     return Results(tuple(map(from_record, records)))
 
 
@@ -102,6 +102,20 @@ def test_adapters_of_one_rank_have_curves_of_their_own() -> None:
     assert [list(trace.x) for trace in figure.data] == [[4, 16], [4, 16]]
     assert [trace.name for trace in figure.data] == ["m lora", "m dora"]
     assert len({trace.marker.symbol for trace in figure.data}) == 2
+
+
+def test_a_curve_of_a_later_panel_alone_has_a_legend() -> None:
+    """Every curve is named once, by the first panel that has a point of it."""
+    first = results("base", "lora-r4")
+    later = results("base", "dora-r4", "lora-r4", tasks=("squad_v2",), on="squad_v2")
+    both = Results((*first.cells, *later.cells))
+    figure = rank_curves(both, Resampler(both, resamples=50))
+    assert [(trace.name, len(trace.x), trace.showlegend) for trace in figure.data] == [
+        ("m lora", 1, True),
+        ("m dora", 0, False),
+        ("m lora", 1, False),
+        ("m dora", 1, True),
+    ]
 
 
 def test_the_transfer_map_is_clipped_and_says_the_truth() -> None:

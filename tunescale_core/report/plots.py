@@ -67,36 +67,25 @@ def pareto(points: Sequence[tuple[float, float, Any]], *, higher: bool) -> list[
 
 def rank_curves(results: Results, resampler: Resampler) -> Any:
     """Return quality over rank, a panel a task, for candidates asked the task they were tuned on; a curve a method."""
-    from plotly.graph_objects import Scatter
     from plotly.subplots import make_subplots
 
     tasks = [task for task in results.tasks if any(loras_on(results, model, task) for model in results.tuned)]
     if not tasks:
         return None
     every = [one for task in tasks for model in results.tuned for one in loras_on(results, model, task)]
-    families = list(dict.fromkeys(one.family for one in every))
-    curves = dict.fromkeys((one.model, one.family) for one in every)
+    curves = list(dict.fromkeys((one.model, one.family) for one in every))
+    families = list(dict.fromkeys(family for _, family in curves))
     figure = make_subplots(1, len(tasks), subplot_titles=[f"tuned on and asked {task}" for task in tasks])
+    told: set[str] = set()
     for column, task in enumerate(tasks, 1):
         for model, family in curves:
             ranked = [one for one in loras_on(results, model, task) if one.family == family]
-            ranked = sorted(ranked, key=lambda one: one.rank or 0)
-            values = [results.quality(one, task) for one in ranked]
-            known = [(one, value) for one, value in zip(ranked, values, strict=True) if value is not None]
-            reach = [_quality_interval(resampler, one, task, value) for one, value in known]
-            trace = Scatter(
-                x=[one.rank for one, _ in known],
-                y=[value for _, value in known],
-                error_y=_bars([(value, interval) for (_, value), interval in zip(known, reach, strict=True)]),
-                mode="lines+markers",
-                name=f"{model} {family}" if len(families) > 1 else model,
-                legendgroup=f"{model} {family}",
-                showlegend=column == 1,
-                marker={"color": COLOURS["lora"], "symbol": MARKERS[families.index(family) % len(MARKERS)]},
-                customdata=[[one.id, one.model, one.method] for one, _ in known],
-                hovertemplate="%{customdata[0]}<br>%{y}<extra></extra>",
-            )
+            name = f"{model} {family}" if len(families) > 1 else model
+            style = {"color": COLOURS["lora"], "symbol": MARKERS[families.index(family) % len(MARKERS)]}
+            trace = _rank_curve(results, resampler, task, ranked)
+            trace.update(name=name, legendgroup=name, showlegend=bool(trace.x) and name not in told, marker=style)
             figure.add_trace(trace, row=1, col=column)
+            told |= {name} if trace.x else set()
         for model in results.tuned:
             base = results.quality(Candidate(model, "base"), task)
             if base is not None:
@@ -106,6 +95,22 @@ def rank_curves(results: Results, resampler: Resampler) -> Any:
         figure.update_xaxes(title_text="rank", type="log", row=1, col=column)
         figure.update_yaxes(title_text=f"{metric.label} {metric.arrow}", row=1, col=column)
     return _dressed(figure)
+
+
+def _rank_curve(results: Results, resampler: Resampler, task: str, ranked: Sequence[Candidate]) -> Any:
+    """Return one method's quality over rank on a task, with intervals."""
+    from plotly.graph_objects import Scatter
+
+    values = [(one, results.quality(one, task)) for one in sorted(ranked, key=lambda one: one.rank or 0)]
+    known = [(one, value) for one, value in values if value is not None]
+    return Scatter(
+        x=[one.rank for one, _ in known],
+        y=[value for _, value in known],
+        error_y=_bars([(value, _quality_interval(resampler, one, task, value)) for one, value in known]),
+        mode="lines+markers",
+        customdata=[[one.id, one.model, one.method] for one, _ in known],
+        hovertemplate="%{customdata[0]}<br>%{y}<extra></extra>",
+    )
 
 
 def transfer_map(results: Results) -> Any:
