@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from tenacity import RetryCallState
 
 Kind = TypeVar("Kind")
+HUB_ID = re.compile(r"[A-Za-z0-9_][\w.-]*(?:/[A-Za-z0-9_][\w.-]*)?")
+"""What may be a repository of the hub; a name of any other form is a path."""
 BUSY = {408, 429, 500, 502, 503, 504}
 """HTTP statuses after which asking again helps."""
 GATED, MISSING = {401, 403}, {404, 410}

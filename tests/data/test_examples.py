@@ -291,7 +291,7 @@ def broken(row: Any, style: str) -> Example:
 @pytest.mark.parametrize(
     ("example", "said"),
     [
-        (broken, r"fails at .*rows\.jsonl, row 1: KeyError: '.*' \(`tunescale --tb data` shows where\)$"),
+        (broken, r"fails at .*rows\.jsonl, row 1: KeyError: '.*' \(.*test_examples\.py:\d+\)$"),
         (lambda *_: None, r"makes of .*rows\.jsonl, row 1, NoneType, no Example and no LeftOut; see docs/tasks\.md$"),
         (lambda *_: dataclasses.replace(EXAMPLE, id=3), r"makes of .*, row 1, an Example whose id, target or group is"),
         (lambda *_: dataclasses.replace(EXAMPLE, gold="A"), r"makes of .*, row 1, an Example whose gold is no tuple"),
@@ -308,6 +308,23 @@ def test_a_fault_in_a_packages_task_is_one_line(
     with pytest.raises(TaskError, match=rf"^task 'classification' {said}") as caught:
         load_examples(study_of(tmp_path, "route", **TICKET), "route", "eval")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("fails", ["parse", "score"])
+def test_a_packages_parser_and_metrics_are_tried_beforehand(
+    fails: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What they raise at the very answers that are taught is told before any training, with the row and the place."""
+
+    def failing(*_: object) -> None:
+        raise ZeroDivisionError("of nothing")
+
+    write_jsonl(tmp_path / "rows.jsonl", TICKETS)
+    monkeypatch.setattr(TASKS["classification"], fails, failing)
+    monkeypatch.setattr(TASKS, "packages", lambda *_: {"own-task": "1"})
+    said = r"fails at the answer that .*rows\.jsonl, row 1 teaches: ZeroDivisionError: of nothing \(.*py:\d+\)$"
+    with pytest.raises(TaskError, match=said):
+        load_examples(study_of(tmp_path, "route", **TICKET), "route", "eval")
 
 
 def test_a_fault_of_tunescales_own_tasks_is_not_hidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -172,6 +172,9 @@ def test_a_byte_order_mark_is_no_part_of_the_data(tmp_path: Path) -> None:
     [
         ("empty.csv", b"", "it is empty"),
         ("utf16.csv", "a,b\n1,ü\n".encode("utf-16"), "it is not UTF-8"),
+        ("wide.csv", b"text,label\nhello,a,n1\nworld,b,n2\n", "its rows have more fields than its header, which has 2"),
+        ("comma.csv", b"text,label\nhello,a,\n", "its rows have more fields than its header, which has 2"),
+        ("twice.csv", b"text,label,label\nhello,a,b\n", "its header has 'label' twice"),
         ("latin.jsonl", '{"a": "ü"}\n'.encode("latin-1"), "it is not UTF-8 (byte 7): save it so"),
     ],
 )

@@ -226,6 +226,15 @@ def test_enough_is_more_than_was_not_enough() -> None:
     assert (found.verdict, found.enough) == (OPEN, 7)
 
 
+@pytest.mark.parametrize(("n", "p", "tests", "enough"), [(4, 0.125, 1, 6), (5, 0.0625, 1, 6), (5, 0.0625, 10, 9)])
+def test_enough_is_what_a_test_of_signs_can_tell(n: int, p: float, tests: int, enough: int) -> None:
+    """Five differences, all of one sign, have p = 2/32: six are needed, and more where many are tested."""
+    many = [replace(finding(0.1, 0.3, p=p, key=f"Q1.{key}"), n=n, enough=n + 1) for key in range(tests)]
+    found = settled(many)
+    assert {one.enough for one in found} == {enough}
+    assert 2 * 0.5**enough * tests < 0.05
+
+
 def test_single_measurements_settle_nothing_beside_intervals() -> None:
     """A part without an interval outvotes none that has one; where no part has one, their values decide."""
     tested, single = settled([finding(0.1, 0.3), Finding("Q1.y", "", value=-1.0, merit=-1.0)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.gating import CELL, HASHES, letters, side
+from tests.making import COST
 from tunescale_core.gates.cases import case, case_of_rounds
 from tunescale_core.gates.verdict import CASE
 from tunescale_core.results.result import Result
@@ -52,6 +53,25 @@ def test_what_was_asked_otherwise_is_refused(name: str, verb: str) -> None:
     found = case(CELL, otherwise(**{name: "1a2b3c4d5e"}), otherwise(**{name: "9f8e7d6c5b"}))
     assert (found.outcome, found.required, found.failed) == ("refused", True, True)
     assert found.note == f"{name} {verb}: 1a2b3c4d in the baseline, 9f8e7d6c now; save the baseline anew"
+
+
+def test_another_number_of_questions_is_told() -> None:
+    """Where a run asks more or fewer than its baseline, the refusal says so, and not by hashes alone."""
+    fewer = side(letters([True] * 3), hashes={**HASHES, "examples": "f" * 64})
+    assert case(CELL, RAN, fewer).note == (
+        "other questions were asked: 4 in the baseline, 3 now; save the baseline anew"
+    )
+
+
+def test_another_number_of_rows_to_learn_is_told() -> None:
+    """What a variant was trained on is told by its rows and steps, where both records say them."""
+
+    def trained(rows: int | None) -> Result:
+        cost = COST.model_copy(update={"rows": rows, "steps": 10})
+        return side(letters([True] * 4), recipe={"epochs": 1.0}, cost=cost)
+
+    assert case(CELL, trained(1600), trained(8)).note == "trained otherwise: rows 1600 in the baseline, 8 now"
+    assert not case(CELL, trained(None), trained(8)).note
 
 
 def test_records_without_hashes_are_refused() -> None:

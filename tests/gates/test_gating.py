@@ -133,13 +133,35 @@ def test_a_baseline_loses_no_case_of_its_study(study: Study) -> None:
     """A slice does not take the place of the whole; a case that the study has no longer is no loss."""
     found = gating(study, None, saved="main")
     every = {one.cell for one in records(study)}
-    assert not found.losing(every)
-    lost = found.losing(every - {"m-base-for-arc"})
+    assert not found.losing(every, paces=True)
+    lost = found.losing(every - {"m-base-for-arc"}, paces=True)
     assert lost == "it would lose 1 of its cases, m-base-for-arc first: run them all, or save under another name"
     Path("small.toml").write_text(STUDY.replace("[serving.static]", "[serving.batch-2]"))
-    assert not Gating.opened(load("small.toml"), None, "main", SAVED.parent).losing(
-        {"m-base-for-arc", "larger-base-for-arc"}
+    renamed = Gating.opened(load("small.toml"), None, "main", SAVED.parent)
+    assert not renamed.losing({"m-base-for-arc", "larger-base-for-arc"}, paces=True)
+
+
+def test_a_baseline_loses_no_paces(study: Study) -> None:
+    """A run without paces does not take the place of a baseline with them: later gates would time nothing."""
+    found = gating(study, None, saved="main")
+    every = {one.cell for one in records(study)}
+    assert found.losing(every, paces=False) == (
+        "it would lose its paces: run without --no-pace, or save under another name"
     )
+    assert [found.verdict(*one) for one in found.expected()]
+    with pytest.raises(BaselineError, match="it would lose its paces"):
+        found.save(texts=False)
+
+
+def test_a_baseline_of_another_study_is_refused(study: Study) -> None:
+    """One with no case in common is one line; one that shares cases under another name is compared, and told of."""
+    gating(study, None)
+    other = load("mini")
+    with pytest.raises(BaselineError, match=r"main has no case of study mini: it is of study \w+; name a baseline"):
+        Gating.opened(other, "main", None, SAVED.parent)
+    head = study.study.model_copy(update={"name": "renamed"})
+    found = Gating.opened(study.model_copy(update={"study": head}), "main", None, SAVED.parent)
+    assert any(note.endswith(", this run of renamed") for note in found.notes())
 
 
 def test_another_recipe_is_named(study: Study) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -169,6 +171,26 @@ def test_findings_are_cases_where_a_study_declares_them(run: Run, tmp_path: Path
     assert done.returncode == pytest.ExitCode.TESTS_FAILED
     assert "Q1: not enough evidence, required supported" in done.stdout
     assert "During handling" not in done.stdout
+
+
+def test_findings_need_no_test_of_ones_own(tmp_path: Path) -> None:
+    """In a suite whose tests ask for cells alone, what the study expects is asked all the same, after its cells."""
+    path = study_file(tmp_path, STUDY + '[[findings]]\nkey = "Q1"\nverdict = "supported"\n')
+    (tmp_path / "test_own.py").write_text("def test_it(cell, measure, thresholds):\n    thresholds(measure())\n")
+    write(made(metrics={"macro_f1": 0.5}), tmp_path / "kept" / "records" / "small")
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--study", path, "--store", "kept"]
+
+    def ran(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*command, *words], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120
+        )
+
+    listed = [line for line in ran("--collect-only", "-q").stdout.splitlines() if "::" in line]
+    assert listed[-1] == "findings::Q1"
+    done = ran("-k", "Q1")
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED
+    assert "Q1: not enough evidence, required supported" in done.stdout
+    assert "Traceback" not in done.stdout
 
 
 def test_short_data_are_told() -> None:

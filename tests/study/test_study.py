@@ -111,6 +111,28 @@ def test_unknown_keys_are_refused(tmp_path: Path, text: str, said: str) -> None:
         ),
         (HEAD + MODEL + "[methods.base]\nlearning_rate = 1\n" + TASK, "methods.base", "has no settings"),
         (HEAD + MODEL + FULL + "learning_rate = 0\n" + TASK, "methods.full.learning_rate", "greater than 0"),
+        (HEAD + "seeds = [4294967296]\n" + MODEL + FULL + TASK, "study.seeds", "less than 4294967296"),
+        (HEAD + MODEL + "[methods.lora]\nranks = [2]\npeft = { r = 8 }\n" + TASK, "methods.lora", "say it by ranks"),
+        (
+            HEAD + MODEL + "[methods.lora]\nranks = [2]\npeft = { lora_alpha = 8 }\n" + TASK,
+            "methods.lora",
+            "say it by alpha",
+        ),
+        (
+            HEAD + MODEL + FULL + TASK + "[protocol]\nmin_new_tokens = 9\nmax_new_tokens = 8\n",
+            "protocol",
+            "min_new_tokens is 9, and max_new_tokens 8",
+        ),
+        (
+            HEAD + MODEL + FULL + TASK + "[serving.batch-8]\nbatch = 4\n",
+            "serving.batch-8",
+            "its name says batch 8, and batch is 4",
+        ),
+        (
+            HEAD + MODEL + FULL + TASK + '[serving.mine]\nmode = "endpoint"\nurl = "localhost:8000"\n',
+            "serving.mine",
+            "does not begin with http:// or https://",
+        ),
         (HEAD + MODEL + FULL + 'learning_rate = "1e-3"\n' + TASK, "methods.full.learning_rate", "valid number"),
         (HEAD + 'eval_examples = "20"\n' + MODEL + FULL + TASK, "study.eval_examples", "valid integer"),
         (HEAD + MODEL + FULL + 'loss = "some"\n' + TASK, "methods.full.loss", "'completion'"),
@@ -210,3 +232,26 @@ def test_a_threshold_in_another_unit_is_refused(tmp_path: Path, value: str) -> N
     expect = f'[[expect]]\ncell = "m-*"\nmetric = "f1"\nat_least = {value}\n'
     said = refusal(tmp_path, HEAD + MODEL + FULL + "[tasks.squad_v2]\n" + expect)
     assert said == "expect.0: f1 is in percent, so 60 for 60 %"
+
+
+@pytest.mark.parametrize(
+    ("key", "margin", "said"),
+    [
+        ("arc.macro_f1", "-2", "macro_f1 is a share from 0 to 1"),
+        ("parse_rate", "-3", "parse_rate is a share from 0 to 1"),
+        ("squad_v2.f1", "-100", "f1 is in percent"),
+        ("arc.accuracy", "-200%", "nothing falls by more than all of it"),
+        ("pace", "+3", "a pace is a ratio, and +3% allows 3 % more of it"),
+    ],
+)
+def test_a_margin_that_allows_anything_is_refused(tmp_path: Path, key: str, margin: str, said: str) -> None:
+    """A margin in another unit than its figure's would switch the gate off, and the gate would hold."""
+    text = HEAD + MODEL + FULL + TASK + f'[tasks.squad_v2]\n[gate]\n{key} = "{margin}"\n'
+    assert refusal(tmp_path, text) == f"gate.{key}: '{margin}' allows anything: {said}"
+
+
+@pytest.mark.parametrize(("key", "margin"), [("arc.macro_f1", "-0.02"), ("squad_v2.f1", "-1"), ("tokens", "+300")])
+def test_a_margin_of_its_figures_unit_is_taken(tmp_path: Path, key: str, margin: str) -> None:
+    """Shares, percent and counts each have margins of their own size."""
+    text = HEAD + MODEL + FULL + TASK + f'[tasks.squad_v2]\n[gate]\n{key} = "{margin}"\n'
+    assert load(str(written(tmp_path, text))).gate.margins == {key: margin}

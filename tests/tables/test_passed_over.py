@@ -16,6 +16,12 @@ def test_what_was_passed_over_is_told() -> None:
         made(lines=[line(prompt_cut=3), line(place=1)], left_out={"not four choices": 2, "asked already": 1}),
         made("full", "arc", training_left_out={GRAM: 4}, cost=COST),
         made("lora-r4", "arc", training_left_out={GRAM: 4}, cost=COST.model_copy(update={"rows_cut": 5})),
+        made(
+            "lora-r8",
+            "arc",
+            training_left_out={GRAM: 4},
+            cost=COST.model_copy(update={"rows_cut": 7, "rows_masked": 4}),
+        ),
         made("full", "arc", batched_by=4),
     ]
     assert list(passed_over(records)) == [
@@ -24,6 +30,7 @@ def test_what_was_passed_over_is_told() -> None:
         f"{records[-1].cell}: memory ran out in the batched pass, which went on by 4 questions",
         f"arc: training rows left out: 4 ({GRAM})",
         "arc: training rows longer than max_length, which lost their end: 5",
+        "arc: training rows left out, for their prompts alone fill max_length: 4",  # and so lost no end: not told twice
     ]
     assert list(passed_over([made(lines=[line()])])) == []
 

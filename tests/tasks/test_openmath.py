@@ -171,6 +171,13 @@ def test_gsm8ks_columns_are_read() -> None:
     assert (example.gold, example.target) == (("72",), "\\boxed{72}")
 
 
+def test_an_empty_solution_teaches_nothing() -> None:
+    """Where solutions are taught a row with an empty one is left out; where answers are, it is a row like any."""
+    row = ROW | {"generated_solution": " "}
+    assert OpenMath().example(row, "solution") == LeftOut("empty solution")
+    assert isinstance(OpenMath().example(row, "answer"), Example)
+
+
 def test_gsm8ks_solution_ends_in_the_box() -> None:
     """Style "solution" teaches GSM8K's steps without the calculator's notes, the box in the last line's place."""
     example = OpenMath().example(GSM8K, "solution")

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tunescale_core.errors import DataError
+from tunescale_core.tasks import TASKS
 from tunescale_core.tasks.boxed import boxed, last_boxed
 from tunescale_core.tasks.short_answer import ShortAnswer, exact, f1, words
 from tunescale_core.tasks.squad_v2 import SquadV2
@@ -104,3 +105,10 @@ def test_any_answer_that_is_taught_can_be_right(answer: str) -> None:
     found = TASK.example({**ROW, "answer": answer}, "answer")
     assert isinstance(found, Example)
     assert exact(Answer(found.gold, TASK.parse(found.target))) == 100
+
+
+def test_an_accent_is_one_whoever_wrote_it() -> None:
+    """An é of one character is that of two, in a short answer and in a label."""
+    for name in ("short_answer", "classification"):
+        scores = TASKS[name].score(Answer(("caf\u00e9",), "cafe\u0301"))
+        assert scores == TASKS[name].score(Answer(("caf\u00e9",), "caf\u00e9"))

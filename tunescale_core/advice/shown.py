@@ -180,7 +180,7 @@ def _same(advice: Advice) -> dict[str, Any]:
 def _rule_standing(advice: Advice, rule: Candidate) -> str:
     standing = next(one for one in advice.standings if one.candidate == rule)
     shares = f"feasible {standing.feasible:.0%}, best {standing.best:.0%}"
-    if standing.feasible < 1 - SURE:
+    if standing.broken or standing.feasible < 1 - SURE:
         return f"would ship {rule.id}, which does not keep to the constraints ({shares})"
     return f"ships: {rule.id} ({shares})"
 

@@ -25,7 +25,7 @@ def gate(  # noqa: PLR0913, PLR0917  an option a wish
     baseline: Annotated[str | None, typer.Option(help="The baseline: a name, a folder or a file.")] = None,
     study: Annotated[
         str | None,
-        typer.Option(help="Study whose \\[gate] table applies: a name or a file (default: the records' own)."),
+        typer.Option(help="Study whose \\[gate] table applies; needed where the records' own is a file."),
     ] = None,
     save_baseline: Annotated[str | None, typer.Option(help="Save the records as a baseline of this name.")] = None,
     texts: Annotated[bool, typer.Option("--baseline-texts", help="Keep prompts and answers in it.")] = False,  # noqa: FBT002
@@ -62,6 +62,8 @@ def _gated(folder: Path, study: str | None, baseline: str | None, saved: str | N
 
     records = read_all(folder)
     declared = _declared(study, records[0].study)
+    if declared.study.name != records[0].study:
+        raise StudyError(f"records {folder} are of study {records[0].study}, and --study says {declared.study.name}")
     gating = Gating.opened(declared, baseline, saved, folder_of(Path(), declared.folder))
     gating.select(cells(declared))
     gating.take(records, None, read(paces_beside(folder)))

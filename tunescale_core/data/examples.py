@@ -15,8 +15,9 @@ from tunescale_core.data.sources import Purpose, Source, has_dev, source_of
 from tunescale_core.errors import DataError, TaskError, bare
 from tunescale_core.study.grid import task_kind
 from tunescale_core.study.study import Study
-from tunescale_core.tasks import TASKS, Example, LeftOut, Task
+from tunescale_core.tasks import TASKS, Answer, Example, LeftOut, Task
 from tunescale_core.tasks.columns import made_of
+from tunescale_core.tasks.judging import naming
 from tunescale_core.tasks.renamed import renamed
 from tunescale_core.tasks.whole import fault_of_example
 
@@ -140,18 +141,15 @@ def examples_of(
     """
     for number, row in source.numbered():
         try:
-            example = task.example(renamed(row, columns), style)
+            with naming(task, f"{source.name}, row {number}"):
+                example = task.example(renamed(row, columns), style)
         except DataError as error:
             raise DataError(f"{source.name}, row {number}: {error}") from error
-        except Exception as error:
-            if not TASKS.packages(task.name):
-                raise
-            raise TaskError(
-                f"task {task.name!r} fails at {source.name}, row {number}: {type(error).__name__}: "
-                f"{' '.join(str(error).split())} (`tunescale --tb data` shows where)"
-            ) from error
         if (told := fault_of_example(example)) is not None:
             raise TaskError(f"task {task.name!r} makes of {source.name}, row {number}, {told}; see docs/tasks.md")
+        if isinstance(example, Example) and TASKS.packages(task.name):
+            with naming(task, f"the answer that {source.name}, row {number} teaches"):
+                task.score(Answer(example.gold, task.parse(example.target)))
         yield number, example
 
 

@@ -90,8 +90,15 @@ def _read(path: Path) -> Iterator[Fields]:
     elif path.suffix == ".csv":
         import pandas as pd
 
+        heads = pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False).iloc[0]
+        if heads.duplicated().any():
+            raise ValueError(f"its header has {heads[heads.duplicated()].iloc[0]!r} twice")
         with pd.read_csv(path, dtype=str, keep_default_na=False, chunksize=CHUNK) as tables:
             for table in tables:
+                if not isinstance(table.index, pd.RangeIndex):  # the first field of each is taken for a row's name
+                    raise ValueError(  # noqa: TRY004  as of other faults
+                        f"its rows have more fields than its header, which has {len(table.columns)}"
+                    )
                 yield from table.to_dict("records")
     else:
         with path.open(encoding="utf-8-sig") as lines:

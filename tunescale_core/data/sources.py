@@ -14,7 +14,7 @@ from tunescale_core.embedded.passages import Passage, draw_passage, squad_row
 from tunescale_core.embedded.splits import SHARES, Split, drawn
 from tunescale_core.embedded.sums import Sum, draw_sum, openmath_row
 from tunescale_core.errors import DataError
-from tunescale_core.fetching import advice, again
+from tunescale_core.fetching import HUB_ID, advice, again
 from tunescale_core.study.task_data import EMBEDDED, TaskData
 
 Purpose = Literal["train", "eval", "dev"]
@@ -106,6 +106,8 @@ def check_here(data: TaskData, purpose: Purpose, folder: Path) -> None:
         split_file(path, wanted.split)
     elif path.is_file():
         raise DataError(f"data file {path} is of no format that is read: name it {', '.join(FORMATS)}")
+    elif not HUB_ID.fullmatch(wanted.data):
+        raise DataError(f"data folder {path} does not exist, and {wanted.data} is no hub id")
 
 
 def is_embedded(data: TaskData, purpose: Purpose) -> bool:

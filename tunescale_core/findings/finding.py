@@ -134,7 +134,9 @@ def _judged(one: Finding) -> Finding:
         return replace(one, basis=basis, enough=None, note="; ".join(filter(None, (one.note, one.doubt))))
     more = one.enough
     if more is not None and one.n is not None and verdict == "not enough evidence":
-        more = max(more, one.n + 1)  # so many were not enough, for a test of few or one of many tests
+        # So many were not enough, for one of many tests; and fewer than that no test of signs can tell from chance.
+        many = (one.p_adjusted or 1.0) / one.p if one.p else 1.0
+        more = max(more, one.n + 1, math.floor(2 + math.log2(max(1.0, many) / ALPHA)))
     return replace(one, verdict=verdict, basis=basis, enough=more)
 
 

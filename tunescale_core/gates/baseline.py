@@ -72,14 +72,18 @@ def find(wanted: str, folder: Path) -> Path | None:
     named = folder / wanted
     if (named / HEAD).is_file():
         return named
-    if Path(wanted).exists():
+    is_path = Path(wanted).name != wanted or wanted.endswith(".json")
+    if Path(wanted).is_file() or (Path(wanted) / HEAD).is_file() or (is_path and Path(wanted).exists()):
         return Path(wanted)
-    if Path(wanted).name != wanted or wanted.endswith(".json"):
+    if is_path:
         raise BaselineError(f"baseline {wanted} does not exist: give a name from {folder}, or a file")
     others = known(folder)
     if others:
-        near = ", ".join(get_close_matches(wanted, others, 3) or others[:3])
-        raise BaselineError(f"no baseline {wanted!r} in {folder}, which has {near}; --save-baseline {wanted} makes it")
+        near = get_close_matches(wanted, others, 3) or others[:3]
+        more = f" and {len(others) - len(near)} more" if others[len(near) :] else ""
+        raise BaselineError(
+            f"no baseline {wanted!r} in {folder}, which has {', '.join(near)}{more}; --save-baseline {wanted} makes it"
+        )
     return None
 
 
@@ -178,7 +182,7 @@ def _checked_head(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BaselineError(f"baseline {folder / HEAD} cannot be read ({error}): save it anew") from error
     if found != (FORMAT, SCHEMA_VERSION):
-        told = " with records of schemas ".join([str(found[0]), ", ".join(map(str, found[1:]))])
+        told = " with records of schemas ".join([str(found[0]), ", ".join(map(str, found[1:])) or "none"])
         raise BaselineError(
             f"baseline {folder} has format {told}; this version reads {FORMAT} with {SCHEMA_VERSION}: save it anew"
         )

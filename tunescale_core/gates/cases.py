@@ -8,6 +8,8 @@ from tunescale_core.results.result import Result
 
 HASHES = ("examples", "prompts", "protocol")
 """What two records must share, in the order in which a difference is told."""
+COUNTED = ("rows", "steps")
+"""What a training came to; older records do not say."""
 ANEW = "save the baseline anew"
 SHOWN = 8
 """Hex digits of a hash that are told."""
@@ -62,6 +64,9 @@ def asked_otherwise(old: Result, new: Result) -> str | None:
             return f"{where} has no hash of its {', '.join(absent)}"
     whole, shown = ([{name: found[name][:end] for name in HASHES} for found in hashes] for end in (None, SHOWN))
     if whole[0] != whole[1]:
+        numbers = [len(side.rows.example) if side.rows else 0 for side in (old, new)]
+        if whole[0]["examples"] != whole[1]["examples"] and numbers[0] != numbers[1]:
+            return f"other questions were asked: {numbers[0]:,} in the baseline, {numbers[1]:,} now"
         return difference(*shown) or "hashes differ beyond what can be shown of them"
     return _rows_apart(old, new)
 
@@ -71,12 +76,22 @@ def trained_otherwise(old: Result, new: Result) -> str:
 
     `trained otherwise: epochs 8.0 in the baseline, 4.0 now`. A record that does not say is given the benefit.
     """
-    before, after = (side.record.recipe if side.record else {} for side in (old, new))
+    before, after = map(_training, (old, new))
     if not before or not after:
         return ""
-    apart = [name for name in dict.fromkeys([*before, *after]) if before.get(name) != after.get(name)]
+    names = [name for name in dict.fromkeys([*before, *after]) if name not in COUNTED or {name} <= {*before} & {*after}]
+    apart = [name for name in names if before.get(name) != after.get(name)]
     named = ", ".join(f"{name} {before.get(name)} in the baseline, {after.get(name)} now" for name in apart)
     return f"trained otherwise: {named}" if named else ""
+
+
+def _training(side: Result) -> dict[str, object]:
+    """Return the recipe of a case's variant, and how many rows and steps that came to; {} where it is not told."""
+    record = side.record
+    if record is None or not record.recipe:
+        return {}
+    counted = {name: getattr(record.cost, name, None) for name in COUNTED}
+    return record.recipe | {name: value for name, value in counted.items() if value is not None}
 
 
 def _rows_apart(old: Result, new: Result) -> str | None:

@@ -14,7 +14,7 @@ from tunescale_core.gates.baseline import HEAD, Baseline, find, read, save
 from tunescale_core.gates.cases import trained_otherwise
 from tunescale_core.gates.judged import Run, expected, judged
 from tunescale_core.gates.pace import confirmed, judge
-from tunescale_core.gates.shown import counts, line, markdown, told
+from tunescale_core.gates.shown import counted, counts, line, markdown, told
 from tunescale_core.gates.verdict import CASE, Verdict
 from tunescale_core.pace.classes import PaceClass, paced, unpaced
 from tunescale_core.pace.pace import Measured, Pace
@@ -64,25 +64,32 @@ class Gating:
             )
         fresh = wanted is None or (wanted == saved and not (folder / wanted).exists())
         path = None if wanted is None or fresh else find(wanted, folder)
-        return cls(study, read(path) if path else None, wanted, folder / saved if saved else None)
+        baseline = read(path) if path else None
+        if baseline is not None and not _names(baseline) & {cell.id for cell in cells(study)}:
+            raise BaselineError(f"baseline {path} has no case of study {study.name}: {_whose(baseline)}")
+        return cls(study, baseline, wanted, folder / saved if saved else None)
 
     def select(self, chosen: Sequence[Cell]) -> None:
         """Take the cells that are to run."""
         self.selected = tuple(dict.fromkeys(chosen))
 
-    def losing(self, kept: Collection[str]) -> str:
-        """Return that a baseline which is there already would lose cases of the study; "" where it would not.
+    def losing(self, kept: Collection[str], *, paces: bool) -> str:
+        """Return that a baseline which is there already would lose cases or paces of the study; "" where it would not.
 
         Args:
             kept: Ids of the cases that would be in it.
+            paces: Whether paces would be in it.
         """
         if self.saved_to is None or not (self.saved_to / HEAD).is_file():
             return ""
+        there = read(self.saved_to)
         known = {cell.id for cell in cells(self.study)}
-        lost = [name for name in read(self.saved_to).results if name in known and name not in kept]
-        if not lost:
-            return ""
-        return f"it would lose {len(lost)} of its cases, {lost[0]} first: run them all, or save under another name"
+        lost = [name for name in there.results if name in known and name not in kept]
+        if lost:
+            return f"it would lose {len(lost)} of its cases, {lost[0]} first: run them all, or save under another name"
+        if not paces and {one.subject for one in there.paces} & {one.id for one in self._classes}:
+            return "it would lose its paces: run without --no-pace, or save under another name"
+        return ""
 
     def expected(self) -> list[tuple[str, str]]:
         """Return (case, metric) of every verdict there will be, as far as it is known before anything has run."""
@@ -227,7 +234,7 @@ class Gating:
         absent = [cell.id for cell in self.selected if cell.id not in {one.cell for one in self.records}]
         if self._measure is not None and absent:
             return f"{len(absent)} of {len(self.selected)} cases left no record, {absent[0]} first"
-        if losing := self.losing({one.cell for one in self.records}):
+        if losing := self.losing({one.cell for one in self.records}, paces=bool(self.measured.paces)):
             return losing
         return "; ".join(f"no pace of {name}: {why}" for name, why in self.measured.faults.items())
 
@@ -250,11 +257,13 @@ class Gating:
         if self.baseline is not None:
             found.append(f"gates: {counts(self.given)}")
             if left := len({*self.baseline.results, *self.baseline.timings} & self._unselected):
-                found.append(f"not selected in this run, so not compared: {left} cases of the baseline")
+                found.append(f"not selected in this run, so not compared: {counted(left)} of the baseline")
+            if (whose := _studies(self.baseline)) and self.study.name not in whose:
+                found.append(f"the baseline is of study {', '.join(whose)}, this run of {self.study.name}")
             found += self._trained_otherwise()
             found += [f"no pace of {one.id}: {one.why}" for one in unpaced(self.study, self.selected)]
             if not self.baseline.paces:
-                found.append("the baseline has no paces, so time is not gated: save it anew")
+                found.append("the baseline has no paces, so none is gated; latency is, where it can be compared")
         elif self.wanted is not None:
             found.append(
                 f"first run: there is no baseline {self.wanted} to compare with"
@@ -264,7 +273,7 @@ class Gating:
             found.append("no case of the study ran, so no baseline is saved")
         if self._saved and self.saved_to is not None:
             size = sum(file.stat().st_size for file in self.saved_to.iterdir())
-            found.append(f"saved baseline {self.saved_to}: {len(self.records)} cases, {size / 1e3:.0f} kB")
+            found.append(f"saved baseline {self.saved_to}: {counted(len(self.records))}, {size / 1e3:.0f} kB")
         return found
 
     def _trained_otherwise(self) -> list[str]:
@@ -283,3 +292,19 @@ class Gating:
     def markdown(self) -> str:
         """Return the summary for a pull request."""
         return markdown(self.wanted or "", self.outcome, self.given, self.notes())
+
+
+def _names(baseline: Baseline) -> set[str]:
+    return {*baseline.results, *baseline.timings}
+
+
+def _studies(baseline: Baseline) -> list[str]:
+    """Return the names of the studies that a baseline's records are of."""
+    return sorted({one.record.study for one in baseline.results.values() if one.record is not None})
+
+
+def _whose(baseline: Baseline) -> str:
+    """Return what a baseline of something else is of, and what to do."""
+    if studies := _studies(baseline):
+        return f"it is of study {', '.join(studies)}; name a baseline of this one"
+    return f"its cases are others, {min(_names(baseline), default='none')} first; name a baseline of this one"

@@ -57,6 +57,11 @@ def counts(verdicts: Iterable[Verdict]) -> str:
     return ", ".join(f"{found[name]} {name}" for name in (*FIRST, "holds") if found[name]) or "nothing compared"
 
 
+def counted(cases: int) -> str:
+    """Return a number of cases in words: `1 case`, `33 cases`."""
+    return f"{cases} case" + "s" * (cases != 1)
+
+
 def told(verdicts: Iterable[Verdict]) -> list[Verdict]:
     """Return the verdicts that a summary tells one by one, failures first."""
     wanted = [one for one in verdicts if one.outcome != "holds"]

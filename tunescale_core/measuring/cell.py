@@ -28,6 +28,7 @@ from tunescale_core.study.grid import Cell, task_kind
 from tunescale_core.study.serving import EAGER
 from tunescale_core.study.study import Study
 from tunescale_core.tasks import TASKS, Answer, Example
+from tunescale_core.tasks.judging import judge
 
 
 class Bench:
@@ -189,7 +190,7 @@ class Bench:
         task = TASKS[task_kind(self.study, cell.task)]
         lines = []
         for example, completion in zip(examples, completions, strict=True):
-            said = task.parse(completion.text)
+            answer, scores = judge(task, example, completion.text)
             lines.append(
                 Line(
                     example=example.id,
@@ -197,7 +198,7 @@ class Bench:
                     prompt=example.messages[-1]["content"],
                     gold=example.gold,
                     text=completion.text,
-                    answer=said,
+                    answer=answer.said,
                     tokens=completion.tokens,
                     finish=completion.finish,
                     reasoning_tokens=completion.reasoning_tokens,
@@ -206,7 +207,7 @@ class Bench:
                     device_seconds=completion.device_seconds,
                     prompt_tokens=completion.prompt_tokens,
                     prompt_cut=completion.prompt_cut,
-                    scores=task.score(Answer(example.gold, said)),
+                    scores=scores,
                 )
             )
         return tuple(lines)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tunescale_core.errors import ModelError
-from tunescale_core.fetching import set_damaged_aside
+from tunescale_core.fetching import HUB_ID, set_damaged_aside
 from tunescale_core.models.hub import fetched
 from tunescale_core.models.trusted import UNSAFE, trust
 from tunescale_core.study.model import Model
@@ -59,8 +59,8 @@ def folder_here(model: Model, folder: Path) -> Path | None:
         return path
     local = folder / Path(model.source).expanduser()
     if not local.is_dir():
-        if model.source.startswith((".", "/", "~")):  # which no hub id does
-            raise ModelError(f"model folder {local} does not exist")
+        if not HUB_ID.fullmatch(model.source):
+            raise ModelError(f"model folder {local} does not exist, and {model.source} is no hub id")
         return None
     if not (local / "config.json").is_file():
         raise ModelError(f"model folder {local} has no config.json: give the folder of a saved checkpoint")

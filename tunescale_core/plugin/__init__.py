@@ -11,6 +11,7 @@ from tunescale_core.plugin.session import SESSION, Session, is_worker
 pytest_plugins = (
     "tunescale_core.plugin.beforehand",
     "tunescale_core.plugin.cases",
+    "tunescale_core.plugin.findings",
     "tunescale_core.plugin.interruption",
     "tunescale_core.plugin.terminal",
     "tunescale_core.plugin.gating",

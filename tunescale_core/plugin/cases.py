@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from tunescale_core.measuring.cell import Bench
     from tunescale_core.measuring.subjects import Subject
     from tunescale_core.records.record import Record
-    from tunescale_core.study.expected import ExpectedFinding
     from tunescale_core.study.grid import Cell
 
 
@@ -33,21 +31,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
         grid = cells(metafunc.config.stash[SESSION].load())
         metafunc.parametrize("cell", grid, ids=[cell.id for cell in grid])
-    if {"expected_finding", "finding_holds"} <= set(metafunc.fixturenames):
-        wanted = metafunc.config.stash[SESSION].load().findings
-        metafunc.parametrize("expected_finding", wanted, ids=[one.key for one in wanted])
-
-
-def pytest_pycollect_makeitem(collector: pytest.Module | pytest.Class, obj: object) -> list[pytest.Item] | None:
-    """Make no case of findings where the study declares none, rather than one that is skipped."""
-    if not inspect.isfunction(obj) or "expected_finding" not in inspect.signature(obj).parameters:
-        return None
-    return None if collector.config.stash[SESSION].load().findings else []
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave findings for the end, when there are records."""
-    items.sort(key=lambda item: "expected_finding" in getattr(item, "fixturenames", ()))
 
 
 def bench_of(config: pytest.Config, selected: Collection[str] = ()) -> Bench:
@@ -133,22 +116,6 @@ def thresholds(bench: Bench, cell: Cell) -> Callable[[Record], None]:
         try:
             hold(record, expected_of(bench.study, cell))
         except ThresholdError as error:
-            raise one_line(error) from None
-
-    return held
-
-
-@pytest.fixture
-def finding_holds(bench: Bench) -> Callable[[ExpectedFinding], None]:
-    """A function that asserts what the study expects of a finding, from the records on disk."""
-    from tunescale_core.findings.answers import answers
-    from tunescale_core.findings.expected import hold
-    from tunescale_core.results.recorded import from_folder
-
-    def held(expected: ExpectedFinding) -> None:
-        try:
-            hold(answers(from_folder(bench.records)), expected)
-        except TuneScaleError as error:
             raise one_line(error) from None
 
     return held

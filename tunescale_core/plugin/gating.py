@@ -82,7 +82,8 @@ def pytest_collection_modifyitems(
     if gating is None or not selected:
         return
     gating.select(selected)
-    if not config.option.collectonly and (losing := gating.losing({cell.id for cell in selected})):
+    losing = gating.losing({cell.id for cell in selected}, paces=not config.getoption("--no-pace"))
+    if losing and not config.option.collectonly:
         raise pytest.UsageError(f"--save-baseline {config.getoption('--save-baseline')}: {losing}")
     node = Gates.from_parent(session, name="gate", nodeid="gate")
     items += [

@@ -6,14 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from tunescale_core.study.declared import Count, Declared, Name, Number, Whole
+from tunescale_core.study.declared import Count, Declared, Name, Number, Seed, Whole
 
 
 class Head(Declared):
     """The study's name and what all its parts share."""
 
     name: Name
-    seeds: tuple[Whole, ...] = (0,)
+    seeds: tuple[Seed, ...] = (0,)
     training: Literal["planned", "literal"] = "planned"
     """planned: how much of a step is done at once follows from the memory at hand; the rows of a step, their order
     and the loss stay. literal: `batch` × `accumulation` as written."""

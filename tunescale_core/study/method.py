@@ -6,10 +6,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from tunescale_core.study.declared import Count, Declared, Number, Whole
+from tunescale_core.study.declared import Count, Declared, Number, Seed
 
 Bits = Literal["4bit", "8bit"]
 """How many a weight is held in."""
+OWN_KEYS = {"lora_alpha": "alpha", "lora_dropout": "dropout", "target_modules": "target_modules"}
+"""What PEFT calls settings that a method has by a name of its own."""
 ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
 
 
@@ -66,6 +68,9 @@ class Method(Training):
             raise ValueError(f"{adapter_only[0]} is a setting of LoRA: give ranks too, or leave it out")
         if self.adapter == "LORA" and self.ranks is None:
             raise ValueError("a LoRA needs ranks")
+        own = OWN_KEYS | ({"r": "ranks"} if self.ranks is not None else {})
+        if doubled := sorted(self.peft.keys() & own.keys()):
+            raise ValueError(f"peft.{doubled[0]}: say it by {own[doubled[0]]}, which names and records know")
         if self.learning_rates is not None and "learning_rate" in self.model_fields_set:
             raise ValueError("give learning_rate or learning_rates, not both")
         return self
@@ -87,7 +92,7 @@ class Trials(Declared):
     """Rows of a trial, the first that the variant would be tuned on."""
     dev_examples: Count = 60
     """Questions of the development split that a trial is judged by; they are never evaluated."""
-    seed: Whole = 0
+    seed: Seed = 0
 
 
 def check_named(name: str, method: Method) -> None:

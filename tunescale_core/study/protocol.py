@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import model_validator
+
 from tunescale_core.study.declared import Count, Declared, Whole
 from tunescale_core.study.serving import Thinking
 
@@ -29,3 +31,9 @@ class Protocol(Declared):
     """auto: bfloat16 on an accelerator, float32 on a CPU."""
     threads: Count | None = None
     """CPU threads; the library's choice unless given."""
+
+    @model_validator(mode="after")
+    def _possible(self) -> Protocol:
+        if self.min_new_tokens > self.max_new_tokens:
+            raise ValueError(f"min_new_tokens is {self.min_new_tokens}, and max_new_tokens {self.max_new_tokens}")
+        return self

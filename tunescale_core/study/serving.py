@@ -56,6 +56,10 @@ class Serving(Declared):
     def _reachable(self) -> Serving:
         if (self.mode == "endpoint") != (self.url is not None):
             raise ValueError("an endpoint needs a url" if self.mode == "endpoint" else "url belongs to mode endpoint")
+        if self.url is not None and not self.url.startswith(("http://", "https://")):
+            raise ValueError(
+                f"url {self.url!r} does not begin with http:// or https://: write http://localhost:8000/v1"
+            )
         if self.url is not None and ("@" in self.url or "?" in self.url or "#" in self.url):
             raise ValueError("url must hold no user, password or query: records keep it; name a key by api_key_env")
         if self.body and self.url is None:
@@ -77,11 +81,17 @@ class Serving(Declared):
         return self.model_dump(mode="json", exclude=left)
 
 
-def serving_of(name: str) -> dict[str, object]:
-    """Return the serving that a name alone means, as `static`, `4bit-batch-4` or `thinking-off`; {} of any other."""
+def serving_of(name: str, *, told_alone: bool = False) -> dict[str, object]:
+    """Return the serving that a name alone means, as `static`, `4bit-batch-4` or `thinking-off`; {} of any other.
+
+    Args:
+        name: As a study's table or `--serving` has it.
+        told_alone: Leave out what the name does not say, and so has its default.
+    """
     found = _SHORT.fullmatch(name)
     if not found or not name:
         return {}
-    said = {"thinking": found["thinking"], "quantize": found["bits"]}
-    told = {name: value for name, value in said.items() if value}
-    return {"mode": found["mode"] or EAGER, "batch": int(found["batch"] or 1), **told}
+    batch = int(found["batch"]) if found["batch"] else None
+    said = {"mode": found["mode"], "batch": batch, "thinking": found["thinking"], "quantize": found["bits"]}
+    told: dict[str, object] = {key: value for key, value in said.items() if value}
+    return told if told_alone else {"mode": EAGER, "batch": 1} | told

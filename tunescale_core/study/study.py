@@ -14,13 +14,14 @@ from tunescale_core.study.constraints import Deployment
 from tunescale_core.study.declared import Declared, Name
 from tunescale_core.study.expected import Expectation, ExpectedFinding
 from tunescale_core.study.head import Head
-from tunescale_core.study.margins import EVERYWHERE, Gate, direction, parse_margin
+from tunescale_core.study.margins import EVERYWHERE, Gate, Margin, direction, parse_margin
 from tunescale_core.study.method import Method, Trials, check_named
 from tunescale_core.study.model import Model
 from tunescale_core.study.protocol import Protocol
 from tunescale_core.study.serving import ANY, EAGER, Serving, Thinking, serving_of
 from tunescale_core.study.task_data import TaskData, check_task
 from tunescale_core.tasks import TASKS
+from tunescale_core.tasks.task import Direction, Metric
 
 
 class Study(Declared):
@@ -50,6 +51,7 @@ class Study(Declared):
             return content
         named = {name: serving_of(name) | table if isinstance(table, dict) else table for name, table in tables.items()}
         for name, table in named.items():
+            _check_name(name, table)
             if isinstance(table, dict) and "mode" not in table and name != EAGER:
                 raise ValueError(
                     f"serving.{name}: its name alone says no way of serving, as static, 4bit, batch-8 or "
@@ -174,9 +176,34 @@ class Study(Declared):
         if not found and metric not in EVERYWHERE:
             known = dict.fromkeys([one.name for kind in kinds for one in kind.metrics] + list(EVERYWHERE))
             raise ValueError(f"{metric!r} is not gated; there are {', '.join(known)}")
-        parse_margin(text, direction(metric, found[0].better if found else None))
+        better = direction(metric, found[0].better if found else None)
+        if told := _allows_anything(parse_margin(text, better), metric, found[0] if found else None, better):
+            raise ValueError(f"{text!r} allows anything: {told}")
 
     @property
     def name(self) -> str:
         """The study's name."""
         return self.study.name
+
+
+def _allows_anything(margin: Margin, metric: str, of_task: Metric | None, better: Direction) -> str | None:
+    """Return why nothing can move by more than a margin, which is then in another unit than meant; None where it can.
+
+    A gate with such a margin would hold whatever happens.
+    """
+    if margin.relative:
+        return "nothing falls by more than all of it" if better == "higher" and margin.amount >= 1 else None
+    if metric == "pace":
+        return "a pace is a ratio, and +3% allows 3 % more of it" if margin.amount >= 1 else None
+    unit = of_task.unit if of_task else "fraction" if metric == "parse_rate" else ""
+    if unit == "fraction" and margin.amount >= 1:
+        return f"{metric} is a share from 0 to 1"
+    return f"{metric} is in percent" if unit == "%" and margin.amount >= 100 else None
+
+
+def _check_name(name: str, table: Any) -> None:
+    """Refuse settings of a way of serving whose name says others."""
+    said = serving_of(name, told_alone=True)
+    for key in said.keys() & table.keys() if isinstance(table, dict) else ():
+        if table[key] != said[key]:
+            raise ValueError(f"serving.{name}: its name says {key} {said[key]}, and {key} is {table[key]!r}: rename it")

@@ -39,7 +39,7 @@ def _of_training(task: str, records: list[Record]) -> Iterator[str]:
     if counts:
         told = ", ".join(f"{_each(by_seed)} ({why})" for why, by_seed in counts.items())
         yield f"{task}: training rows left out: {told}"
-    cut = _most(records, lambda one: one.cost.rows_cut if one.cost else 0)
+    cut = _most(records, lambda one: max(0, one.cost.rows_cut - one.cost.rows_masked) if one.cost else 0)
     if any(cut.values()):
         yield f"{task}: training rows longer than max_length, which lost their end: {_each(cut)}"
     masked = _most(records, lambda one: one.cost.rows_masked if one.cost else 0)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import ClassVar
+from unicodedata import normalize
 
 from tunescale_core.errors import MetricError
 from tunescale_core.tasks.boxed import last_boxed
@@ -19,8 +20,8 @@ _UNREADABLE = 0
 
 @lru_cache(maxsize=1 << 14)
 def same(label: str) -> str:
-    """Return a label without what does not make it another: case, and white space around or doubled."""
-    return " ".join(label.split()).casefold()
+    """Return a label without what does not make it another: case, white space around or doubled, how é is encoded."""
+    return normalize("NFC", " ".join(label.split()).casefold())
 
 
 @lru_cache(maxsize=1 << 14)

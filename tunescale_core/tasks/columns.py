@@ -22,7 +22,8 @@ def column(row: Row, name: str, kind: type[Kind]) -> Kind:
         DataError: It is missing, or not of `kind`; the reader of the source adds which row it is.
     """
     if name not in row:
-        there = harmless(", ".join(map(str, row)) or "none")
+        named = (one if one == one.strip() else repr(one) for one in map(str, row))  # a blank is seen in quotes alone
+        there = harmless(", ".join(named) or "none")
         raise DataError(f"no column {name!r} (it has: {there:.200})")
     value = row[name]
     if not isinstance(value, kind):
@@ -44,7 +45,8 @@ def strings(values: object, name: str) -> list[str]:
         listed = []
         values = ""
     if isinstance(values, str) or not all(isinstance(value, str) for value in listed):
-        raise DataError(f"column {name!r} is not a list of text")
+        told = next((type(one).__name__ for one in listed if not isinstance(one, str)), "")
+        raise DataError(f"column {name!r} is not a list of text" + f": it holds {told}" * bool(told))
     for one in listed:
         _check_unicode(one, name)
     return listed

@@ -73,6 +73,8 @@ class OpenMath(Task):
             return LeftOut("empty gold answer")
         if number_in(problem.gold) is None:
             return LeftOut("gold answer is not a number")
+        if style == "solution" and problem.solution is not None and not problem.solution.strip():
+            return LeftOut("empty solution")
         target = problem.solution if style == "solution" and problem.solution is not None else boxed(problem.gold)
         return Example(identity(row, problem.text), self.prompt(problem.text), (problem.gold,), target)
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import ClassVar
+from unicodedata import normalize
 
 from tunescale_core.tasks.boxed import boxed, last_boxed
 from tunescale_core.tasks.columns import group_of, identity, strings, taught, text_of
@@ -19,6 +20,7 @@ def words(text: str) -> tuple[str, ...]:
 
     Else grade "A" would be no answer, for it is an article too.
     """
+    text = normalize("NFC", text)  # é is one character or two, by who wrote it
     return tuple(normalised(text).split() or text.casefold().split())
 
 

@@ -31,7 +31,8 @@ from tunescale_core.store.aside import set_aside
 from tunescale_core.store.identity import identity_of, key_of
 from tunescale_core.study.grid import Variant
 from tunescale_core.study.protocol import Protocol
-from tunescale_core.tasks import PAPERS, TASKS, Answer, Example, Task
+from tunescale_core.tasks import PAPERS, TASKS, Example, Task
+from tunescale_core.tasks.judging import judge
 from tunescale_core.training.lesson import Lesson
 from tunescale_core.training.saves import Saves
 from tunescale_core.training.searches import TRIAL, keep, kept
@@ -147,6 +148,6 @@ def judged(wanted: Search, model: Path) -> tuple[float | None, int | None]:
     """Return a tuned model's figure over the development questions, and its batch where that had to be smaller."""
     decoder = EagerDecoder(open_model(model, wanted.protocol), wanted.protocol)
     said = dict(decoder.batched([example.messages for example in wanted.dev], wanted.protocol.batch))
-    answers = [Answer(example.gold, wanted.task.parse(said[number].text)) for number, example in enumerate(wanted.dev)]
+    answers = [judge(wanted.task, example, said[number].text)[0] for number, example in enumerate(wanted.dev)]
     metric = wanted.task.metric(wanted.task.judged)
     return metric(answers) if metric else None, decoder.batched_by

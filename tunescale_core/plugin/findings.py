@@ -1,0 +1,93 @@
+"""Findings that a study declares, as cases: of a test that asks for them, or where no test does, of their own."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tunescale_core.errors import StudyError, TuneScaleError
+from tunescale_core.plugin.cases import bench_of
+from tunescale_core.plugin.session import ALONE, SESSION, cell_of, is_shared_out, one_line
+
+if TYPE_CHECKING:
+    from tunescale_core.measuring.cell import Bench
+    from tunescale_core.study.expected import ExpectedFinding
+
+EXPECTED = "expected_finding"
+"""The argument by which a test asks for them."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make a case of each finding."""
+    if {EXPECTED, "finding_holds"} <= set(metafunc.fixturenames):
+        wanted = metafunc.config.stash[SESSION].load().findings
+        metafunc.parametrize(EXPECTED, wanted, ids=[one.key for one in wanted])
+
+
+def pytest_pycollect_makeitem(collector: pytest.Module | pytest.Class, obj: object) -> list[pytest.Item] | None:
+    """Make no case of findings where the study declares none, rather than one that is skipped."""
+    if not inspect.isfunction(obj) or EXPECTED not in inspect.signature(obj).parameters:
+        return None
+    return None if collector.config.stash[SESSION].load().findings else []
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave findings for the end, when there are records; what the study expects and no test asks is asked here."""
+    items.sort(key=_asks)
+    if any(map(_asks, items)) or not any(map(cell_of, items)):
+        return
+    node = Findings.from_parent(session, name="findings", nodeid="findings")
+    wanted = config.stash[SESSION].load().findings
+    items += [FindingItem.from_parent(node, name=one.key, expected=one) for one in wanted]
+
+
+def _asks(item: pytest.Item) -> bool:
+    return EXPECTED in getattr(item, "fixturenames", ())
+
+
+class Findings(pytest.Collector):
+    """Where findings stand in the tree of tests."""
+
+    def collect(self) -> list[pytest.Item]:
+        """Collect nothing: what is asked follows from the study."""
+        return []
+
+
+class FindingItem(pytest.Item):
+    """One finding, as the study expects it."""
+
+    def __init__(self, *, expected: ExpectedFinding, **rest: Any) -> None:
+        super().__init__(**rest)
+        self.expected = expected
+
+    def runtest(self) -> None:
+        """Fail in one line where the records do not bear it out."""
+        if is_shared_out(self.config):
+            raise one_line(StudyError(ALONE))
+        _hold(bench_of(self.config), self.expected)
+
+    def reportinfo(self) -> tuple[Path, None, str]:
+        """Say what stands in a report's head line."""
+        return self.config.rootpath, None, self.name
+
+
+@pytest.fixture
+def finding_holds(bench: Bench) -> Callable[[ExpectedFinding], None]:
+    """A function that asserts what the study expects of a finding, from the records on disk."""
+    return lambda expected: _hold(bench, expected)
+
+
+def _hold(bench: Bench, expected: ExpectedFinding) -> None:
+    from tunescale_core.findings.answers import answers
+    from tunescale_core.findings.expected import hold
+    from tunescale_core.results.recorded import from_folder
+
+    try:
+        hold(answers(from_folder(bench.records)), expected)
+    except TuneScaleError as error:
+        raise one_line(error) from None
