@@ -6,8 +6,8 @@
 Bandwidth is measured here unless given, by reading a matrix too large for any cache; so run it where the study ran.
 That of records kept in `benchmarks/results` was measured beside them and is read from `bandwidths.json` there. What the
 libraries themselves take of a process is measured too for a CPU's records, where a peak is the process's. Exits with 1
-where a peak is more than 15 % from its estimate, and with 2 where the records are of another device than this one and
-no bandwidth is known.
+where a peak is more than 15 % from its estimate, and with 2 where the records are of another device than this one, or
+kept, and no bandwidth is known.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ def main() -> int:
     shapes = {name: read_shape(model, study.folder) for name, model in study.models.items()}
     on_cpu = made_on(results).startswith("cpu")
     speeds = known_speeds(asked.records, asked.bandwidth, shapes)
-    if speeds is None and made_on(results) != provenance(device()).device:
-        print(f"{asked.records} are of another device than this one: give --bandwidth, as measured there")  # noqa: T201
+    if speeds is None and (is_kept(asked.records) or made_on(results) != provenance(device()).device):
+        print(f"{asked.records} are of another device or time: give --bandwidth, as measured there")  # noqa: T201
         return 2
     speeds = speeds or dict.fromkeys(shapes, bandwidth())
     overhead = asked.overhead if asked.overhead is not None else process_bytes() if on_cpu else 0.0
@@ -89,7 +89,12 @@ def known_speeds(records: Path, given: float | None, shapes: dict[str, Shape]) -
     if given is not None:
         return dict.fromkeys(shapes, given)
     kept: dict[str, dict[str, float]] = json.loads(KEPT.read_text(encoding="utf-8"))
-    return kept.get(records.name) if records.resolve().parent == KEPT.parent else None
+    return kept.get(records.name) if is_kept(records) else None
+
+
+def is_kept(records: Path) -> bool:
+    """Tell whether records are of a run that is kept in the repository."""
+    return records.resolve().parent == KEPT.parent
 
 
 def memory_table(results: Results, study: Study, shapes: dict[str, Shape], held: Held) -> tuple[Table, float]:
