@@ -7,12 +7,14 @@ Prints each claim with its figures and exits with 1 where one fails.
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from tabulate import tabulate
 
+from tunescale_core.errors import TuneScaleError
 from tunescale_core.records.lines import read_rows
 from tunescale_core.results.candidate import Candidate
 from tunescale_core.results.comparison import Comparisons
@@ -122,8 +124,12 @@ def shown(interval: Interval) -> str:
 
 def main() -> int:
     """Print the claims; 1 where one fails."""
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".tunescale/records/mini")
-    found = list(claims(Family(from_folder(folder))))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("records", type=Path, nargs="?", default=Path(".tunescale/records/mini"), help="of a whole run")
+    try:
+        found = list(claims(Family(from_folder(parser.parse_args().records))))
+    except TuneScaleError as error:
+        parser.error(str(error))
     rows = [[claim, figures, "holds" if holds else "FAILS"] for claim, figures, holds in found]
     print(tabulate(rows, ["claim", "measured", ""], disable_numparse=True))  # noqa: T201
     return 0 if all(holds for _, _, holds in found) else 1

@@ -8,6 +8,7 @@ prints what was measured, and exits with 1 where a promise is missed. Nothing el
 
 from __future__ import annotations
 
+import argparse
 import os
 import random
 import subprocess
@@ -44,7 +45,7 @@ GOLDS = {"arc": ("A", "B", "C", "D"), "openmath": tuple(map(str, range(40))), "s
 
 def make(folder: Path, cells: int, examples: int) -> None:
     """Write made-up records: two models, the first tuned on three tasks by LoRA of many ranks and in full."""
-    tasks = list(TASKS)
+    tasks = list(GOLDS)
     ranks = max(1, (cells // len(tasks) - 5) // len(tasks))
     variants = [("small", "base", None), ("large", "base", None)]
     variants += [
@@ -86,7 +87,11 @@ def line(rng: random.Random, task: str, place: int, right: float) -> Line:
 
 def main() -> int:
     """Print the promises; 1 where one is missed."""
-    cells, examples = (int(sys.argv[place]) if len(sys.argv) > place else 1000 for place in (1, 2))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("cells", type=int, nargs="?", default=1000)
+    parser.add_argument("examples", type=int, nargs="?", default=1000, help="of each cell")
+    asked = parser.parse_args()
+    cells, examples = asked.cells, asked.examples
     with tempfile.TemporaryDirectory() as scratch:
         folder, page = Path(scratch) / "records", Path(scratch) / "report.html"
         make(folder, cells, examples)

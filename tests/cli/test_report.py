@@ -187,3 +187,13 @@ def test_only_what_the_axes_show_is_drawn(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(STUDY)
     assert len(lines(page(tmp_path, "--study", str(tmp_path / "mine.toml")))) == 1
     assert len(lines(page(tmp_path, "--max-latency", "3"))) == 3
+
+
+def test_a_baseline_is_no_folder_of_records(tmp_path: Path) -> None:
+    """Tables of a baseline's folder are refused by what it is, and not by a schema that its file has not."""
+    (tmp_path / "baseline.json").write_text("{}")
+    ran = report(str(tmp_path))
+    assert ran.exit_code == USAGE
+    assert (
+        ran.stderr == f"tunescale: {tmp_path} is a baseline, for tunescale gate --baseline: give a folder of records\n"
+    )

@@ -28,6 +28,8 @@ RecordsFolder = Annotated[
 PublishedTable = Annotated[
     Path | None, typer.Option("--table", help="A CSV in the form of the paper's Table 1, instead of records.")
 ]
+BASELINE = "baseline.json"
+"""What a baseline has and a folder of records has not (`gates/baseline.py`)."""
 DEFAULT_STORE = Path(".tunescale/records")
 
 
@@ -81,6 +83,8 @@ def records_folder(wanted: Path | None) -> Path:
         return _only_study()
     if wanted.is_file():
         raise ResultsError(f"{wanted} is a file: give a folder of records, or a published table with --table")
+    if (wanted / BASELINE).is_file():
+        raise ResultsError(f"{wanted} is a baseline, for tunescale gate --baseline: give a folder of records")
     if wanted.is_dir() or len(wanted.parts) > 1:
         return wanted
     if (DEFAULT_STORE / wanted).is_dir():
