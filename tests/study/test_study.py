@@ -111,6 +111,19 @@ def test_unknown_keys_are_refused(tmp_path: Path, text: str, said: str) -> None:
         ),
         (HEAD + MODEL + "[methods.base]\nlearning_rate = 1\n" + TASK, "methods.base", "has no settings"),
         (HEAD + MODEL + FULL + "learning_rate = 0\n" + TASK, "methods.full.learning_rate", "greater than 0"),
+        (HEAD + "seeds = 1\n" + MODEL + FULL + TASK, "study.seeds", "is not a list: write it in brackets, as [1]"),
+        (HEAD + MODEL + FULL + TASK + '[expect]\ncell = "*"\n', "expect", "is one table: write [[expect]]"),
+        (HEAD + '[models.m]\nsorce = "x"\n' + FULL + TASK, "models.m.sorce", "unknown key; is it source?"),
+        (
+            HEAD + MODEL + '[methods.lora]\nranks = [4]\ntarget_modules = "q_proj"\n' + TASK,
+            "methods.lora.target_modules",
+            "is not a list: write it in brackets",
+        ),
+        (
+            HEAD + MODEL + '[methods.lora]\nranks = [4]\ntarget_modules = ["all-linear"]\n' + TASK,
+            "methods.lora.target_modules",
+            'write "all-linear", without brackets',
+        ),
         (HEAD + "seeds = [4294967296]\n" + MODEL + FULL + TASK, "study.seeds", "less than 4294967296"),
         (HEAD + MODEL + "[methods.lora]\nranks = [2]\npeft = { r = 8 }\n" + TASK, "methods.lora", "say it by ranks"),
         (

@@ -26,6 +26,7 @@ def test_the_papers_tasks_need_nothing_more(name: str) -> None:
         {"columns": {"text": "{subject}: {body}", "label": "team", "id": "ticket", "group": "customer"}},
         {"task": "short_answer", "system": None, "columns": {"answer": "{total}"}},
         {"task": "openmath", "system": None, "columns": {"problem": "q", "expected_answer": "a"}},
+        {"data": "some/set", "config": "main", "train_split": "a"},
         {"task": "arc", "data": "embedded", "eval_data": None, "system": "Which letter?"},
     ],
 )
@@ -52,6 +53,10 @@ def test_rows_of_ones_own_can_be_asked(changed: dict[str, Any]) -> None:
             "tasks.mine.eval_data: give a hub data set, a file or a folder, no addr",
         ),
         ({"dev_data": "http://example.org/"}, "tasks.mine.dev_data: give a hub data set, a file or a folder, no addr"),
+        ({"train_split": "a"}, "tasks.mine.train_split: data is a file, which has no such part; leave it out"),
+        ({"eval_split": "a"}, "tasks.mine.eval_split: eval_data is a file, which has no such part; leave it out"),
+        ({"eval_data": None, "eval_split": "a"}, "tasks.mine.eval_split: data is a file, which has no such part"),
+        ({"revision": "v9"}, "tasks.mine.revision: data is a file, which has no such part; leave it out"),
         ({"columns": {"lable": "team"}}, "tasks.mine.columns.lable: classification reads no such column; it reads id"),
         ({"columns": {"text": "{a.b}"}}, "tasks.mine.columns.text: braces hold a column's name and nothing else"),
         ({"columns": {"text": "{a"}}, "tasks.mine.columns.text: "),

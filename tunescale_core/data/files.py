@@ -10,8 +10,8 @@ from typing import Any, TextIO
 
 from tunescale_core.errors import DataError
 from tunescale_core.reading import json_of
+from tunescale_core.study.task_data import FORMATS
 
-FORMATS = {".json": "json", ".jsonl": "json", ".csv": "csv", ".parquet": "parquet"}
 CHUNK, BUFFER = 1000, 1 << 20
 """Rows, and bytes of a Parquet column, that are read at a time."""
 Fields = dict[str, Any]

@@ -8,14 +8,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from tunescale_core.data.files import FORMATS, Fields, check_file, is_data_file, read_file, split_file
+from tunescale_core.data.files import Fields, check_file, is_data_file, read_file, split_file
 from tunescale_core.embedded.choices import FourWay, arc_row, draw_four_way
 from tunescale_core.embedded.passages import Passage, draw_passage, squad_row
 from tunescale_core.embedded.splits import SHARES, Split, drawn
 from tunescale_core.embedded.sums import Sum, draw_sum, openmath_row
 from tunescale_core.errors import DataError
 from tunescale_core.fetching import HUB_ID, advice, again
-from tunescale_core.study.task_data import EMBEDDED, TaskData
+from tunescale_core.study.task_data import EMBEDDED, FORMATS, TaskData
 
 Purpose = Literal["train", "eval", "dev"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
@@ -22,6 +23,10 @@ from tunescale_core.study.task_data import TaskData
 
 SHIPPED = (Path(__file__).parents[1] / "studies", Path(__file__).parents[2] / "benchmarks" / "studies")
 """Where studies are found by name: in an installed package, and in a clone."""
+LISTS = ("expect", "findings")
+"""Tables that are written with two brackets, once for each."""
+_UNSAID = re.compile(r"\[key\]|function-after|(?:tuple|literal)\[")
+"""What pydantic's places have beside keys: the branch of a union, say."""
 
 
 def locate(study: str) -> Path:
@@ -77,12 +82,15 @@ def _why(error: Exception) -> str:
 
 
 def _first(error: ValidationError) -> str:
-    """The first of the faults pydantic found, as `key: what is wrong`."""
-    fault = error.errors()[0]
-    where = ".".join(str(part) for part in fault["loc"] if part not in {"[key]", "function-after"})
+    """The first of the faults pydantic found, as `key: what is wrong`; an unknown key may be why another is missing."""
+    faults = error.errors()
+    fault = next((one for one in faults if one["type"] == "extra_forbidden"), faults[0])
+    where = ".".join(str(part) for part in fault["loc"] if not _UNSAID.match(str(part)))
     what = fault["msg"].removeprefix("Value error, ")
     if fault["type"] == "extra_forbidden":
         what = f"unknown key{_meant(tuple(fault['loc']))}"
+    elif fault["type"] == "tuple_type":
+        what = f"is one table: write [[{where}]]" if where in LISTS else "is not a list: write it in brackets, as [1]"
     given = (
         f" (given: {fault['input']!r:.60})"
         if fault["type"] not in {"extra_forbidden", "missing", "value_error"}

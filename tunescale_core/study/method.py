@@ -12,6 +12,7 @@ Bits = Literal["4bit", "8bit"]
 """How many a weight is held in."""
 OWN_KEYS = {"lora_alpha": "alpha", "lora_dropout": "dropout", "target_modules": "target_modules"}
 """What PEFT calls settings that a method has by a name of its own."""
+ALL_LINEAR = "all-linear"
 ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
 
 
@@ -80,6 +81,8 @@ class Method(Training):
     def _filled(cls, value: tuple[object, ...] | str | None) -> tuple[object, ...] | str | None:
         if value is not None and len(value) == 0:
             raise ValueError("is empty: give at least one, or leave the key out")
+        if value == (ALL_LINEAR,):
+            raise ValueError(f'{ALL_LINEAR} names no module: write "{ALL_LINEAR}", without brackets')
         if isinstance(value, tuple) and len(set(value)) < len(value):
             raise ValueError("names the same one twice")
         return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import Literal
 
 from pydantic import Field
@@ -12,6 +13,14 @@ from tunescale_core.tasks import PAPERS, TASKS, Task
 from tunescale_core.tasks.renamed import named_in
 
 EMBEDDED = "embedded"
+FORMATS = {".json": "json", ".jsonl": "json", ".csv": "csv", ".parquet": "parquet"}
+"""What a file of rows may be, by how its name ends."""
+OF_HUB = {
+    "data": ("config", "revision", "train_split"),
+    "eval_data": ("eval_config", "eval_revision"),
+    "dev_data": ("dev_config", "dev_revision"),
+}
+"""What says which part of a data set is meant; a file is one part."""
 
 
 class TaskData(Declared):
@@ -82,10 +91,21 @@ def check_task(name: str, data: TaskData) -> None:
     if EMBEDDED in {data.data, data.eval_data, data.dev_data} and task not in PAPERS:
         known = ", ".join(one.name for one in PAPERS)
         raise ValueError(f"tasks.{name}.data: the embedded source has rows of {known} alone; give a file or a data set")
+    _check_parts(name, data)
     if data.target == "solution" and not task.teaches_solutions:
         raise ValueError(f"tasks.{name}.target: a row of {task.name} has no worked solution; leave it out")
     for column, source in data.columns.items():
         _check_column(f"tasks.{name}.columns.{column}", task, column, source)
+
+
+def _check_parts(name: str, data: TaskData) -> None:
+    """Refuse a part of what has none: a split of a file would be all of it."""
+    for source, keys in OF_HUB.items():
+        path = getattr(data, source) or ""
+        own = (*keys, "eval_split") if source == ("eval_data" if data.eval_data else "data") else keys
+        said = [key for key in own if key in data.model_fields_set]
+        if said and PurePath(path).suffix in FORMATS:
+            raise ValueError(f"tasks.{name}.{said[0]}: {source} is a file, which has no such part; leave it out")
 
 
 def _check_column(where: str, task: Task, column: str, source: str) -> None:
