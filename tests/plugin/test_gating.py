@@ -292,6 +292,8 @@ def test_stopping_at_the_first_failure_tells_no_case_missing(run: Run) -> None:
     done = run("--baseline", "main", "-x")
     assert done.returncode == 1
     assert "missing from this run" not in done.stdout
+    assert "the run was stopped before all of them were asked" in done.stdout
+    assert "was stopped" not in run("--baseline", "main").stdout
 
 
 def test_a_project_inside_another_keeps_its_baselines(run: Run, tmp_path: Path) -> None:

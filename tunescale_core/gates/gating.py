@@ -37,6 +37,8 @@ class Gating:
         self.study, self.baseline, self.wanted, self.saved_to = study, baseline, wanted, saved
         self.selected: tuple[Cell, ...] = ()
         self.records: tuple[Record, ...] = ()
+        self.stopped = False
+        """Whether the run ended before all gates were asked."""
         self._measure: Measure | None = None
         self._taken = self._saved = False
         self._measured: Measured | None = None
@@ -256,6 +258,8 @@ class Gating:
         found = []
         if self.baseline is not None:
             found.append(f"gates: {counts(self.given)}")
+            if self.stopped:
+                found.append("the run was stopped before all of them were asked")
             if left := len({*self.baseline.results, *self.baseline.timings} & self._unselected):
                 found.append(f"not selected in this run, so not compared: {counted(left)} of the baseline")
             if (whose := _studies(self.baseline)) and self.study.name not in whose:

@@ -167,6 +167,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
     if gating is None:
         return
+    gating.stopped = bool(session.shouldstop or session.shouldfail) or exitstatus == pytest.ExitCode.INTERRUPTED
     own = sum(one.failed for one in gating.given) + gating.unsaved
     alone = exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED} and session.testsfailed <= own
     if alone and (gating.outcome == "nothing compared" or (gating.unsaved and not session.testsfailed)):
