@@ -193,6 +193,20 @@ def test_findings_need_no_test_of_ones_own(tmp_path: Path) -> None:
     assert "Traceback" not in done.stdout
 
 
+def test_a_study_that_no_test_asks_for_is_told(tmp_path: Path) -> None:
+    """Where the three lines of a test module are missing, a run with a study says what they would be."""
+    (tmp_path / "test_own.py").write_text("def test_it(measure):\n    measure()\n")
+
+    def ran(*words: str) -> str:
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--study", "mini", *words]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120).stdout
+
+    said = "no test found here measures the study's cells; this one would: def test_it(measure): measure()"
+    assert said not in ran("--collect-only", "-k", "nothing")
+    (tmp_path / "test_own.py").unlink()
+    assert said in ran()
+
+
 def test_short_data_are_told() -> None:
     """Where data have fewer usable rows than a study asks for, the run says so, a line a task and purpose."""
     from tests.making import COST, line

@@ -32,6 +32,8 @@ class Session:
     records: list[Record] = field(default_factory=list)
     cells: list[str] = field(default_factory=list)
     """Ids of those that were selected."""
+    unasked: bool = False
+    """Whether no test that was found asks for any."""
     ended: bool = False
     """Whether the run came to its end."""
     untold: list[str] = field(default_factory=list)
