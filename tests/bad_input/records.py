@@ -85,6 +85,7 @@ def given(case: str, words: list[str], said: str, code: int = 4) -> Case:
 
     def make(folder: Path) -> list[str]:
         good(folder)
+        written("s.toml", STUDY)(folder)
         return words
 
     return Case(f"option-{case}", make, said, code)
@@ -118,8 +119,13 @@ CASES = (
     baseline("pytest-benchmark-odd", '{"benchmarks": 3}', "b.json"),
     baseline("pytest-benchmark-row", '{"benchmarks": [3]}', "b.json"),
     baseline("binary", b"\xff\x00", "b.json"),
-    given("baseline-missing", ["gate", "{}/r", "--study", "mini", "--baseline", "{}/none.json"], "none.json"),
-    given("baseline-name", ["gate", "{}/r", "--study", "mini", "--save-baseline", "../x"], r"\.\./x"),
+    given("baseline-missing", ["gate", "{}/r", "--study", "{}/s.toml", "--baseline", "{}/none.json"], "none.json"),
+    given("baseline-name", ["gate", "{}/r", "--study", "{}/s.toml", "--save-baseline", "../x"], r"\.\./x"),
+    given(
+        "study-of-another",
+        ["gate", "{}/r", "--study", "mini", "--baseline", "b"],
+        "are of study s, and --study says mi",
+    ),
     table("empty", "", "t.csv"),
     table("other-columns", "a,b\n1,2\n", "t.csv"),
     table("not-utf-8", b"\xff\xfe\n", "t.csv"),

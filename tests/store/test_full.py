@@ -117,11 +117,21 @@ def test_a_checkpoint_that_does_not_fit_is_not_there(way: str, tmp_path: Path, m
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("way", FULL)
-def test_a_training_state_that_does_not_fit_is_not_gone_on_from(way: str, tmp_path: Path) -> None:
-    """A disk that fills while a training saves its state ends it with a line; with room it is made, from the start."""
+def test_a_training_goes_on_where_no_state_fits(tmp_path: Path) -> None:
+    """A disk with room for the result and for no state beside it ends no training: it saves none and is whole."""
     work = bench(tmp_path, save_seconds=0)
-    with FULL[way](work.store.root, WEIGHTS + STATE // 2) as make_room:
+    with small_disk(work.store.root, WEIGHTS + STATE // 2):
+        built = work.subjects.subject(cell(work, "full")).built
+        assert built.cost is not None
+        assert (built.cost.resumed_at, built.cost.steps) == ((), 2)
+        assert len(left(work)) == 1
+
+
+@pytest.mark.slow
+def test_a_training_state_that_does_not_fit_is_not_gone_on_from(tmp_path: Path) -> None:
+    """A quota that is met while a training saves its state ends it with a line; with room it starts anew."""
+    work = bench(tmp_path, save_seconds=0)
+    with small_files(work.store.root, WEIGHTS + STATE // 2) as make_room:
         with pytest.raises(
             ResourceError, match=r"^checkpoint mini-small-full-on-arc cannot .*: the disk is full \(it needs"
         ):

@@ -84,7 +84,8 @@ def _why(error: Exception) -> str:
 def _first(error: ValidationError) -> str:
     """The first of the faults pydantic found, as `key: what is wrong`; an unknown key may be why another is missing."""
     faults = error.errors()
-    fault = next((one for one in faults if one["type"] == "extra_forbidden"), faults[0])
+    beside = (one for one in faults if one["type"] == "extra_forbidden" and one["loc"][:-1] == faults[0]["loc"][:-1])
+    fault = next(beside, faults[0])
     where = ".".join(str(part) for part in fault["loc"] if not _UNSAID.match(str(part)))
     what = fault["msg"].removeprefix("Value error, ")
     if fault["type"] == "extra_forbidden":

@@ -10,8 +10,8 @@ from tunescale_core.study.declared import Count, Declared, Number, Seed
 
 Bits = Literal["4bit", "8bit"]
 """How many a weight is held in."""
-OWN_KEYS = {"lora_alpha": "alpha", "lora_dropout": "dropout", "target_modules": "target_modules"}
-"""What PEFT calls settings that a method has by a name of its own."""
+OWN_KEYS = {"lora_alpha": "alpha", "lora_dropout": "dropout"}
+"""What PEFT calls settings that a method has by a name of its own, and always has."""
 ALL_LINEAR = "all-linear"
 ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
 

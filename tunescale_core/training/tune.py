@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tunescale_core.errors import DivergedError, TrainingError
-from tunescale_core.exhausted import out_of_memory, telling
+from tunescale_core.exhausted import exhausted, out_of_memory
 from tunescale_core.models.architecture import freeze_towers
 from tunescale_core.models.device import device
 from tunescale_core.models.opened import load_weights
@@ -193,10 +193,15 @@ def _tuned(lesson: Lesson, attempt: Attempt, target: Path, progress: Progress) -
             *taught_amiss(lesson.tokenizer),
             *([IDLE_ADAPTER] if before is not None and idle(trainer.model, before) else []),
         ]
-        with telling(f"what {lesson.variant.id} has learnt", target):  # no smaller plan would make room for this
+        try:
             save_tuned(trainer, lesson, target)
             if IDLE_ADAPTER not in flags and same_weights(target / "model", lesson.base):
                 flags.append(SAME_WEIGHTS)
+        except (MemoryError, RuntimeError) as error:
+            if not out_of_memory(error):
+                raise
+            # No smaller plan would make room for this: it is not tried by training once more.
+            raise exhausted(error, f"what {lesson.variant.id} has learnt", target) or error from error
     return cost.model_copy(update={"flags": tuple(flags)})
 
 
