@@ -167,6 +167,13 @@ def test_a_byte_order_mark_is_no_part_of_the_data(tmp_path: Path) -> None:
     assert list(read_file(path)) == MATHS
 
 
+def test_columns_without_a_name_are_let_pass(tmp_path: Path) -> None:
+    """A spreadsheet's export may have empty columns at its end, in the header too."""
+    (tmp_path / "sheet.csv").write_bytes(b"text,label,,\nhello,a,,\n")
+    (row,) = read_file(tmp_path / "sheet.csv")
+    assert (row["text"], row["label"]) == ("hello", "a")
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [

@@ -141,12 +141,21 @@ def test_a_baseline_loses_no_case_of_its_study(study: Study) -> None:
     assert not renamed.losing({"m-base-for-arc", "larger-base-for-arc"}, paces=True)
 
 
+def test_a_stop_is_told_where_it_left_gates_unasked(study: Study) -> None:
+    """A run that is stopped by its very last verdict was asked all of them, and is not said to be short of any."""
+    found = gating(study, None)
+    found.stopped = True
+    assert "the run was stopped before all of them were asked" in found.notes()
+    assert [found.verdict(*one) for one in found.expected()]
+    assert "the run was stopped before all of them were asked" not in found.notes()
+
+
 def test_a_baseline_loses_no_paces(study: Study) -> None:
     """A run without paces does not take the place of a baseline with them: later gates would time nothing."""
     found = gating(study, None, saved="main")
     every = {one.cell for one in records(study)}
     assert found.losing(every, paces=False) == (
-        "it would lose its paces: run without --no-pace, or save under another name"
+        "it would lose its paces: measure them too (pytest without --no-pace), or save under another name"
     )
     assert [found.verdict(*one) for one in found.expected()]
     with pytest.raises(BaselineError, match="it would lose its paces"):

@@ -191,6 +191,8 @@ def test_findings_need_no_test_of_ones_own(tmp_path: Path) -> None:
     assert done.returncode == pytest.ExitCode.TESTS_FAILED
     assert "Q1: not enough evidence, required supported" in done.stdout
     assert "Traceback" not in done.stdout
+    first = next(line for line in listed if "[" in line)
+    assert "findings::" not in ran("--collect-only", "-q", first).stdout  # one test that is named is wanted alone
 
 
 def test_a_study_that_no_test_asks_for_is_told(tmp_path: Path) -> None:
@@ -203,6 +205,8 @@ def test_a_study_that_no_test_asks_for_is_told(tmp_path: Path) -> None:
 
     said = "no test found here measures the study's cells; this one would: def test_it(measure): measure()"
     assert said not in ran("--collect-only", "-k", "nothing")
+    (tmp_path / "test_own.py").write_text("import nothing_of_this_name\n")
+    assert said not in ran()
     (tmp_path / "test_own.py").unlink()
     assert said in ran()
 

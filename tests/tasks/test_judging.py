@@ -1,9 +1,13 @@
 """One answer judged: its scores, or one line that says where a package's task fails."""
 
+import json
+import re
+
 import pytest
 
 from tunescale_core.errors import TaskError
 from tunescale_core.tasks import TASKS, Answer, Example
+from tunescale_core.tasks.arc import Arc
 from tunescale_core.tasks.judging import judge
 
 EXAMPLE = Example("q7", TASKS["arc"].prompt("Which?"), ("A",), "\\boxed{A}")
@@ -28,3 +32,18 @@ def test_what_a_packages_task_fails_at_is_one_line(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(TASKS, "packages", lambda *_: {"own-task": "1"})
     with pytest.raises(TaskError, match=r"^task 'arc' fails at the answer to q7: KeyError: .* \(.*judging\.py:\d+\)$"):
         judge(TASKS["arc"], EXAMPLE, "x")
+
+
+class Reading(Arc):
+    """Plays a package's task that reads JSON."""
+
+    def parse(self, text: str) -> str | None:
+        """Read it with a library."""
+        return str(json.loads(text))
+
+
+def test_the_place_is_in_the_packages_own_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a library is what raises, the line names the one that called it."""
+    monkeypatch.setattr(TASKS, "packages", lambda *_: {"own-task": "1"})
+    with pytest.raises(TaskError, match=rf"JSONDecodeError: .* \({re.escape(__file__)}:\d+\)$"):
+        judge(Reading(), EXAMPLE, "no JSON")

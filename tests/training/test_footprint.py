@@ -46,7 +46,7 @@ def test_long_rows_are_foreseen(kind: str, tmp_path: Path) -> None:
         return trainer_for(lesson, Plan.literal(settings), tmp_path / "scratch")[0]
 
     tokenizer = tokenizer_of(base)
-    footprint = measured_footprint(trainer_of, rows, tokenizer, settings)
+    footprint = measured_footprint(trainer_of, rows, tokenizer, settings, wide.get("sliding_window"))
     long = trainer_of(rows[-1:])
     batch = next(iter(long.get_train_dataloader()))
     one, two = (kept_bytes(long, {name: value.repeat(n, 1) for name, value in batch.items()}) for n in (1, 2))

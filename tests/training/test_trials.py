@@ -172,6 +172,7 @@ def test_a_search_that_was_killed_loses_one_trial_at_most(
     with pytest.raises(KeyboardInterrupt):
         search(wanted(), tmp_path / "trials", Progress(), lambda name: saves(tmp_path / "unfinished" / name))
     monkeypatch.setattr(searching, "judged", judged)
+    assert not list((tmp_path / "unfinished").glob("*/tuned"))  # a model that was not judged is no state to go on from
     states = [path.name for path in (tmp_path / "unfinished").iterdir()]
     assert states == [f"trial-{wanted().key[:24]}-1"]
     again = search(wanted(), tmp_path / "trials", Progress(), lambda name: saves(tmp_path / "unfinished" / name))

@@ -1,7 +1,9 @@
 """Fine-tuning for real on the embedded small model: plans that agree, memory that runs out, adapters of every kind."""
 
+import gc
 import json
 import shutil
+import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -137,6 +139,28 @@ def test_a_tuned_model_generates_as_its_base_says(tmp_path: Path) -> None:
         assert kept | {"eos_token_id": told["eos_token_id"]} == told
         assert set(kept["eos_token_id"]) >= {3, 4}
         assert json.loads((target / "model" / "config.json").read_text())["use_cache"] is True
+
+
+def test_merging_has_the_memory_of_the_optimiser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the time that a result is merged and written, what only training needs is free."""
+    moments: list[weakref.ref[torch.Tensor]] = []
+    step, alive = torch.optim.AdamW.step, []
+
+    def noting(self: torch.optim.AdamW, *rest: object, **named: object) -> object:
+        done = step(self, *rest, **named)
+        moments[:] = [weakref.ref(value["exp_avg"]) for value in self.state.values()]
+        return done
+
+    def saving(_: Path) -> torch.dtype:
+        gc.collect()
+        alive.append(sum(one() is not None for one in moments))
+        return torch.float32
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", noting)
+    monkeypatch.setattr(tuned, "_dtype_of", saving)
+    tune(lesson(FULL, 8), tmp_path, Progress(), "planned")
+    assert moments
+    assert alive == [0]
 
 
 def test_one_card_of_several_is_trained_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

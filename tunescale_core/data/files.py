@@ -91,6 +91,7 @@ def _read(path: Path) -> Iterator[Fields]:
         import pandas as pd
 
         heads = pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False).iloc[0]
+        heads = heads[heads != ""]  # as spreadsheets leave them: columns that nobody names
         if heads.duplicated().any():
             raise ValueError(f"its header has {heads[heads.duplicated()].iloc[0]!r} twice")
         with pd.read_csv(path, dtype=str, keep_default_na=False, chunksize=CHUNK) as tables:

@@ -41,6 +41,7 @@ class Gating:
         """Whether the run ended before all gates were asked."""
         self._measure: Measure | None = None
         self._taken = self._saved = False
+        self._asked: set[tuple[str, str]] = set()
         self._measured: Measured | None = None
         self._pace_verdicts: dict[str, Verdict] = {}
 
@@ -90,7 +91,7 @@ class Gating:
         if lost:
             return f"it would lose {len(lost)} of its cases, {lost[0]} first: run them all, or save under another name"
         if not paces and {one.subject for one in there.paces} & {one.id for one in self._classes}:
-            return "it would lose its paces: run without --no-pace, or save under another name"
+            return "it would lose its paces: measure them too (pytest without --no-pace), or save under another name"
         return ""
 
     def expected(self) -> list[tuple[str, str]]:
@@ -122,6 +123,7 @@ class Gating:
 
     def verdict(self, cell: str, metric: str) -> Verdict | None:
         """Return a verdict; None where the case is not comparable, which its own verdict tells."""
+        self._asked.add((cell, metric))
         if metric == PACE:
             if cell not in self._pace_verdicts:
                 self._pace_verdicts[cell] = self._pace_verdict(cell)
@@ -236,9 +238,9 @@ class Gating:
         absent = [cell.id for cell in self.selected if cell.id not in {one.cell for one in self.records}]
         if self._measure is not None and absent:
             return f"{len(absent)} of {len(self.selected)} cases left no record, {absent[0]} first"
-        if losing := self.losing({one.cell for one in self.records}, paces=bool(self.measured.paces)):
-            return losing
-        return "; ".join(f"no pace of {name}: {why}" for name, why in self.measured.faults.items())
+        if self.measured.faults:
+            return "; ".join(f"no pace of {name}: {why}" for name, why in self.measured.faults.items())
+        return self.losing({one.cell for one in self.records}, paces=bool(self.measured.paces))
 
     @property
     def title(self) -> str:
@@ -258,7 +260,7 @@ class Gating:
         found = []
         if self.baseline is not None:
             found.append(f"gates: {counts(self.given)}")
-            if self.stopped:
+            if self.stopped and {*self.expected()} - self._asked:
                 found.append("the run was stopped before all of them were asked")
             if left := len({*self.baseline.results, *self.baseline.timings} & self._unselected):
                 found.append(f"not selected in this run, so not compared: {counted(left)} of the baseline")

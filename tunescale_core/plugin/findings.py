@@ -35,19 +35,29 @@ def pytest_pycollect_makeitem(collector: pytest.Module | pytest.Class, obj: obje
     return None if collector.config.stash[SESSION].load().findings else []
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave findings for the end, when there are records; what the study expects and no test asks is asked here."""
-    items.sort(key=_asks)
-    if any(map(_asks, items)) or not any(map(cell_of, items)):
+    """Leave findings for the end, when there are records; of a whole study, those that no test asks are asked here."""
+    items.sort(key=asks)
+    if any(map(asks, items)) or not _is_whole(config, items):
         return
     node = Findings.from_parent(session, name="findings", nodeid="findings")
     wanted = config.stash[SESSION].load().findings
     items += [FindingItem.from_parent(node, name=one.key, expected=one) for one in wanted]
 
 
-def _asks(item: pytest.Item) -> bool:
+def asks(item: pytest.Item) -> bool:
+    """Tell whether a test asks for findings."""
     return EXPECTED in getattr(item, "fixturenames", ())
+
+
+def _is_whole(config: pytest.Config, items: list[pytest.Item]) -> bool:
+    """Tell whether all cells of the study were collected: who names one test wants no answer from the others."""
+    found = {cell.id for item in items if (cell := cell_of(item)) is not None}
+    if not found:
+        return False
+    from tunescale_core.study.grid import cells
+
+    return found >= {cell.id for cell in cells(config.stash[SESSION].load())}
 
 
 class Findings(pytest.Collector):

@@ -82,9 +82,8 @@ def pytest_collection_modifyitems(
     if gating is None or not selected:
         return
     gating.select(selected)
-    losing = gating.losing({cell.id for cell in selected}, paces=not config.getoption("--no-pace"))
-    if losing and not config.option.collectonly:
-        raise pytest.UsageError(f"--save-baseline {config.getoption('--save-baseline')}: {losing}")
+    if not config.option.collectonly:
+        _check_saving(config, gating, [cell.id for cell in selected])
     node = Gates.from_parent(session, name="gate", nodeid="gate")
     items += [
         VerdictItem.from_parent(node, name=f"{cell}::{metric}", cell=cell, metric=metric)
@@ -92,6 +91,17 @@ def pytest_collection_modifyitems(
     ]
     if gating.saved_to:
         items.append(SaveItem.from_parent(node, name=f"save {gating.saved_to.name}"))
+
+
+def _check_saving(config: pytest.Config, gating: Gating, kept: Sequence[str]) -> None:
+    """Refuse to save over a baseline that would lose by it, or that cannot be read to tell."""
+    name = config.getoption("--save-baseline")
+    try:
+        losing = gating.losing(set(kept), paces=not config.getoption("--no-pace"))
+    except TuneScaleError as error:
+        raise pytest.UsageError(f"--save-baseline {name}: {error}, its folder deleted first") from None
+    if losing:
+        raise pytest.UsageError(f"--save-baseline {name}: {losing}")
 
 
 class Gates(pytest.Collector):

@@ -9,6 +9,7 @@ import pytest
 
 from tunescale_core.harmless import harmless
 from tunescale_core.plugin.answers import answered
+from tunescale_core.plugin.findings import asks
 from tunescale_core.plugin.session import SESSION, Session, cell_of
 from tunescale_core.study.serving import EAGER
 
@@ -25,13 +26,13 @@ UNASKED = "no test found here measures the study's cells; this one would: def te
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Note whether any test asks for the study's cells, before some are deselected."""
-    config.stash[SESSION].unasked = not any(map(cell_of, items))
+    config.stash[SESSION].unasked = not any(cell_of(item) or asks(item) for item in items)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Print the study's tables and where its records are."""
     session = config.stash[SESSION]
-    if config.getoption("--study") and session.unasked:
+    if config.getoption("--study") and session.unasked and not terminalreporter.stats.get("error"):
         terminalreporter.write_line(UNASKED)
     if not session.records or session.bench is None:
         return

@@ -11,7 +11,7 @@ from tunescale_core.study.declared import Count, Declared, Number, Seed
 Bits = Literal["4bit", "8bit"]
 """How many a weight is held in."""
 OWN_KEYS = {"lora_alpha": "alpha", "lora_dropout": "dropout"}
-"""What PEFT calls settings that a method has by a name of its own, and always has."""
+"""What PEFT calls settings that a method with a LoRA has by a name of its own."""
 ALL_LINEAR = "all-linear"
 ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
 
@@ -69,7 +69,7 @@ class Method(Training):
             raise ValueError(f"{adapter_only[0]} is a setting of LoRA: give ranks too, or leave it out")
         if self.adapter == "LORA" and self.ranks is None:
             raise ValueError("a LoRA needs ranks")
-        own = OWN_KEYS | ({"r": "ranks"} if self.ranks is not None else {})
+        own = (OWN_KEYS if self.adapter == "LORA" else {}) | ({"r": "ranks"} if self.ranks is not None else {})
         if doubled := sorted(self.peft.keys() & own.keys()):
             raise ValueError(f"peft.{doubled[0]}: say it by {own[doubled[0]]}, which names and records know")
         if self.learning_rates is not None and "learning_rate" in self.model_fields_set:

@@ -178,7 +178,7 @@ class Study(Declared):
             raise ValueError(f"{metric!r} is not gated; there are {', '.join(known)}")
         better = direction(metric, found[0].better if found else None)
         if told := _allows_anything(parse_margin(text, better), metric, found[0] if found else None, better):
-            raise ValueError(f"{text!r} allows anything: {told}")
+            raise ValueError(f"{text!r} allows anything, or nearly: {told}")
 
     @property
     def name(self) -> str:
@@ -191,11 +191,14 @@ def _allows_anything(margin: Margin, metric: str, of_task: Metric | None, better
 
     A gate with such a margin would hold whatever happens.
     """
-    if margin.relative:
-        return "nothing falls by more than all of it" if better == "higher" and margin.amount >= 1 else None
+    if margin.both:
+        return None
     if metric == "pace":
         return "a pace is a ratio, and +3% allows 3 % more of it" if margin.amount >= 1 else None
     unit = of_task.unit if of_task else "fraction" if metric == "parse_rate" else ""
+    if margin.relative:
+        falls = better == "higher" and unit in {"fraction", "%"}
+        return "nothing falls by more than all of it" if falls and margin.amount >= 1 else None
     if unit == "fraction" and margin.amount >= 1:
         return f"{metric} is a share from 0 to 1"
     return f"{metric} is in percent" if unit == "%" and margin.amount >= 100 else None

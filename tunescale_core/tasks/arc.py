@@ -16,7 +16,8 @@ LETTERS = "ABCD"
 _LETTER = re.compile(
     r"""^\(?\s*([A-Da-d])\s*\)?\s*                       # the letter, in brackets or not
     (?:[.:)].*                                          # its option's text, set apart as options are
-    |[,–—-](?!\s*\(?[A-Da-d]\b\)?\s*(?:$|[,;.)]|and|or)).*  # or in the run of a sentence; no second letter
+    |(?:,|\s[–—-])\s+(?!(?:(?:and|or)\s+)?\(?[A-Da-d]\b\)?\s*(?:$|[-–—,;.)&/]|and|or)).*  # or by a comma, a dash; no
+                                                        # second letter, and no word with a hyphen
     )?$""",
     re.DOTALL | re.VERBOSE,
 )

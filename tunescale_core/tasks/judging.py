@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from tunescale_core.errors import TaskError, TuneScaleError
 from tunescale_core.tasks import TASKS
@@ -29,11 +31,19 @@ def naming(task: Task, where: str) -> Iterator[None]:
     except Exception as error:
         if not TASKS.packages(task.name):
             raise
-        last = traceback.extract_tb(error.__traceback__)[-1]
         raise TaskError(
             f"task {task.name!r} fails at {where}: {type(error).__name__}: {' '.join(str(error).split())} "
-            f"({last.filename}:{last.lineno})"
+            f"({_place(task, error)})"
         ) from error
+
+
+def _place(task: Task, error: BaseException) -> str:
+    """Return the last line of the task's own folder that an error came through, else the last of all."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = Path(inspect.getfile(type(task))).parent
+    inside = (one for one in reversed(frames) if Path(one.filename).is_relative_to(own) and one.filename != __file__)
+    frame = next(inside, frames[-1])
+    return f"{frame.filename}:{frame.lineno}"
 
 
 def judge(task: Task, example: Example, text: str) -> tuple[Answer, dict[str, float]]:

@@ -36,6 +36,7 @@ def measured_footprint(
     examples: Sequence[Example],
     tokenizer: PreTrainedTokenizerBase,
     settings: Method,
+    window: int | None = None,
 ) -> Footprint:
     """Measure what one row's forward pass keeps for its backward pass.
 
@@ -44,18 +45,13 @@ def measured_footprint(
         examples: All that will be trained on.
         tokenizer: Of the base model.
         settings: The recipe.
+        window: Tokens of the model's sliding window, where it has one.
     """
     lengths = [min(settings.max_length, one) for one in tokens_of(examples, tokenizer)]
-    trainer = make([examples[_probed(lengths)]])
+    trainer = make([examples[_probed(lengths, window)]])
     config = trainer.model.config.get_text_config()
-    if max(lengths) > (getattr(config, "sliding_window", None) or math.inf):  # only beyond it are masks kept
-        trainer = make([examples[lengths.index(max(lengths))]])
     batch = next(iter(trainer.get_train_dataloader()))
-    tokens = batch["input_ids"].numel()
-    each, once = _row_bytes(trainer, batch)
-    half, _ = _row_bytes(trainer, {name: value[:, -(tokens // 2) :] for name, value in batch.items()})
-    squared = max(0.0, each / tokens - half / (tokens // 2)) / (tokens - tokens // 2) if tokens > 1 else 0.0
-    kept = each / tokens - squared * tokens
+    kept, squared, once = _growth(trainer, batch, window)
     layers = config.num_hidden_layers
     inputs = config.hidden_size * layers * 4
     embeddings = trainer.model.get_input_embeddings().weight
@@ -76,10 +72,35 @@ def measured_footprint(
     )
 
 
-def _probed(lengths: Sequence[int]) -> int:
-    """Return the place of the row to measure: the longest that is short, else the shortest."""
+def _probed(lengths: Sequence[int], window: int | None) -> int:
+    """Return the place of the row to measure: the longest that is short, else the shortest.
+
+    Only beyond a sliding window are its masks kept: where rows are longer, the shortest of those shows them.
+    """
+    if beyond := [place for place, one in enumerate(lengths) if window is not None and one > window]:
+        return min(beyond, key=lengths.__getitem__)
     short = [place for place, one in enumerate(lengths) if one <= PROBE_TOKENS]
     return max(short, key=lengths.__getitem__) if short else min(range(len(lengths)), key=lengths.__getitem__)
+
+
+def _growth(trainer: Trainer, batch: dict[str, torch.Tensor], window: int | None) -> tuple[float, float, int]:
+    """Return the bytes kept a token, a token and token of its row, and beside all rows, from a batch of one row.
+
+    Parts of the row tell: two within the window how eager attention grows, all of it what masks add beyond.
+    """
+    tokens = batch["input_ids"].numel()
+
+    def a_token(number: int) -> float:
+        return _row_bytes(trainer, {name: value[:, -number:] for name, value in batch.items()})[0] / number
+
+    each, once = _row_bytes(trainer, batch)
+    inside = min(tokens, max(2, window - 1)) if window else tokens
+    if inside < 2:
+        return each / tokens, 0.0, once
+    whole = each / tokens if inside == tokens else a_token(inside)
+    squared = max(0.0, whole - a_token(inside // 2)) / (inside - inside // 2)
+    kept = whole - squared * inside
+    return kept, max(squared, (each / tokens - kept) / tokens), once
 
 
 def _row_bytes(trainer: Trainer, batch: dict[str, torch.Tensor]) -> tuple[int, int]:

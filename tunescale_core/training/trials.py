@@ -7,6 +7,7 @@ being tuned with more care than another. The trials of one search share the data
 from __future__ import annotations
 
 import math
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -119,6 +120,7 @@ def tried(wanted: Search, rate: float, progress: Progress, saves: Saves | None =
     with tempfile.TemporaryDirectory() as scratch:
         # A model may be larger than the system's folder for temporary files, which may be in memory besides.
         target = saves.folder / "tuned" if saves is not None else Path(scratch)
+        shutil.rmtree(target, ignore_errors=True)  # what a kill has left would take room twice
         lesson = Lesson(replace(wanted.variant, settings=settings), wanted.base.folder, wanted.train)
         try:
             with saves.stopping if saves is not None and saves.stopping is not None else nullcontext():
@@ -126,7 +128,10 @@ def tried(wanted: Search, rate: float, progress: Progress, saves: Saves | None =
                 cost = tune(lesson, target, progress, wanted.training, saves)
         except DivergedError as error:
             return _lost(wanted, rate, str(error), time.perf_counter() - began)
-        score, batched_by = judged(wanted, target / "model")
+        try:
+            score, batched_by = judged(wanted, target / "model")
+        finally:
+            shutil.rmtree(target, ignore_errors=True)
     return Trial(
         learning_rate=rate,
         score=score,

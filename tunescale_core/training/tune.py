@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tunescale_core.errors import DivergedError, TrainingError
 from tunescale_core.exhausted import exhausted, out_of_memory
-from tunescale_core.models.architecture import freeze_towers
+from tunescale_core.models.architecture import config_of, freeze_towers
 from tunescale_core.models.device import device
 from tunescale_core.models.opened import load_weights
 from tunescale_core.models.quantised import quantisation
@@ -162,6 +162,7 @@ def _footprint(lesson: Lesson) -> Footprint:
             [one for one, masked in zip(lesson.examples, masked_rows(lesson), strict=True) if not masked],
             lesson.tokenizer,
             settings,
+            getattr(config_of(lesson.base).get_text_config(), "sliding_window", None),
         )
 
 

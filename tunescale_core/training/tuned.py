@@ -30,7 +30,8 @@ def save_tuned(trainer: Trainer, lesson: Lesson, target: Path) -> None:
     The trainer cannot go on after it: what only training needs is let go of first, for merging takes memory too.
     """
     model = trainer.accelerator.unwrap_model(trainer.model)
-    trainer.optimizer = trainer.lr_scheduler = None
+    for holder in (trainer, trainer.callback_handler):
+        holder.optimizer = holder.lr_scheduler = None
     trainer.accelerator.free_memory()
     model.zero_grad(set_to_none=True)
     if lesson.settings.adapter is not None:
