@@ -205,19 +205,12 @@ def saver(
         """Asks for a save, and for the loss since the last point of the curve, which a save would lose."""
 
         def on_step_end(self, _: object, state: Any, control: Any, **__: object) -> Any:
-            """Ask, if it is due and not the end, or the last chance.
-
-            Raises:
-                KeyboardInterrupt: It is asked to end, and there is no room for another state.
-            """
+            """Ask, if it is due and not the end, or the last chance."""
             last_chance = asked_to_end()
             if not (last_chance or state.global_step < state.max_steps) or not saving.due(now=last_chance):
                 return control
-            if lacking := saving.lacks():
-                what = "the last state stays" if last_chance else "training goes on"
-                say(f"step {state.global_step} is not saved, for the disk lacks {lacking:,} bytes; {what}")
-                if last_chance:
-                    raise KeyboardInterrupt
+            if (lacking := saving.lacks()) and not last_chance:  # whose failure is told by who waits for it
+                say(f"step {state.global_step} is not saved, for the disk lacks {lacking:,} bytes; training goes on")
                 return control
             control.should_save = control.should_log = True
             return control
