@@ -79,8 +79,8 @@ def trained_otherwise(old: Result, new: Result) -> str:
     before, after = map(_training, (old, new))
     if not before or not after:
         return ""
-    names = [name for name in dict.fromkeys([*before, *after]) if name not in COUNTED or {name} <= {*before} & {*after}]
-    apart = [name for name in names if before.get(name) != after.get(name)]
+    untold = {name for name in COUNTED if name not in before or name not in after}
+    apart = [name for name in {**before, **after} if name not in untold and before.get(name) != after.get(name)]
     named = ", ".join(f"{name} {before.get(name)} in the baseline, {after.get(name)} now" for name in apart)
     return f"trained otherwise: {named}" if named else ""
 

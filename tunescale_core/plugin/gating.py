@@ -83,7 +83,7 @@ def pytest_collection_modifyitems(
         return
     gating.select(selected)
     if not config.option.collectonly:
-        _check_saving(config, gating, [cell.id for cell in selected])
+        _check_saving(config, gating, {cell.id for cell in selected})
     node = Gates.from_parent(session, name="gate", nodeid="gate")
     items += [
         VerdictItem.from_parent(node, name=f"{cell}::{metric}", cell=cell, metric=metric)
@@ -93,11 +93,11 @@ def pytest_collection_modifyitems(
         items.append(SaveItem.from_parent(node, name=f"save {gating.saved_to.name}"))
 
 
-def _check_saving(config: pytest.Config, gating: Gating, kept: Sequence[str]) -> None:
+def _check_saving(config: pytest.Config, gating: Gating, kept: set[str]) -> None:
     """Refuse to save over a baseline that would lose by it, or that cannot be read to tell."""
     name = config.getoption("--save-baseline")
     try:
-        losing = gating.losing(set(kept), paces=not config.getoption("--no-pace"))
+        losing = gating.losing(kept, paces=not config.getoption("--no-pace"))
     except TuneScaleError as error:
         raise pytest.UsageError(f"--save-baseline {name}: {error}, its folder deleted first") from None
     if losing:
