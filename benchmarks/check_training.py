@@ -33,7 +33,7 @@ from tunescale_core.study.grid import Variant
 from tunescale_core.study.loading import load
 from tunescale_core.study.method import ATTENTION, Method
 from tunescale_core.study.model import Model
-from tunescale_core.training import recipe
+from tunescale_core.training import recipe, running
 from tunescale_core.training import tune as tuning
 from tunescale_core.training.lesson import Lesson
 from tunescale_core.training.plan import Plan
@@ -128,7 +128,7 @@ def trained(lesson: Lesson, way: str) -> tuple[float, int, list[float], str, flo
         trainer, rows = tuning.trainer_for(lesson, plan, Path(scratch))
         trainer.args.logging_steps = 1
         trainer.state.logging_steps = 1
-        cost = tuning.run(trainer, rows, lesson, tuning.Attempt(plan), Progress())
+        cost = running.run(trainer, rows, lesson, running.Attempt(plan), Progress())
     losses, short = [loss for _, loss in cost.losses], Plan.model_validate(cost.plan).short
     return cost.seconds + planning, cost.tokens, losses, short, planning
 

@@ -18,11 +18,12 @@ from tunescale_core.study.grid import Variant
 from tunescale_core.study.loading import load
 from tunescale_core.study.method import Method
 from tunescale_core.study.model import Model
-from tunescale_core.training import recipe
+from tunescale_core.training import recipe, running
 from tunescale_core.training import tune as tuning
 from tunescale_core.training.lesson import Lesson
 from tunescale_core.training.plan import Plan
-from tunescale_core.training.tune import Attempt, trainer_for, tune
+from tunescale_core.training.running import Attempt
+from tunescale_core.training.tune import trainer_for, tune
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA GPU")]
 
@@ -42,7 +43,7 @@ def lesson(settings: Method) -> Lesson:
 
 def curve(settings: Method, plan: Plan, scratch: Path) -> list[float]:
     trainer, rows = trainer_for(lesson(settings), plan, scratch)
-    return [loss for _, loss in tuning.run(trainer, rows, lesson(settings), Attempt(plan), Progress()).losses]
+    return [loss for _, loss in running.run(trainer, rows, lesson(settings), Attempt(plan), Progress()).losses]
 
 
 @pytest.fixture

@@ -14,12 +14,14 @@ from tunescale_core.study.grid import Variant
 from tunescale_core.study.loading import load
 from tunescale_core.study.method import Method
 from tunescale_core.study.protocol import Protocol
+from tunescale_core.training import running
 from tunescale_core.training import tune as tuning
 from tunescale_core.training.adapting import check_fits
 from tunescale_core.training.health import IDLE_ADAPTER, SAME_WEIGHTS
 from tunescale_core.training.lesson import Lesson
 from tunescale_core.training.plan import Footprint, Plan, plans
-from tunescale_core.training.tune import Attempt, trainer_for, tune
+from tunescale_core.training.running import Attempt
+from tunescale_core.training.tune import trainer_for, tune
 
 pytestmark = pytest.mark.slow
 
@@ -54,7 +56,7 @@ def lora(modules: tuple[str, ...] | str) -> Method:
 
 def curve(taught: Lesson, plan: Plan, scratch: Path) -> list[float]:
     trainer, rows = trainer_for(taught, plan, scratch)
-    return [loss for _, loss in tuning.run(trainer, rows, taught, Attempt(plan), Progress()).losses]
+    return [loss for _, loss in running.run(trainer, rows, taught, Attempt(plan), Progress()).losses]
 
 
 def logits(opened: Opened, size: int) -> torch.Tensor:

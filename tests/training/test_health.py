@@ -15,6 +15,7 @@ from tunescale_core.errors import DivergedError, TrainingError
 from tunescale_core.models.opened import load_weights
 from tunescale_core.progress import Progress
 from tunescale_core.study.method import Method
+from tunescale_core.training import running
 from tunescale_core.training import tune as tuning
 from tunescale_core.training.health import IDLE_ADAPTER, IN_A_ROW, SAME_WEIGHTS, Curve, same_weights
 from tunescale_core.training.lesson import Lesson, check_learnable, masked_rows
@@ -152,7 +153,7 @@ def test_a_curve_that_is_gone_on_from_begins_where_it_began() -> None:
     """After a kill the losses of before count: what had begun at two has exploded at six, wherever it is taken up."""
     curve = Curve("m", VOCABULARY)
     before = [{"step": step, "loss": loss} for step, loss in enumerate((2.0, 1.0, 6.1, 6.1), 1)]
-    stepper = tuning._stepper(None, None, curve)  # type: ignore[arg-type]
+    stepper = running._stepper(None, None, curve)  # type: ignore[arg-type]
     stepper.on_train_begin(None, TrainerState(log_history=before))
     curve.log(5, {"loss": 5.9})
     assert curve.flags() == ()
@@ -192,7 +193,7 @@ def test_a_sound_training_is_not_flagged(settings: Method, tmp_path: Path) -> No
 @pytest.mark.slow
 def test_an_adapter_whose_outer_factor_stayed_zero_is_flagged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A LoRA whose B is zero adds nothing, however much its A moved."""
-    run = tuning.run
+    run = running.run
 
     def zeroing(trainer: object, *rest: object) -> object:
         cost = run(trainer, *rest)  # type: ignore[arg-type]

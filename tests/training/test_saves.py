@@ -24,6 +24,7 @@ from tunescale_core.study.grid import Variant
 from tunescale_core.study.loading import load
 from tunescale_core.study.method import Method
 from tunescale_core.study.model import Model
+from tunescale_core.training import running
 from tunescale_core.training import saves as saving
 from tunescale_core.training import tune as tuning
 from tunescale_core.training.footprint import state_bytes
@@ -67,7 +68,7 @@ def killed_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def at_step(step: int, act: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> None:
     """Have something done when the next training begins a step."""
-    stepper = tuning._stepper
+    stepper = running._stepper
 
     def dying(*args: object) -> object:
         made = stepper(*args)  # type: ignore[arg-type]
@@ -81,7 +82,7 @@ def at_step(step: int, act: Callable[[], object], monkeypatch: pytest.MonkeyPatc
         made.on_step_begin = on_step_begin
         return made
 
-    monkeypatch.setattr(tuning, "_stepper", dying)
+    monkeypatch.setattr(running, "_stepper", dying)
 
 
 def trained(settings: Method, folder: Path, saves: Saves | None = None) -> tuple[TrainingCost, dict[str, str]]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
@@ -24,13 +25,15 @@ from tunescale_core.study.loading import load
 from tunescale_core.study.method import Method
 from tunescale_core.study.model import Model
 from tunescale_core.study.protocol import Protocol
+from tunescale_core.training import running, tuned
 from tunescale_core.training import tune as tuning
-from tunescale_core.training import tuned
 from tunescale_core.training.footprint import kept_bytes, tokens_of
 from tunescale_core.training.lesson import Lesson, rows_cut
+from tunescale_core.training.order import Trainer
 from tunescale_core.training.plan import Footprint, Plan, plans
 from tunescale_core.training.recipe import adapter_config
-from tunescale_core.training.tune import Attempt, out_of_memory, trainer_for, tune
+from tunescale_core.training.running import Attempt
+from tunescale_core.training.tune import out_of_memory, trainer_for, tune
 
 pytestmark = pytest.mark.slow
 
@@ -59,7 +62,7 @@ def lesson(settings: Method, number: int = 20) -> Lesson:
 
 def curve(settings: Method, plan: Plan, tmp_path: Path) -> list[float]:
     trainer, rows = trainer_for(lesson(settings), plan, tmp_path)
-    cost = tuning.run(trainer, rows, lesson(settings), Attempt(plan), Progress())
+    cost = running.run(trainer, rows, lesson(settings), Attempt(plan), Progress())
     return [loss for _, loss in cost.losses]
 
 
@@ -163,6 +166,27 @@ def test_merging_has_the_memory_of_the_optimiser(tmp_path: Path, monkeypatch: py
     assert alive == [0]
 
 
+def test_what_was_written_is_read_back_once_the_trainer_has_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether the weights have changed is asked when the model that was trained takes no memory any more."""
+    models: list[weakref.ref[torch.nn.Module]] = []
+    alive, save = [], tuning.save_tuned
+
+    def saving(trainer: Trainer, *rest: Any) -> None:
+        models.append(weakref.ref(trainer.model))
+        save(trainer, *rest)
+
+    def comparing(*_: Path) -> bool:
+        alive.append(models[-1]() is not None)
+        return False
+
+    monkeypatch.setattr(tuning, "save_tuned", saving)
+    monkeypatch.setattr(tuning, "same_weights", comparing)
+    tune(lesson(FULL, 8), tmp_path, Progress(), "planned")
+    assert alive == [False]
+
+
 def test_one_card_of_several_is_trained_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a machine shows two cards, a training takes one: TRL refuses to split a step over threads."""
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
@@ -188,7 +212,7 @@ def test_a_row_that_does_not_fit_gives_the_smallest_plan(tmp_path: Path, monkeyp
 def test_running_out_of_memory_falls_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a plan runs out of memory the next smaller one is tried from the start, and its record says so."""
     ran: list[str] = []
-    run = tuning.run
+    run = running.run
 
     def short(trainer: object, rows: object, wanted: Lesson, attempt: Attempt, progress: Progress) -> object:
         ran.append(attempt.plan.short)
@@ -208,14 +232,14 @@ def test_running_out_of_memory_falls_back(tmp_path: Path, monkeypatch: pytest.Mo
 OUT_OF_MEMORY = [torch.OutOfMemoryError("CUDA out of memory"), MemoryError()]
 
 
-@pytest.mark.parametrize(("module", "moment"), [(tuning, "save_tuned"), (tuned, "_merged")])
+@pytest.mark.parametrize(("module", "moment"), [(tuning, "save_tuned"), (tuned, "_merged"), (tuning, "same_weights")])
 @pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=["CUDA", "host"])
 def test_no_memory_to_write_what_was_learnt(
     module: ModuleType, moment: str, error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Saving and merging take no less under a smaller plan: one line says so, and nothing is trained once more."""
     ran: list[object] = []
-    run = tuning.run
+    run = running.run
 
     def counted(*arguments: object) -> object:
         ran.append(arguments)
@@ -227,7 +251,7 @@ def test_no_memory_to_write_what_was_learnt(
     monkeypatch.setattr(tuning, "run", counted)
     monkeypatch.setattr(module, moment, failing)
     with pytest.raises(ResourceError, match=r"^what mini-small-method-on-squad_v2 has learnt: memory ran out"):
-        tune(lesson(LORA, 8), tmp_path, Progress(), "planned")
+        tune(lesson(LORA), tmp_path, Progress(), "planned")
     assert len(ran) == 1
 
 

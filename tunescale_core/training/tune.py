@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from tunescale_core.errors import DivergedError, TrainingError
 from tunescale_core.exhausted import exhausted, out_of_memory
@@ -18,21 +17,18 @@ from tunescale_core.models.quantised import quantisation
 from tunescale_core.models.release import release
 from tunescale_core.models.turn import taught_amiss
 from tunescale_core.progress import Progress
-from tunescale_core.sensors.card import warn_if_shared
-from tunescale_core.sensors.device import Sensors
 from tunescale_core.store.manifest import TrainingCost
 from tunescale_core.training.adapting import adapter_for, fitting
-from tunescale_core.training.footprint import measured_footprint, state_bytes
-from tunescale_core.training.health import IDLE_ADAPTER, SAME_WEIGHTS, Curve, idle, same_weights, snapshot
-from tunescale_core.training.lesson import Lesson, check_learnable, masked_rows, rows_cut
+from tunescale_core.training.footprint import measured_footprint
+from tunescale_core.training.health import IDLE_ADAPTER, SAME_WEIGHTS, idle, same_weights, snapshot
+from tunescale_core.training.lesson import Lesson, check_learnable, masked_rows
 from tunescale_core.training.plan import Footprint, Plan, memory_at_hand, plans
-from tunescale_core.training.recipe import autocast, conversations, sft_config, steps_of
-from tunescale_core.training.saves import Saved, Saves, Saving, Spent, saver
+from tunescale_core.training.recipe import autocast, conversations, sft_config
+from tunescale_core.training.running import Attempt, run
+from tunescale_core.training.saves import Saved, Saves
 from tunescale_core.training.tuned import ends_alone, save_tuned
 
 if TYPE_CHECKING:
-    from transformers import TrainerCallback
-
     from tunescale_core.training.dropout import Rows
     from tunescale_core.training.order import Trainer
 
@@ -166,25 +162,17 @@ def _footprint(lesson: Lesson) -> Footprint:
         )
 
 
-@dataclass(frozen=True)
-class Attempt:
-    """One try at a training."""
-
-    plan: Plan
-    saves: Saves | None = None
-    saved: Saved | None = None
-    """What is gone on from."""
-
-    @property
-    def spent(self) -> Spent:
-        """What went into the state that is gone on from."""
-        if self.saved is None:
-            return Spent()
-        spent = self.saved.spent
-        return spent.model_copy(update={"resumed_at": (*spent.resumed_at, self.saved.step)})
-
-
 def _tuned(lesson: Lesson, attempt: Attempt, target: Path, progress: Progress) -> TrainingCost:
+    cost = _trained(lesson, attempt, target, progress)
+    if IDLE_ADAPTER in cost.flags:
+        return cost
+    release()  # what is read back is read after the trainer has gone, or memory for it may be wanting
+    with _no_smaller_plan(lesson, target):
+        same = same_weights(target / "model", lesson.base)
+    return cost.model_copy(update={"flags": (*cost.flags, SAME_WEIGHTS)}) if same else cost
+
+
+def _trained(lesson: Lesson, attempt: Attempt, target: Path, progress: Progress) -> TrainingCost:
     with tempfile.TemporaryDirectory() as scratch:
         trainer, rows = trainer_for(lesson, attempt.plan, attempt.saves.folder if attempt.saves else Path(scratch))
         before = snapshot(trainer.model) if lesson.settings.adapter is not None else None
@@ -194,107 +182,17 @@ def _tuned(lesson: Lesson, attempt: Attempt, target: Path, progress: Progress) -
             *taught_amiss(lesson.tokenizer),
             *([IDLE_ADAPTER] if before is not None and idle(trainer.model, before) else []),
         ]
-        try:
+        with _no_smaller_plan(lesson, target):
             save_tuned(trainer, lesson, target)
-            if IDLE_ADAPTER not in flags and same_weights(target / "model", lesson.base):
-                flags.append(SAME_WEIGHTS)
-        except (MemoryError, RuntimeError) as error:
-            if not out_of_memory(error):
-                raise
-            # No smaller plan would make room for this: it is not tried by training once more.
-            raise exhausted(error, f"what {lesson.variant.id} has learnt", target) or error from error
     return cost.model_copy(update={"flags": tuple(flags)})
 
 
-def run(trainer: Trainer, rows: Rows, lesson: Lesson, attempt: Attempt, progress: Progress) -> TrainingCost:
-    """Train, and return what it took, what went into a state that was gone on from included.
-
-    Raises:
-        DivergedError: Loss, gradient or weights are not finite, or the loss has exploded.
-        KeyboardInterrupt: It was asked to end, and has saved its state.
-    """
-    from transformers.trainer_callback import PrinterCallback
-
-    warn_if_shared(device())
-    steps = steps_of(lesson.settings, len(trainer.train_dataset))  # TRL leaves out what has no token to learn
-    curve = Curve(lesson.variant.id, trainer.model.config.get_text_config().vocab_size)
-    spent = attempt.spent
-    trainer.remove_callback(PrinterCallback)
-    trainer._total_train_tokens = spent.tokens  # noqa: SLF001  it counts those of its own process alone
-    if attempt.saved:
-        progress.say(f"training {lesson.variant.id} goes on from step {attempt.saved.step} of {steps}, saved before")
-    with progress.bar(f"training {lesson.variant.id}", steps) as bar, Sensors(device()) as sensors:
-        bar.update(attempt.saved.step if attempt.saved else 0)
-        trainer.add_callback(_stepper(bar, rows, curve))
-        saving = _saving(trainer, attempt, spent, sensors, progress)
-        began = time.perf_counter()
-        trainer.train(resume_from_checkpoint=_resumed(attempt))
-        seconds = time.perf_counter() - began - (saving.took if saving else 0)
-    history = trainer.state.log_history
-    parameters = list(trainer.model.parameters())
-    curve.check_finite(p for p in parameters if p.requires_grad)
-    return TrainingCost(
-        seconds=spent.seconds + seconds,
-        tokens=trainer._total_train_tokens,  # noqa: SLF001
-        steps=trainer.state.global_step,
-        peak_memory_bytes=max(filter(None, (spent.peak_memory_bytes, sensors.readings.memory_bytes)), default=None),
-        readings=sensors.readings,
-        trainable_parameters=sum(p.numel() for p in parameters if p.requires_grad),
-        parameters=sum(p.numel() for p in parameters),
-        losses=tuple((entry["step"], float(entry["loss"])) for entry in history if "loss" in entry),
-        plan=attempt.plan.model_dump(mode="json"),
-        rows=len(lesson.examples),
-        rows_cut=rows_cut(lesson),
-        rows_masked=sum(masked_rows(lesson)),
-        flags=curve.flags(),
-        resumed_at=spent.resumed_at,
-    )
-
-
-def _saving(trainer: Trainer, attempt: Attempt, spent: Spent, sensors: Sensors, progress: Progress) -> Saving | None:
-    """Have a trainer save its state at the interval and when it is asked to end, where it has a place for it."""
-    saves = attempt.saves
-    if saves is None:
-        return None
-    if saves.stopping is not None:
-        saves.stopping.hold()
-
-    def peak() -> int | None:
-        return max(filter(None, (spent.peak_memory_bytes, sensors.peak())), default=None)
-
-    def tokens() -> int:
-        return int(trainer._total_train_tokens)  # noqa: SLF001
-
-    saving = Saving(saves, attempt.plan, spent, tokens, state_bytes(trainer))
-    trainer.add_callback(saver(saving, peak, lambda: saves.asked_to_end, progress.say))
-    return saving
-
-
-def _resumed(attempt: Attempt) -> str | None:
-    return str(attempt.saves.path(attempt.saved.step)) if attempt.saves and attempt.saved else None
-
-
-def _stepper(bar: Any, rows: Rows, curve: Curve) -> TrainerCallback:
-    from transformers import TrainerCallback
-
-    class Stepper(TrainerCallback):  # type: ignore[misc]
-        """Counts steps on a bar, and tells them to what depends on them."""
-
-        def on_train_begin(self, _: object, state: Any, *__: object, **___: object) -> None:
-            """Take in the curve that is gone on from: where a loss began does not depend on a kill."""
-            for entry in state.log_history:
-                curve.log(entry["step"], entry)
-
-        def on_step_begin(self, _: object, state: Any, *__: object, **___: object) -> None:
-            """Tell the step to dropout."""
-            rows.step = state.global_step
-
-        def on_step_end(self, *_: object, **__: object) -> None:
-            """Count one."""
-            bar.update()
-
-        def on_log(self, _: object, state: Any, __: object, logs: dict[str, float], **___: object) -> None:
-            """Hold the loss to what a loss should be."""
-            curve.log(state.global_step, logs)
-
-    return Stepper()
+@contextmanager
+def _no_smaller_plan(lesson: Lesson, target: Path) -> Iterator[None]:
+    """Turn memory that runs out inside the block into an error that no smaller plan is tried for: none would help."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        raise exhausted(error, f"what {lesson.variant.id} has learnt", target) or error from error
