@@ -9,7 +9,9 @@ from tests.making import line, record
 from tests.pacing import pace as paced
 from tunescale_core.errors import BaselineError, DataError
 from tunescale_core.gates.baseline import read, save
-from tunescale_core.gates.gating import Gating, Measure
+from tunescale_core.gates.gating import Gating
+from tunescale_core.gates.paces import Measure
+from tunescale_core.gates.summary import notes
 from tunescale_core.pace.classes import PaceClass
 from tunescale_core.pace.pace import YARDSTICK, Measured, Pace
 from tunescale_core.records.record import Record
@@ -67,11 +69,11 @@ class Clock:
         return Measured(tuple(pace(one.id, level) for one in classes))
 
 
-def gating(study: Study, measure: Measure | None, *, saved: str | None = None) -> Gating:
+def gating(study: Study, measure: Measure | None, *, saved: str | None = None, before: tuple[Pace, ...] = ()) -> Gating:
     save(records(study), [pace("m-base", 0.0), pace("larger-base", 0.0)], SAVED)
     found = Gating.opened(study, "main", saved, SAVED.parent)
     found.select(cells(study))
-    found.take(records(study), measure)
+    found.take(records(study), measure, before)
     return found
 
 
@@ -90,7 +92,7 @@ def test_paces_are_measured_once(study: Study) -> None:
     found = gating(study, clock)
     assert [found.verdict(name, "pace") for name in ("m-base", "larger-base", "m-base")]
     assert clock.asked == [["m-base", "larger-base"]]
-    assert any(note.startswith("no pace of m-base-via-static: ") for note in found.notes())
+    assert any(note.startswith("no pace of m-base-via-static: ") for note in notes(found))
 
 
 @pytest.mark.parametrize(("again", "outcome"), [(0.2, "regression"), (0.0, "holds")])
@@ -126,7 +128,7 @@ def test_a_saved_run_holds_against_itself(study: Study) -> None:
     again = read(SAVED.parent / "again")
     assert set(again.results) == {cell.id for cell in cells(study)}
     assert {one.subject for one in again.paces} == {"m-base", "larger-base"}
-    assert any("saved baseline" in note for note in found.notes())
+    assert any("saved baseline" in note for note in notes(found))
 
 
 def test_a_baseline_loses_no_case_of_its_study(study: Study) -> None:
@@ -145,9 +147,9 @@ def test_a_stop_is_told_where_it_left_gates_unasked(study: Study) -> None:
     """A run that is stopped by its very last verdict was asked all of them, and is not said to be short of any."""
     found = gating(study, None)
     found.stopped = True
-    assert "the run was stopped before all of them were asked" in found.notes()
+    assert "the run was stopped before all of them were asked" in notes(found)
     assert [found.verdict(*one) for one in found.expected()]
-    assert "the run was stopped before all of them were asked" not in found.notes()
+    assert "the run was stopped before all of them were asked" not in notes(found)
 
 
 def test_a_baseline_loses_no_paces(study: Study) -> None:
@@ -170,7 +172,7 @@ def test_a_baseline_of_another_study_is_refused(study: Study) -> None:
         Gating.opened(other, "main", None, SAVED.parent)
     head = study.study.model_copy(update={"name": "renamed"})
     found = Gating.opened(study.model_copy(update={"study": head}), "main", None, SAVED.parent)
-    assert any(note.endswith(", this run of renamed") for note in found.notes())
+    assert any(note.endswith(", this run of renamed") for note in notes(found))
 
 
 def test_another_recipe_is_named(study: Study) -> None:
@@ -181,7 +183,7 @@ def test_another_recipe_is_named(study: Study) -> None:
     found.select(cells(study))
     found.take(new, None)
     assert [found.verdict(*one) for one in found.expected()]
-    (told,) = [note for note in found.notes() if "trained otherwise" in note]
+    (told,) = [note for note in notes(found) if "trained otherwise" in note]
     assert told.startswith("trained otherwise: epochs 8 in the baseline, 4 now (m-base-for-arc, ")
 
 
@@ -211,8 +213,7 @@ def test_data_that_cannot_be_read_leaves_quality_its_verdicts(study: Study) -> N
 def test_a_strict_gate_fails_a_pace_that_cannot_be_told(study: Study) -> None:
     """With `undecided = "fail"` an alarm that nothing confirmed fails too."""
     strict = study.model_copy(update={"gate": study.gate.model_copy(update={"undecided": "fail"})})
-    found = gating(strict, None)
-    found._measured = Measured((pace("m-base", 0.2),))
+    found = gating(strict, None, before=(pace("m-base", 0.2),))
     verdict = found.verdict("m-base", "pace")
     assert verdict is not None
     assert (verdict.outcome, verdict.failed) == ("undecided", True)

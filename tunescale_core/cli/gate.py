@@ -48,7 +48,9 @@ def gate(  # noqa: PLR0913, PLR0917  an option a wish
         if save_baseline is not None and found.outcome in {"first run", "holds"}:
             found.save(texts=texts)
     if summary is not None:
-        _write(summary, found.markdown())
+        from tunescale_core.gates.summary import pull_request
+
+        _write(summary, pull_request(found))
     typer.echo(_told(found, as_json=as_json))
     raise typer.Exit(EXIT.get(found.outcome, 0))
 
@@ -85,10 +87,11 @@ def _declared(wanted: str | None, recorded: str) -> Study:
 
 def _told(gating: Gating, *, as_json: bool) -> str:
     from tunescale_core.gates.shown import as_objects
+    from tunescale_core.gates.summary import lines, title
 
     if as_json:
         return dumps(as_objects(gating.given))
-    return "\n".join([gating.title, *gating.lines()])
+    return "\n".join([title(gating), *lines(gating)])
 
 
 def _write(path: Path, text: str) -> None:

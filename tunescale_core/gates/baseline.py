@@ -48,6 +48,16 @@ class Baseline:
     timings: Mapping[str, Timing] = field(default_factory=dict)
     """By the case's id; of a pytest-benchmark file, which has nothing else."""
 
+    @property
+    def names(self) -> set[str]:
+        """Ids of its cases."""
+        return {*self.results, *self.timings}
+
+    @property
+    def studies(self) -> list[str]:
+        """Names of the studies that its records are of."""
+        return sorted({one.record.study for one in self.results.values() if one.record is not None})
+
 
 def known(folder: Path) -> tuple[str, ...]:
     """Return the names of a folder's baselines."""

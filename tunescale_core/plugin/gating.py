@@ -171,7 +171,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         return
     if bench is not None and session.config.stash[SESSION].records:
         try:
-            keep_beside(bench, gating.measured_already if gating else ())
+            keep_beside(bench, gating.paces.already if gating and gating.paces else ())
         except (ResourceError, StoreError, OSError) as error:
             session.config.stash[SESSION].untold.append(str(error))
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -200,8 +200,10 @@ def _tell(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> N
     gating = config.stash.get(GATING, None)
     if gating is None or config.option.collectonly:
         return
-    terminalreporter.section(gating.title)
-    for text in gating.lines():
+    from tunescale_core.gates.summary import lines, title
+
+    terminalreporter.section(title(gating))
+    for text in lines(gating):
         terminalreporter.write_line(text)
     if gating.wanted is None:
         return
@@ -217,12 +219,16 @@ def _tell(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> N
 
 def _files(config: pytest.Config, gating: Gating) -> Iterator[tuple[Path, Callable[[], str]]]:
     from tunescale_core.gates.shown import as_objects
+    from tunescale_core.gates.summary import pull_request
 
     def objects() -> str:
         return dumps(as_objects(gating.given))
 
+    def summary() -> str:
+        return pull_request(gating)
+
     wanted = (config.getoption("--gate-summary"), config.getoption("--gate-json"), os.environ.get(STEP_SUMMARY))
-    for path, text in zip(wanted, (gating.markdown, objects, gating.markdown), strict=True):
+    for path, text in zip(wanted, (summary, objects, summary), strict=True):
         if path:
             yield Path(path), text
 
