@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tunescale_core.errors import StudyError, TuneScaleError
 from tunescale_core.plugin.cases import bench_of
+from tunescale_core.plugin.following import Following, FollowingItem
 from tunescale_core.plugin.session import ALONE, SESSION, cell_of, is_shared_out, one_line
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
     items.sort(key=asks)
     if any(map(asks, items)) or not _is_whole(config, items):
         return
-    node = Findings.from_parent(session, name="findings", nodeid="findings")
+    node = Following.from_parent(session, name="findings", nodeid="findings")
     wanted = config.stash[SESSION].load().findings
     items += [FindingItem.from_parent(node, name=one.key, expected=one) for one in wanted]
 
@@ -60,15 +60,7 @@ def _is_whole(config: pytest.Config, items: list[pytest.Item]) -> bool:
     return found >= {cell.id for cell in cells(config.stash[SESSION].load())}
 
 
-class Findings(pytest.Collector):
-    """Where findings stand in the tree of tests."""
-
-    def collect(self) -> list[pytest.Item]:
-        """Collect nothing: what is asked follows from the study."""
-        return []
-
-
-class FindingItem(pytest.Item):
+class FindingItem(FollowingItem):
     """One finding, as the study expects it."""
 
     def __init__(self, *, expected: ExpectedFinding, **rest: Any) -> None:
@@ -80,10 +72,6 @@ class FindingItem(pytest.Item):
         if is_shared_out(self.config):
             raise one_line(StudyError(ALONE))
         _hold(bench_of(self.config), self.expected)
-
-    def reportinfo(self) -> tuple[Path, None, str]:
-        """Say what stands in a report's head line."""
-        return self.config.rootpath, None, self.name
 
 
 @pytest.fixture

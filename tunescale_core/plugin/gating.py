@@ -13,6 +13,7 @@ import pytest
 from tunescale_core.errors import BaselineError, ResourceError, StoreError, TuneScaleError
 from tunescale_core.plain_json import dumps
 from tunescale_core.plugin.beside import keep_beside
+from tunescale_core.plugin.following import Following, FollowingItem
 from tunescale_core.plugin.session import ALONE, SESSION, cell_of, is_shared_out, is_worker, one_line
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def pytest_collection_modifyitems(
     gating.select(selected)
     if not config.option.collectonly:
         _check_saving(config, gating, {cell.id for cell in selected})
-    node = Gates.from_parent(session, name="gate", nodeid="gate")
+    node = Following.from_parent(session, name="gate", nodeid="gate")
     items += [
         VerdictItem.from_parent(node, name=f"{cell}::{metric}", cell=cell, metric=metric)
         for cell, metric in gating.expected()
@@ -104,16 +105,8 @@ def _check_saving(config: pytest.Config, gating: Gating, kept: set[str]) -> None
         raise pytest.UsageError(f"--save-baseline {name}: {losing}")
 
 
-class Gates(pytest.Collector):
-    """Where verdicts stand in the tree of tests."""
-
-    def collect(self) -> list[pytest.Item]:
-        """Collect nothing: what is gated follows from the cells that were selected."""
-        return []
-
-
-class GateItem(pytest.Item):
-    """An item whose failure is one line."""
+class GateItem(FollowingItem):
+    """An item that the gates of the run are asked for."""
 
     def taken(self) -> Gating:
         """Return the gates, what was measured handed over."""
@@ -121,10 +114,6 @@ class GateItem(pytest.Item):
         bench = None if self.config.getoption("--no-pace") else session.bench
         gating.take(session.records, partial(_measured, bench) if bench else None)
         return gating
-
-    def reportinfo(self) -> tuple[Path, None, str]:
-        """Say what stands in a report's head line."""
-        return self.config.rootpath, None, self.name
 
 
 class VerdictItem(GateItem):
