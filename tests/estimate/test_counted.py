@@ -75,10 +75,14 @@ def test_kept_bytes_are_a_real_trainings(name: str, way: str, tmp_path: Path) ->
 
 @pytest.mark.parametrize("rank", [None, 4])
 @pytest.mark.parametrize("width", [4, 2])
-def test_a_count_comes_to_what_the_formulae_say(rank: int | None, width: int) -> None:
-    """Of a dense decoder, whose shape says all, the count is the same, and within 6 % in what a step keeps."""
+@pytest.mark.parametrize("stored", ["float32", "bfloat16"])
+def test_a_count_comes_to_what_the_formulae_say(rank: int | None, width: int, stored: str) -> None:
+    """Of a dense decoder, whose shape says all, the count is the same, and within 6 % in what a step keeps.
+
+    In whatever type its weights are stored: training has them in fp32.
+    """
     sizes = {"hidden_size": 128, "intermediate_size": 320, "num_hidden_layers": 12}  # the ends weigh little then
-    config = configured(FAMILIES["qwen3-base"], SPECIAL | sizes)
+    config = configured(FAMILIES["qwen3-base"], SPECIAL | sizes | {"dtype": stored})
     shape, found = shape_of(config.to_dict(), "m"), Counted(config, "m")
     settings = Method(ranks=(rank,), max_length=TOKENS) if rank else Method(max_length=TOKENS)
     for figure in ("parameters", "trained_in_full", "looked_up", "linear", "read_per_token", "hidden", "layers"):

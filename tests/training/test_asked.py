@@ -42,7 +42,6 @@ accumulation = 1
 [tasks.squad_v2]
 [trials]
 train_examples = 16
-dev_examples = 2
 """
 ONE = "learning_rate = 1e-3"
 

@@ -117,7 +117,7 @@ def test_dev_questions_are_never_evaluated() -> None:
             {one.messages[-1]["content"] for one in load_examples(study, task, purpose).rows}  # type: ignore[arg-type]
             for purpose in ("dev", "eval")
         )
-        assert len(dev) >= study.trials.dev_examples
+        assert len(dev) >= study.study.dev_examples
         assert not dev & evaluated
 
 

@@ -42,13 +42,13 @@ class Counted:
 
     @cached_property
     def bare(self) -> PreTrainedModel:
-        """The model, on the `meta` device.
+        """The model, on the `meta` device, in fp32 as it is trained, whatever type its weights are stored in.
 
         Raises:
             ModelError: Its configuration is none of a language model.
         """
         try:
-            return built(self.config)
+            return built(self.config).float()
         except (ValueError, KeyError, TypeError, ImportError, AttributeError) as error:
             raise ModelError(f"model {self.name} cannot be opened: {reason(error)}") from error
 

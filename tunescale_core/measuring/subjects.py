@@ -206,7 +206,7 @@ class Subjects:
             variant=replace(variant, seed=wanted.seed),
             base=base,
             train=train.rows[: wanted.train_examples],
-            dev=dev.rows[: wanted.dev_examples],
+            dev=dev.rows,
             task=task,
             protocol=self.study.protocol,
             training=self.study.study.training,

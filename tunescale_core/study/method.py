@@ -89,12 +89,13 @@ class Method(Training):
 
 
 class Trials(Declared):
-    """The search of a method's learning rate: each rate of its `learning_rates` gets one trial like any other's."""
+    """The search of a method's learning rate: each rate of its `learning_rates` gets one trial like any other's.
+
+    A trial is judged by the development split, of `[study] dev_examples` questions that are never evaluated.
+    """
 
     train_examples: Count = 400
-    """Rows of a trial, the first that the variant would be tuned on."""
-    dev_examples: Count = 60
-    """Questions of the development split that a trial is judged by; they are never evaluated."""
+    """Rows of a trial: the first that the variant would be tuned on, all of them where there are fewer."""
     seed: Seed = 0
 
 
