@@ -71,12 +71,16 @@ def test_the_parse_rate_counts_what_could_be_read(said: list[str | None]) -> Non
 
 @pytest.mark.parametrize(("better", "arrow", "up"), [("higher", "↑", True), ("lower", "↓", False)])
 def test_a_metric_owns_its_direction(better: Direction, arrow: str, *, up: bool) -> None:
-    """Arrow and improvement follow the declared direction, and no change is no improvement."""
+    """Arrow, improvement and what reaches a value follow the declared direction; no change is no improvement."""
     metric = Metric("m", "M", "", better, lambda _: 1.0)
     assert metric.arrow == arrow
     assert metric.improves(2.0, 1.0) is up
     assert metric.improves(1.0, 2.0) is not up
     assert not metric.improves(1.0, 1.0)
+    assert metric.reaches(np.array([1.0, 2.0, 3.0]), 2.0).tolist() == (
+        [False, True, True] if up else [True, True, False]
+    )
+    assert metric.bound(0.5) == ("≥ 0.5" if up else "≤ 0.5")
 
 
 @given(st.lists(st.integers(-1000, 1000) | st.none(), min_size=1), st.randoms())

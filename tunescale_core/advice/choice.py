@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from tunescale_core.advice.constraints import Bar, Constraints
+from tunescale_core.advice.constraints import Constraints
 from tunescale_core.advice.draws import Draws
 from tunescale_core.advice.next_step import nearest, to_settle, to_tell_apart
 from tunescale_core.advice.standing import SURE, Standing, checked
@@ -104,7 +104,7 @@ class Chooser:
             tuned = [one for one in eager if one.trained_on == task]
         larger = [one for one in eager if one.model in self.results.larger]
         best = min(tuned, key=lambda one: self._worse(self.draws.point(one, self.constraints.objective)), default=None)
-        if best is not None and all(_reached(bar, self.draws.point(best, bar)) for bar in self.constraints.bars):
+        if best is not None and all(bar.reached(self.draws.point(best, bar)) for bar in self.constraints.bars):
             return best
         return min(larger, key=lambda one: self._worse(self.draws.point(one, self.constraints.objective)), default=best)
 
@@ -140,7 +140,7 @@ class Chooser:
         return any(cell.beside is not None for cell in self.results.at(candidate, task))
 
     def _worse(self, quality: float) -> float:
-        return -quality if self.constraints.objective.metric.better == "higher" else quality
+        return -self.constraints.objective.metric.sign * quality
 
     def _rank(self, one: Standing) -> tuple[float, float]:
         return self._worse(one.bound), math.inf if one.latency is None else one.latency
@@ -150,7 +150,7 @@ class Chooser:
 
         asked = self.constraints
         quality = np.stack([self.draws.quality(one, asked.objective) for one in self.candidates])
-        merit = quality if asked.objective.metric.better == "higher" else -quality
+        merit = asked.objective.metric.sign * quality
         latency = [self.draws.latency(one) for one in self.candidates]
         checks = [checked(self.draws, one, latency[place]) for place, one in enumerate(self.candidates)]
         kept = np.stack([np.all([held for _, held in check], axis=0) for check in checks])
@@ -160,7 +160,7 @@ class Chooser:
             Standing(
                 candidate=one,
                 quality=self.draws.point(one, asked.objective),
-                bound=float(np.nanquantile(merit[place], ALPHA)) * (1 if merit is quality else -1),
+                bound=asked.objective.metric.sign * float(np.nanquantile(merit[place], ALPHA)),
                 latency=self.draws.told_latency(one),
                 memory=self.draws.memory(one),
                 cost=self.draws.cost(one),
@@ -178,14 +178,7 @@ class Chooser:
 
         objective = self.constraints.objective
         gains = self.draws.quality(one.candidate, objective) - self.draws.quality(first.candidate, objective)
-        gains = gains if objective.metric.better == "higher" else -gains
-        return bool(np.nanquantile(gains, 1 - ALPHA / 2) >= 0)
-
-
-def _reached(bar: Bar, value: float) -> bool:
-    if bar.value is None:
-        return True
-    return value >= bar.value if bar.metric.better == "higher" else value <= bar.value
+        return bool(np.nanquantile(objective.metric.sign * gains, 1 - ALPHA / 2) >= 0)
 
 
 def _best_shares(merit: Figures, kept: Figures) -> list[float]:

@@ -13,6 +13,7 @@ from tunescale_core.results.results import Results
 from tunescale_core.study.constraints import STATS, Deployment, LatencyStat, duration, latency_limit, size
 from tunescale_core.study.serving import ANY, EAGER
 from tunescale_core.tasks import TASKS, Metric
+from tunescale_core.tasks.task import Figures
 
 _BAR = re.compile(r"(?P<task>[A-Za-z0-9._-]+):(?P<metric>\w+)(?:=(?P<bar>[-+.\deE]+))?")
 GIB = 2**30
@@ -30,8 +31,11 @@ class Bar:
     @property
     def text(self) -> str:
         """The bar as it is read."""
-        sign = "≥" if self.metric.better == "higher" else "≤"
-        return f"{self.task} {self.metric.name} {sign} {self.value:g}"
+        return f"{self.task} {self.metric.name} {self.metric.bound(self.value)}"
+
+    def reached(self, figure: Figures) -> Figures:
+        """Tell whether a figure, or each of an array's, is as good as the bar asks."""
+        return True if self.value is None else self.metric.reaches(figure, self.value)
 
 
 @dataclass(frozen=True)
@@ -161,7 +165,7 @@ def parse_memory(text: str) -> int:
 
 
 def parse_duration(text: str) -> float:
-    """Read seconds, or a number with s, m, h or d.
+    """Read seconds, or a number with ms, s, m, h or d.
 
     Raises:
         ResultsError: It is no duration.

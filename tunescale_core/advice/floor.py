@@ -37,7 +37,7 @@ def floor_of(results: Results, objective: Bar, advice: Advice) -> Floor | None:
     value = trivial_quality(results, objective.task, objective.metric)
     if value is None:
         return None
-    below = tuple(one.candidate for one in advice.standings if not _better(objective, one.bound, value))
+    below = tuple(one.candidate for one in advice.standings if not objective.metric.improves(one.bound, value))
     rule = trivial_rule(results, objective.task)
     return Floor(objective, value, rule, below, all_below=len(below) == len(advice.standings))
 
@@ -47,14 +47,10 @@ def idle_bars(results: Results, constraints: Constraints) -> tuple[str, ...]:
     found = []
     for bar in constraints.bars:
         value = trivial_quality(results, bar.task, bar.metric)
-        if value is not None and bar.value is not None and not _better(bar, bar.value, value):
+        if value is not None and bar.value is not None and not bar.metric.improves(bar.value, value):
             rule = trivial_rule(results, bar.task)
             found.append(f"The bar {bar.text} asks no more than not looking gives: {rule} scores {_shown(bar, value)}.")
     return tuple(found)
-
-
-def _better(bar: Bar, one: float, other: float) -> bool:
-    return one > other if bar.metric.better == "higher" else one < other
 
 
 def _shown(bar: Bar, value: float) -> str:

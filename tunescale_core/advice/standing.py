@@ -41,7 +41,7 @@ def checked(draws: Draws, candidate: Candidate, latency: Figures | None) -> list
     checks = [("", np.ones(number, dtype=bool))]
     for bar in asked.bars:
         drawn = draws.quality(candidate, bar)
-        checks.append((bar.text, drawn >= bar.value if bar.metric.better == "higher" else drawn <= bar.value))
+        checks.append((bar.text, bar.reached(drawn)))
     if asked.max_latency is not None:
         held = np.zeros(number, dtype=bool) if latency is None else np.asarray(latency <= asked.max_latency)
         unknown = " (not known)" if latency is None else ""

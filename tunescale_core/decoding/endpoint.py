@@ -214,7 +214,7 @@ class Endpoint:
         thought = reasoning(text)
         return Completion(
             text=text,
-            # Servers count the end marker among the tokens, as `Decoder` does.
+            # Servers count the end marker among the tokens, as `Reader` does.
             tokens=self.count(text) + (finish == "stop") if said.tokens is None else said.tokens,
             finish=finish,
             reasoning_tokens=self.count(thought) if thought else 0,

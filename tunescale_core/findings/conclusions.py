@@ -169,8 +169,8 @@ def _better_of(evidence: Evidence, candidates: list[Candidate], task: str) -> Ca
     known = [(value, one) for one in candidates if (value := evidence.results.quality(one, task)) is not None]
     if not known:
         return None
-    pick = max if evidence.results.metric(task).better == "higher" else min
-    return pick(known, key=lambda pair: pair[0])[1]
+    sign = evidence.results.metric(task).sign
+    return max(known, key=lambda pair: sign * pair[0])[1]
 
 
 def _shifts(evidence: Evidence, model: str, kind: str, *, worst: bool = False) -> list[float]:

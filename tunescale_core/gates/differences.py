@@ -34,7 +34,7 @@ def machine(old: Provenance | None, new: Provenance | None) -> str | None:
 
 def served_elsewhere(*sides: Result) -> str | None:
     """Return that a server answered one of two results, whose machine nobody knows; None where none did."""
-    served = any(side.record and side.record.serving_settings.get("mode") == "endpoint" for side in sides)
+    served = any(side.record and side.record.by_endpoint for side in sides)
     return "a server answered, and does not say what it computes with" if served else None
 
 

@@ -105,7 +105,7 @@ def _outcome(sides: Sides) -> Outcome:
 def rounding(old: Result, new: Result) -> str | None:
     """Return what may round otherwise on the two sides; None where nothing may."""
     records = [side.record for side in (old, new)]
-    rounded = any(one and one.serving_settings.get("quantize") for one in records)
+    rounded = any(one and one.in_few_bits for one in records)
     before, now = (one.provenance if one else None for one in records)
     return served_elsewhere(old, new) or arithmetic(before, now, rounded=rounded)
 

@@ -121,12 +121,10 @@ def comparisons(runs: int, most: int = MOST, seed: int = 0) -> list[tuple[int, i
 
 def score_interval(share: float, n: int) -> Interval:
     """Return a share with its score interval (Wilson, 1927) where it need not be a whole number out of n."""
-    from scipy.special import ndtri
+    from statsmodels.stats.proportion import proportion_confint
 
-    z2 = float(ndtri(0.975)) ** 2
-    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
-    reach = math.sqrt(z2 * share * (1 - share) / n + z2**2 / (4 * n**2)) / (1 + z2 / n)
-    return Interval(share, max(0.0, middle - reach), min(1.0, middle + reach))
+    low, high = proportion_confint(share * n, n, method="wilson")
+    return Interval(share, float(low), float(high))
 
 
 def _assessed(runs: Sequence[Run], subject: str, margin: Margin, slower: Sequence[float]) -> Assessed:

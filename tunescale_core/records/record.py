@@ -160,6 +160,26 @@ class Record(Frozen):
         return None if found is None else (found.device, found.cpu, found.threads)
 
     @property
+    def by_endpoint(self) -> bool:
+        """Whether a server answered."""
+        return self.serving_settings.get("mode") == "endpoint"
+
+    @property
+    def at_once(self) -> int:
+        """How many questions were under way at once."""
+        return int(str(self.serving_settings.get("batch", 1)))
+
+    @property
+    def questions_a_call(self) -> int:
+        """How many timed questions share one call and its seconds; requests to a server have their own."""
+        return 1 if self.by_endpoint else self.at_once
+
+    @property
+    def in_few_bits(self) -> bool:
+        """Whether the way of serving holds the weights in few bits."""
+        return bool(self.serving_settings.get("quantize"))
+
+    @property
     def examples(self) -> int:
         """How many examples it answered."""
         return self.summary.examples if self.summary else 0
@@ -187,6 +207,6 @@ def summarised(lines: Sequence[Line]) -> Summary:
 
 
 def call_seconds(record: Record) -> tuple[float, ...]:
-    """Return how long each timed call of a record took; questions asked at once share one call."""
+    """Return how long each timed call of a record took; questions that share one have its seconds once."""
     timed = [line.seconds for line in record.lines if line.seconds is not None]
-    return tuple(timed[:: int(str(record.serving_settings.get("batch", 1)))])
+    return tuple(timed[:: record.questions_a_call])

@@ -68,7 +68,7 @@ def _sample(results: Results, task: str, budget: int) -> Sample | None:
 def _chosen(results: Results, cells: list[Result]) -> list[Result]:
     """Keep the untuned models and those tuned on the task first, the best of the rest after, `WIDEST` in all."""
     task = cells[0].task
-    sign = -1 if results.metric(task).better == "higher" else 1
+    sign = -results.metric(task).sign
 
     def merit(cell: Result) -> tuple[bool, bool, float]:
         one: Candidate = cell.candidate

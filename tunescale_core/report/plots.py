@@ -240,8 +240,7 @@ def _limit_lines(figure: Any, results: Results, limits: Limits, task: str, colum
         )
     for name, value in limits.bars:
         if name == task:
-            sign = "≥" if results.metric(task).better == "higher" else "≤"
-            figure.add_hline(value, annotation_text=f"{sign} {value:g}", **style)
+            figure.add_hline(value, annotation_text=results.metric(task).bound(value), **style)
 
 
 def _quality_interval(resampler: Resampler, candidate: Candidate, task: str, value: float) -> Interval | None:

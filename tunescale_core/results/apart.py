@@ -31,7 +31,7 @@ def apart(cells: Sequence[Result], served: Sequence[Result]) -> Iterator[tuple[R
             same = [cell for cell in everyone if (cell.task, cell.serving) == (task, way)]
             yield from _unlike(same, _questions, f"asked other questions for {task} than most")
     yield from _unlike(everyone, _protocol, "measured under another protocol than most")
-    own = [cell for cell in everyone if cell.record and cell.record.serving_settings.get("mode") != "endpoint"]
+    own = [cell for cell in everyone if cell.record and not cell.record.by_endpoint]
     yield from _unlike(own, lambda record: record.machine, "measured on another machine than most")
     yield from _trained_apart(cells)
     eager = {(cell.candidate, cell.task, cell.seed): cell for cell in cells}

@@ -85,7 +85,7 @@ def rank_correlation(results: Results, model: str, task: str, figure: Literal["s
 def _best(results: Results, candidates: Sequence[Candidate], task: str, ties: Ties) -> Candidate | None:
     if task not in results.tasks:
         return candidates[0] if len(candidates) == 1 else None
-    sign = -1 if results.metric(task).better == "higher" else 1
+    sign = -results.metric(task).sign
     known = [(one, value) for one in candidates if (value := results.quality(one, task)) is not None]
 
     def merit(entry: tuple[Candidate, float]) -> tuple[float, ...]:

@@ -135,11 +135,10 @@ def from_record(record: Record, source: Any = None) -> Result:
 
 
 def _paced(record: Record) -> tuple[object, ...] | None:
-    mode, batch = (record.serving_settings.get(name) for name in ("mode", "batch"))
-    if batch not in {None, 1}:  # of several at once, each waits for the others, which write as much as they do
+    if record.at_once != 1:  # of several at once, each waits for the others, which write as much as they do
         return None
     # A server may keep an adapter beside the weights; it does not say.
-    beside = mode == "adapter" or (mode == "endpoint" and record.adapter is not None)
+    beside = record.serving_settings.get("mode") == "adapter" or (record.by_endpoint and record.adapter is not None)
     adapter = record.method if beside else None
     return record.model, adapter, record.base, record.machine, repr(sorted(record.protocol.items()))
 

@@ -135,7 +135,7 @@ def relative_gain(metric: Metric, new: float | None, old: float | None) -> float
     """Return how much better `new` is than `old`, in percent of `old`; None where that cannot be said."""
     if new is None or not old:
         return None
-    return 100 * (1 if metric.better == "higher" else -1) * (new - old) / abs(old)
+    return 100 * metric.sign * (new - old) / abs(old)
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -102,14 +102,12 @@ def _of(rows: Rows, values: Sequence[Any], asked: Sequence[str]) -> list[Any]:
 
 def together(cell: Result) -> int:
     """Return how many questions were under way at once."""
-    batch = cell.record.serving_settings.get("batch", 1) if cell.record else 1
-    return batch if isinstance(batch, int) else 1
+    return cell.record.at_once if cell.record else 1
 
 
 def calls_of(cell: Result) -> int:
-    """Return how many timed questions share one call and its seconds; requests to an endpoint have their own."""
-    served = cell.record.serving_settings if cell.record else {}
-    return 1 if served.get("mode") == "endpoint" else together(cell)
+    """Return how many timed questions share one call and its seconds."""
+    return cell.record.questions_a_call if cell.record else 1
 
 
 @dataclass(frozen=True)
@@ -178,7 +176,7 @@ def answers_otherwise(cell: Result) -> bool:
     """Tell whether a cell's answers are its own: its model thinks otherwise, or holds its weights in few bits."""
     if cell.record is None:
         return False
-    if cell.record.serving_settings.get("quantize"):
+    if cell.record.in_few_bits:
         return True
     own, protocol = cell.record.serving_settings.get("thinking"), (cell.record.protocol or {}).get("thinking", "free")
     return own is not None and own != protocol

@@ -14,7 +14,6 @@ from tunescale_core.study.serving import EAGER
 
 LatencyStat = Literal["mean", "median", "p95", "p99"]
 STATS: tuple[LatencyStat, ...] = ("mean", "median", "p95", "p99")
-"""No text and no truth value."""
 _DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>ms|s|m|h|d)?")
 _SIZE = re.compile(r"\d+(\.\d+)?\s*[A-Za-z]*")
 SECONDS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}

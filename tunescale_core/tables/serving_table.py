@@ -9,7 +9,7 @@ from statistics import fmean
 from tunescale_core.results.candidate import Candidate
 from tunescale_core.results.result import Result
 from tunescale_core.results.results import Results
-from tunescale_core.results.served import Alike, against, alike, same_seed
+from tunescale_core.results.served import Alike, against, alike, calls_of, same_seed
 from tunescale_core.stats.interval import Interval
 from tunescale_core.study.serving import EAGER
 from tunescale_core.tables.table import MISSING, Column, Entry, Row, Table, block, number, words
@@ -86,9 +86,7 @@ def _times(cells: Sequence[Result]) -> list[Entry]:
 
 def _pace(cell: Result) -> float | None:
     """Return seconds a token after the first, over the timed questions."""
-    settings = cell.record.serving_settings if cell.record else {}
-    together = settings.get("batch", 1) != 1 and settings.get("mode") != "endpoint"
-    if cell.rows is None or not cell.rows.timed.any() or together:
+    if cell.rows is None or not cell.rows.timed.any() or calls_of(cell) != 1:
         return None
     rows = cell.rows
     written = rows.timed & (rows.first_token_seconds >= 0)  # a call that wrote nothing has no first token

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from tunescale_core.errors import DataError
-from tunescale_core.tasks.boxed import last_boxed
 from tunescale_core.tasks.columns import column, identity, strings
 from tunescale_core.tasks.task import PARSE_RATE, Answer, Example, Figures, LeftOut, Metric, Row, Task
 
@@ -92,13 +91,8 @@ class Arc(Task):
         counts = Counter(gold[0] for gold in golds)
         return max(LETTERS, key=lambda letter: counts[letter])
 
-    def parse(self, text: str) -> str | None:
-        """Read the letter in the last box; an option's text after the letter is let pass."""
-        inside = last_boxed(text)
-        return None if inside is None else self.plain(inside)
-
     def plain(self, text: str) -> str | None:
-        """Read a bare letter."""
+        """Read a letter; an option's text after it is let pass."""
         found = _LETTER.match(text.strip())
         return found[1].upper() if found else None
 

@@ -9,7 +9,6 @@ from typing import ClassVar
 from unicodedata import normalize
 
 from tunescale_core.errors import MetricError
-from tunescale_core.tasks.boxed import last_boxed
 from tunescale_core.tasks.columns import digest, group_of, held, identity, taught, text_of
 from tunescale_core.tasks.task import PARSE_RATE, Answer, Example, Figures, LeftOut, Metric, Row, Task
 
@@ -90,11 +89,6 @@ class Classification(Task):
         """Return the label that is right most often, however it is spelt, the first of equals."""
         ((most, _),) = Counter(same(gold[0]) for gold in golds).most_common(1)
         return next(gold[0] for gold in golds if same(gold[0]) == most)
-
-    def parse(self, text: str) -> str | None:
-        """Read the last box, whatever label it holds."""
-        inside = last_boxed(text)
-        return None if inside is None else self.plain(inside)
 
     def plain(self, text: str) -> str | None:
         """Take the text as it is, unless it is empty."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from tunescale_core.errors import DataError
-from tunescale_core.tasks.boxed import boxed, last_boxed
+from tunescale_core.tasks.boxed import boxed
 from tunescale_core.tasks.columns import column, identity, text_of
 from tunescale_core.tasks.numerals import number_in
 from tunescale_core.tasks.task import PARSE_RATE, Answer, Example, LeftOut, Metric, Row, Task, weighted_median
@@ -81,11 +81,6 @@ class OpenMath(Task):
     def trivial(self, golds: Sequence[tuple[str, ...]]) -> str:
         """Return the lower median of the right numbers, which no other number beats in mean absolute difference."""
         return sorted((gold[0] for gold in golds), key=lambda text: number_in(text) or 0.0)[(len(golds) - 1) // 2]
-
-    def parse(self, text: str) -> str | None:
-        """Read the number in the last box."""
-        inside = last_boxed(text)
-        return None if inside is None else self.plain(inside)
 
     def plain(self, text: str) -> str | None:
         """Read a bare number."""

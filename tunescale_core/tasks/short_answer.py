@@ -76,11 +76,6 @@ class ShortAnswer(Task):
         ((most, _),) = Counter(one for gold in golds for one in {words(text): None for text in gold}).most_common(1)
         return spelt[most]
 
-    def parse(self, text: str) -> str | None:
-        """Read the last box."""
-        inside = last_boxed(text)
-        return None if inside is None else self.plain(inside)
-
     def plain(self, text: str) -> str | None:
         """Take the text as it is, unless it is empty."""
         return text.strip() or None

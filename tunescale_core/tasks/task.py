@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from tunescale_core.errors import MetricError
+from tunescale_core.tasks.boxed import last_boxed
 
 Direction = Literal["higher", "lower"]
 Law = Literal["binary", "mean", "composite", "error"]
@@ -98,6 +99,19 @@ class Metric:
         """The direction, for a table's head."""
         return "↑" if self.better == "higher" else "↓"
 
+    @property
+    def sign(self) -> int:
+        """What a figure is multiplied by so that more of it is better: 1 or -1."""
+        return 1 if self.better == "higher" else -1
+
+    def bound(self, value: float | None) -> str:
+        """Return in symbols that a value must be reached."""
+        return f"{'≥' if self.better == 'higher' else '≤'} {value:g}"
+
+    def reaches(self, figure: Figures, value: float) -> Figures:
+        """Tell whether a figure, or each of an array's, is as good as a value."""
+        return self.sign * figure >= self.sign * value
+
     def misread(self, value: float) -> str | None:
         """Return why a value seems to be in another unit than the metric's; None where it can be one of its own."""
         if self.unit == "fraction" and not 0 <= value <= 1:
@@ -108,7 +122,7 @@ class Metric:
 
     def improves(self, new: float, old: float) -> bool:
         """Tell whether `new` is strictly better than `old`."""
-        return new > old if self.better == "higher" else new < old
+        return self.sign * new > self.sign * old
 
 
 class Task(ABC):
@@ -149,9 +163,13 @@ class Task(ABC):
             DataError: A column is missing, of the wrong kind, or contradicts another.
         """
 
-    @abstractmethod
     def parse(self, text: str) -> str | None:
-        """Return the answer a completion gives, "" for "no answer", None where none can be read."""
+        """Return the answer a completion gives, "" for "no answer", None where none can be read: that of the last box.
+
+        For a task to override whose answers stand elsewhere, or whose box may be empty.
+        """
+        inside = last_boxed(text)
+        return None if inside is None else self.plain(inside)
 
     @abstractmethod
     def plain(self, text: str) -> str | None:

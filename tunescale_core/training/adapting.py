@@ -76,8 +76,8 @@ def fitting(variant: Variant, model: Any) -> Iterator[None]:
         raise _refusal(variant, names, error) from error
 
 
-def check_fits(variant: Variant, folder: Path) -> None:
-    """Try an adapter on a model of the same form without weights.
+def check_fits(variant: Variant, folder: Path) -> bool:
+    """Try an adapter on a model of the same form without weights; tell whether it could be tried.
 
     What needs the weights themselves is tried when they are there: what begins from them, and a base in 4 bits.
 
@@ -91,19 +91,20 @@ def check_fits(variant: Variant, folder: Path) -> None:
         TrainingError: It does not fit.
     """
     if variant.settings is None or variant.settings.adapter is None:
-        return
+        return True
     from peft import get_peft_model
 
     model = unweighted(folder)
     adapter, names = adapter_for(variant, model), linear_names(model)
     if getattr(adapter, "init_lora_weights", True) is not True or variant.settings.quantize is not None:
-        return
+        return False
     try:
         get_peft_model(model, adapter, low_cpu_mem_usage=True)
     except (NotImplementedError, RuntimeError, TypeError, AttributeError):
-        return  # it reads weights
+        return False  # it reads weights
     except ValueError as error:
         raise _refusal(variant, names, error) from error
+    return True
 
 
 def _refusal(variant: Variant, names: list[str], error: Exception) -> TrainingError:

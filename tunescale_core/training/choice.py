@@ -12,7 +12,7 @@ from tunescale_core.tasks import Task
 def best_of(trials: Sequence[Trial], task: Task) -> Trial:
     """Return the trial with the best figure; of equals the one with the lowest loss at the end."""
     metric = task.metric(task.judged)
-    sign = -1 if metric and metric.better == "lower" else 1
+    sign = metric.sign if metric else 1
 
     def rank(trial: Trial) -> tuple[float, float]:
         loss = trial.loss if math.isfinite(trial.loss) else math.inf
