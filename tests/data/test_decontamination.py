@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tunescale_core.data import decontamination
-from tunescale_core.data.decontamination import overlapping, words
+from tunescale_core.data.decontamination import HeldOut, words
 from tunescale_core.tasks import TASKS, Example
 
 OURS = st.lists(st.sampled_from("abcde"), max_size=12).map(" ".join)
@@ -20,7 +20,8 @@ def asking(text: str) -> Example:
 
 
 def found(train: list[str], held_out: list[str], n: int) -> list[bool]:
-    return overlapping([asking(text) for text in train], [asking(text) for text in held_out], n)
+    known = HeldOut(map(asking, held_out), n)
+    return [known.meets(asking(text)) for text in train]
 
 
 @given(st.lists(st.text(max_size=30) | OURS, min_size=1, max_size=6), LENGTHS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from tunescale_core.tasks import Example
 
@@ -12,9 +12,20 @@ Words = tuple[str, ...]
 
 
 class HeldOut:
-    """The questions that training must not meet, ready to be looked up."""
+    """The questions that training must not meet, ready to be looked up.
+
+    The protocol is that of Brown et al. (2020), "Language Models are Few-Shot Learners", appendix C, who took
+    13-grams, without case and punctuation. They shorten n for data sets of short texts; here n is the caller's, and
+    a text of fewer than n words, which has no n-gram, is found where it is repeated as a whole and nowhere else.
+    """
 
     def __init__(self, examples: Iterable[Example], n: int) -> None:
+        """Take what is asked in evaluation.
+
+        Args:
+            examples: The words of their user messages count.
+            n: Words that must follow each other alike. The greater it is, the fewer training rows are met.
+        """
         self.n = n
         self._texts = {words(example) for example in examples}
         self._grams = {gram for text in self._texts for gram in _grams(text, n)}
@@ -23,22 +34,6 @@ class HeldOut:
         """Tell whether an example repeats a held-out question or shares an n-gram with one."""
         text = words(example)
         return text in self._texts or any(gram in self._grams for gram in _grams(text, self.n))
-
-
-def overlapping(train: Sequence[Example], held_out: Sequence[Example], n: int) -> list[bool]:
-    """Tell of each training example whether it shares an n-gram of words with any held-out one.
-
-    The protocol is that of Brown et al. (2020), "Language Models are Few-Shot Learners", appendix C, who took
-    13-grams, without case and punctuation. They shorten n for data sets of short texts; here n is the caller's, and
-    a text of fewer than n words, which has no n-gram, is found where it is repeated as a whole and nowhere else.
-
-    Args:
-        train: What may be trained on; the words of its user messages are looked at.
-        held_out: What is asked in evaluation, by its user messages.
-        n: Words that must follow each other alike. The greater it is, the fewer examples overlap.
-    """
-    known = HeldOut(held_out, n)
-    return [known.meets(example) for example in train]
 
 
 def words(example: Example) -> Words:

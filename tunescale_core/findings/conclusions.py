@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from tunescale_core.findings.evidence import Evidence, Pair
 from tunescale_core.findings.finding import Finding, compared
-from tunescale_core.findings.questions import FIGURES
+from tunescale_core.findings.questions import FIGURES, lora_and_full
 from tunescale_core.results.candidate import Candidate
 from tunescale_core.results.ranks import ranks_of_one
 from tunescale_core.results.result import on_cpu
@@ -19,13 +19,10 @@ from tunescale_core.stats.interval import Interval, wider_interval
 
 def full_beats_lora(evidence: Evidence) -> Iterator[Finding]:
     """C1: full tuning beats LoRA on accuracy and on speed, on every task both were tuned on."""
-    for model in evidence.tuned:
-        for task in evidence.aligned(model):
-            lora, full = evidence.lora(model, task), evidence.full(model, task)
-            if lora is not None and full is not None:
-                for figure in FIGURES:
-                    one = Pair(full, lora, task, figure, best_of=len(evidence.loras(model, task)))
-                    yield from evidence.better("C1", one)
+    for task, lora, full in lora_and_full(evidence):
+        for figure in FIGURES:
+            one = Pair(full, lora, task, figure, best_of=len(evidence.loras(lora.model, task)))
+            yield from evidence.better("C1", one)
 
 
 def larger_is_best_but_slower(evidence: Evidence) -> Iterator[Finding]:

@@ -49,7 +49,7 @@ def larger_base(evidence: Evidence) -> Iterator[Finding]:
 
 def lora_with_memory_to_spare(evidence: Evidence) -> Iterator[Finding]:
     """Q3: is the best LoRA better than full tuning, on the task that both were tuned on?"""
-    for task, lora, full in _lora_and_full(evidence):
+    for task, lora, full in lora_and_full(evidence):
         for figure in FIGURES:
             pair = Pair(lora, full, task, figure, best_of=len(evidence.loras(lora.model, task)))
             yield from evidence.better("Q3", pair, note=_best_note(evidence, lora, task))
@@ -70,7 +70,7 @@ def rank_matters(evidence: Evidence) -> Iterator[Finding]:
 
 def partial_or_full(evidence: Evidence) -> Iterator[Finding]:
     """Q5: by how much does full tuning differ from the best LoRA, on the task that both were tuned on?"""
-    for task, lora, full in _lora_and_full(evidence):
+    for task, lora, full in lora_and_full(evidence):
         for figure in FIGURES:
             pair = Pair(full, lora, task, figure, best_of=len(evidence.loras(lora.model, task)))
             yield from evidence.better("Q5", pair, "difference", _best_note(evidence, lora, task))
@@ -109,7 +109,8 @@ QUESTIONS: Mapping[str, tuple[str, Callable[[Evidence], Iterator[Finding]]]] = {
 }
 
 
-def _lora_and_full(evidence: Evidence) -> Iterator[tuple[str, Candidate, Candidate]]:
+def lora_and_full(evidence: Evidence) -> Iterator[tuple[str, Candidate, Candidate]]:
+    """Yield the tasks that a model was tuned on both ways: task, best LoRA, full tuning."""
     for model in evidence.tuned:
         for task in evidence.aligned(model):
             lora, full = evidence.lora(model, task), evidence.full(model, task)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from tunescale_core.plugin.session import SESSION, Session, is_worker
+from tunescale_core.plugin.session import NOT_OURS, SESSION, Session, is_worker
 
 pytest_plugins = (
     "tunescale_core.plugin.beforehand",
@@ -25,17 +23,11 @@ COUNTS = {
 }
 
 
-NOT_OURS = (
-    ".torch.jit.script_method. is deprecated:DeprecationWarning",
-    ".(is_)?gradient_checkpointing. is deprecated:FutureWarning",
-)
-"""What torch, TRL and PEFT are told about their own calls of torch and transformers, which no user can change."""
-
-
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare TuneScale's options."""
     group = parser.getgroup("tunescale", "tune or scale?")
     group.addoption("--study", metavar="NAME|FILE", help="the study to run: a name, or a TOML file (default: mini)")
+    parser.addini("tunescale_study", "the study to run where --study is not given; a file below the root folder")
     group.addoption(
         "--store", metavar="DIR", default=".tunescale", help="checkpoints and records (default: .tunescale)"
     )
@@ -58,7 +50,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Read the options once; validate the study at once where one is asked for."""
-    config.addinivalue_line("markers", "tunescale: a case of the study")
+    config.addinivalue_line("markers", "tunescale: a cell of the study, a finding or a gate")
     for said in NOT_OURS:
         config.addinivalue_line("filterwarnings", f"ignore:{said}")
     overrides: dict[str, dict[str, object]] = {}
@@ -72,7 +64,16 @@ def pytest_configure(config: pytest.Config) -> None:
     for option in ("--study", "--store"):
         if config.getoption(option) == "":
             raise pytest.UsageError(f"{option} is empty: leave it out, or say which")
-    session = Session(config.getoption("--study") or "mini", Path(config.getoption("--store")), overrides)
+    # Whole from the start: a test of the user's may change the folder that a relative one hangs on.
+    store = config.invocation_params.dir / config.getoption("--store")
+    session = Session(config.getoption("--study") or _configured(config) or "mini", store, overrides)
     config.stash[SESSION] = session
     if (config.getoption("--study") or overrides) and not is_worker(config):
         session.load()
+
+
+def _configured(config: pytest.Config) -> str:
+    """Return the study that the project's own configuration names; "" where it names none."""
+    named = str(config.getini("tunescale_study"))
+    there = config.rootpath / named
+    return str(there) if named and there.is_file() else named

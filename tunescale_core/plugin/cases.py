@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tunescale_core.errors import ResourceError, StoreError, StudyError, ThresholdError, TuneScaleError
-from tunescale_core.plugin.session import ALONE, SESSION, Uncaptured, is_shared_out, one_line
+from tunescale_core.plugin.session import ALONE, MARKS, SESSION, Uncaptured, is_shared_out, one_line
 
 if TYPE_CHECKING:
     from tunescale_core.decoding.completion import Call
@@ -20,17 +20,25 @@ if TYPE_CHECKING:
     from tunescale_core.study.grid import Cell
 
 
-OURS = frozenset({"measure", "subject", "thresholds"})
+OURS = frozenset({"measure", "thresholds"})
 """Fixtures that only a test of the study's cells asks for."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Make a case of each cell, those of one variant together; another suite's own `cell` is left alone."""
-    if "cell" in metafunc.fixturenames and not OURS.isdisjoint(metafunc.fixturenames):
+    if "cell" in metafunc.fixturenames and not OURS.isdisjoint(metafunc.fixturenames) and not _has_own_cell(metafunc):
         from tunescale_core.study.grid import cells
 
         grid = cells(metafunc.config.stash[SESSION].load())
-        metafunc.parametrize("cell", grid, ids=[cell.id for cell in grid])
+        metafunc.parametrize("cell", [pytest.param(cell, id=cell.id, marks=MARKS) for cell in grid])
+
+
+def _has_own_cell(metafunc: pytest.Metafunc) -> bool:
+    """Tell whether another suite gives a test its `cell`: by a fixture, or by parametrizing it."""
+    given = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize") if mark.args]
+    named = {name.strip() for one in given for name in (one.split(",") if isinstance(one, str) else one)}
+    fixtures = metafunc.definition._fixtureinfo.name2fixturedefs  # noqa: SLF001  nothing public names a test's fixtures
+    return "cell" in named or "cell" in fixtures
 
 
 def bench_of(config: pytest.Config, selected: Collection[str] = ()) -> Bench:
@@ -56,7 +64,7 @@ def bench_of(config: pytest.Config, selected: Collection[str] = ()) -> Bench:
 
 
 @pytest.fixture(scope="session")
-def bench(request: pytest.FixtureRequest) -> Bench:
+def tunescale_bench(request: pytest.FixtureRequest) -> Bench:
     """The study at work: its store, its data, and the one variant that is open."""
     if is_shared_out(request.config):
         raise one_line(StudyError(ALONE))
@@ -67,25 +75,26 @@ def bench(request: pytest.FixtureRequest) -> Bench:
 
 
 @pytest.fixture
-def subject(bench: Bench, cell: Cell, request: pytest.FixtureRequest) -> Subject:
+def tunescale_subject(tunescale_bench: Bench, cell: Cell, request: pytest.FixtureRequest) -> Subject:
     """The cell's variant, its checkpoint built or loaded, opened once for all its cells."""
-    with _recording_failure(request.config, bench, cell):
-        bench.check(cell)
-        return bench.subjects.subject(cell)
+    with _recording_failure(request.config, tunescale_bench, cell):
+        tunescale_bench.check(cell)
+        return tunescale_bench.subjects.subject(cell)
 
 
 @pytest.fixture
-def measure(bench: Bench, cell: Cell, benchmark: Any, request: pytest.FixtureRequest) -> Callable[[], Record]:
+def measure(tunescale_bench: Bench, cell: Cell, benchmark: Any, request: pytest.FixtureRequest) -> Callable[[], Record]:
     """A function that measures the cell, a round of the benchmark a sample, and keeps its record.
 
     What an interrupted run had measured is taken over, its times with it, and no model is opened.
     """
+    bench = tunescale_bench
     benchmark.group = f"for {cell.task}"  # copied when the first time is taken
     benchmark.skipped = True  # until there is something to time: a case that fails before is none that forgot to
     with _recording_failure(request.config, bench, cell):
         bench.check(cell)
         taken = bench.take(cell)
-    subject: Any = None if taken else request.getfixturevalue("subject")
+    subject: Any = None if taken else request.getfixturevalue("tunescale_subject")
     benchmark.skipped = False
 
     def measured() -> Record:
@@ -107,14 +116,14 @@ def measure(bench: Bench, cell: Cell, benchmark: Any, request: pytest.FixtureReq
 
 
 @pytest.fixture
-def thresholds(bench: Bench, cell: Cell) -> Callable[[Record], None]:
+def thresholds(tunescale_bench: Bench, cell: Cell) -> Callable[[Record], None]:
     """A function that asserts the study's quality thresholds for the cell."""
     from tunescale_core.gates.thresholds import hold
     from tunescale_core.study.grid import expected_of
 
     def held(record: Record) -> None:
         try:
-            hold(record, expected_of(bench.study, cell))
+            hold(record, expected_of(tunescale_bench.study, cell))
         except ThresholdError as error:
             raise one_line(error) from None
 
@@ -187,7 +196,8 @@ class _recording_failure:  # noqa: N801  reads as a statement where it is used
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        if error is None or not isinstance(error, Exception):
+        # Of what is no Exception, pytest's own failure is one of the cell all the same: pytest-timeout ends it so.
+        if not isinstance(error, (Exception, pytest.fail.Exception)):
             return
         from tunescale_core.exhausted import exhausted
 

@@ -11,26 +11,26 @@ import pytest
 from tunescale_core.errors import StudyError, TuneScaleError
 from tunescale_core.plugin.cases import bench_of
 from tunescale_core.plugin.following import Following, FollowingItem
-from tunescale_core.plugin.session import ALONE, SESSION, cell_of, is_shared_out, one_line
+from tunescale_core.plugin.session import ALONE, MARKS, SESSION, cell_of, is_shared_out, one_line
 
 if TYPE_CHECKING:
     from tunescale_core.measuring.cell import Bench
     from tunescale_core.study.expected import ExpectedFinding
 
-EXPECTED = "expected_finding"
-"""The argument by which a test asks for them."""
+EXPECTED, HOLDS = "expected_finding", "finding_holds"
+"""The arguments by which a test asks for them; with one alone it is another suite's own."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Make a case of each finding."""
-    if {EXPECTED, "finding_holds"} <= set(metafunc.fixturenames):
+    if {EXPECTED, HOLDS} <= set(metafunc.fixturenames):
         wanted = metafunc.config.stash[SESSION].load().findings
-        metafunc.parametrize(EXPECTED, wanted, ids=[one.key for one in wanted])
+        metafunc.parametrize(EXPECTED, [pytest.param(one, id=one.key, marks=MARKS) for one in wanted])
 
 
 def pytest_pycollect_makeitem(collector: pytest.Module | pytest.Class, obj: object) -> list[pytest.Item] | None:
     """Make no case of findings where the study declares none, rather than one that is skipped."""
-    if not inspect.isfunction(obj) or EXPECTED not in inspect.signature(obj).parameters:
+    if not inspect.isfunction(obj) or not {EXPECTED, HOLDS} <= set(inspect.signature(obj).parameters):
         return None
     return None if collector.config.stash[SESSION].load().findings else []
 
@@ -45,9 +45,19 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
     items += [FindingItem.from_parent(node, name=one.key, expected=one) for one in wanted]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Put what asks for records behind what makes them, whatever order others have made meanwhile, as --nf does."""
+    session.items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    return item.place if isinstance(item, FollowingItem) else int(asks(item))
+
+
 def asks(item: pytest.Item) -> bool:
     """Tell whether a test asks for findings."""
-    return EXPECTED in getattr(item, "fixturenames", ())
+    return {EXPECTED, HOLDS} <= set(getattr(item, "fixturenames", ()))
 
 
 def _is_whole(config: pytest.Config, items: list[pytest.Item]) -> bool:
@@ -63,6 +73,8 @@ def _is_whole(config: pytest.Config, items: list[pytest.Item]) -> bool:
 class FindingItem(FollowingItem):
     """One finding, as the study expects it."""
 
+    place = 1
+
     def __init__(self, *, expected: ExpectedFinding, **rest: Any) -> None:
         super().__init__(**rest)
         self.expected = expected
@@ -75,9 +87,9 @@ class FindingItem(FollowingItem):
 
 
 @pytest.fixture
-def finding_holds(bench: Bench) -> Callable[[ExpectedFinding], None]:
+def finding_holds(tunescale_bench: Bench) -> Callable[[ExpectedFinding], None]:
     """A function that asserts what the study expects of a finding, from the records on disk."""
-    return lambda expected: _hold(bench, expected)
+    return lambda expected: _hold(tunescale_bench, expected)
 
 
 def _hold(bench: Bench, expected: ExpectedFinding) -> None:

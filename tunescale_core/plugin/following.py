@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
+
+from tunescale_core.plugin.session import MARKS
 
 
 class Following(pytest.Collector):
@@ -17,6 +20,14 @@ class Following(pytest.Collector):
 
 class FollowingItem(pytest.Item):
     """An item whose failure is one line."""
+
+    place: ClassVar[int]
+    """Where it stands after the cells, which are at 0: what it asks of them has been measured by then."""
+
+    def __init__(self, **rest: Any) -> None:
+        super().__init__(**rest)
+        for mark in MARKS:
+            self.add_marker(mark)
 
     def reportinfo(self) -> tuple[Path, None, str]:
         """Say what stands in a report's head line."""

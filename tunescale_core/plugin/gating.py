@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,6 +53,8 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     if is_shared_out(config):
         raise pytest.UsageError(ALONE)
+    if config.getoption("--benchmark-skip"):
+        raise pytest.UsageError("--benchmark-skip skips every cell: there is nothing to compare or save")
     from tunescale_core.gates.baseline import folder_of
     from tunescale_core.gates.gating import Gating
 
@@ -105,6 +108,18 @@ def _check_saving(config: pytest.Config, gating: Gating, kept: set[str]) -> None
         raise pytest.UsageError(f"--save-baseline {name}: {losing}")
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Measure paces before the first item that asks for them, where no limit on an item's time (pytest-timeout) runs.
+
+    A fault is met again, and told, by the item that asks.
+    """
+    if isinstance(item, GateItem):
+        with suppress(Exception):
+            _ = item.taken().paces_now
+    return (yield)
+
+
 class GateItem(FollowingItem):
     """An item that the gates of the run are asked for."""
 
@@ -118,6 +133,8 @@ class GateItem(FollowingItem):
 
 class VerdictItem(GateItem):
     """One figure of one case against the baseline's."""
+
+    place = 2
 
     def __init__(self, *, cell: str, metric: str, **rest: Any) -> None:
         super().__init__(**rest)
@@ -140,6 +157,8 @@ class VerdictItem(GateItem):
 
 class SaveItem(GateItem):
     """The run, saved as a baseline."""
+
+    place = 3
 
     def runtest(self) -> None:
         """Save, unless a test failed: what is kept is what later runs are held against."""

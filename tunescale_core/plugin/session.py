@@ -86,6 +86,13 @@ def cell_of(item: pytest.Item) -> Cell | None:
 
 
 SESSION = pytest.StashKey[Session]()
+NOT_OURS = (
+    ".torch.jit.script_method. is deprecated:DeprecationWarning",
+    ".(is_)?gradient_checkpointing. is deprecated:FutureWarning",
+)
+"""What torch, TRL and PEFT are told about their own calls of torch and transformers, which no user can change."""
+MARKS = (pytest.mark.tunescale, *(pytest.mark.filterwarnings(f"ignore:{said}") for said in NOT_OURS))
+"""What each case carries: a marker to select by, and filters that hold against a user's `-W error` too."""
 ALONE = "cells are timed, and want the machine and one process for themselves: leave out -n, or give -n 0"
 """Said where xdist would share them out."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -44,7 +45,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
     bold = (lambda text: f"\033[1m{text}\033[0m") if terminalreporter.hasmarkup else plain
     bench = session.bench
-    results = gathered(map(from_record, session.records), str(bench.records))
+
+    def shown(path: Path) -> str:
+        start = config.invocation_params.dir
+        return str(path.relative_to(start) if path.is_relative_to(start) else path)
+
+    results = gathered(map(from_record, session.records), shown(bench.records))
     whole = [record for record in session.records if record.serving == EAGER] or session.records
     examples = _range(record.examples for record in whole)
     timed = _range(record.summary.timed if record.summary else 0 for record in whole)
@@ -55,10 +61,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     terminalreporter.write_line(
         f"n = {examples} questions a cell, {timed} of them timed; s is mean seconds of generate()"
     )
-    terminalreporter.write_line(_training_line(bench))
+    terminalreporter.write_line(_training_line(bench, shown(bench.store.root)))
     for line in (*_short_lines(bench.study, session.records), *session.untold):
         terminalreporter.write_line(line)
-    terminalreporter.write_line(f"records: {bench.records}")
+    terminalreporter.write_line(f"records: {shown(bench.records)}")
     for title, text in _following(session, results):
         terminalreporter.section(f"{title} for study {bench.study.name}")
         for line in text.splitlines():
@@ -79,12 +85,12 @@ def _following(session: Session, results: Results) -> list[tuple[str, str]]:
         return [("findings and advice", f"none: {type(error).__name__}: {error} (tunescale --tb findings shows where)")]
 
 
-def _training_line(bench: Bench) -> str:
+def _training_line(bench: Bench, store: str) -> str:
     made = bench.subjects
     trained, reused = (f"{len(one)} checkpoint{'s' * (len(one) != 1)}" for one in (made.trained, made.reused))
     if not made.trained:
-        return f"trained nothing, took {reused} from the store {bench.store.root}"
-    return f"trained {trained}, took {reused} from the store {bench.store.root}"
+        return f"trained nothing, took {reused} from the store {store}"
+    return f"trained {trained}, took {reused} from the store {store}"
 
 
 def _short_lines(study: Study, records: list[Record]) -> Iterator[str]:

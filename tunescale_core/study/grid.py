@@ -42,6 +42,10 @@ class Variant:
 class Cell:
     """Variant × evaluation task × way of serving: one case."""
 
+    def __str__(self) -> str:
+        """Return its id: pytest-benchmark puts a case's parameter into headings."""
+        return self.id
+
     variant: Variant
     task: str
     """The evaluation task's name in the study."""
