@@ -7,50 +7,18 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
+import httpx2
 import pytest
 
-from tests.playing import STREAM, Played, Reply, listing, playing, streamed
+from tests.asking import HI, LIMIT, answered, asker, complaint
+from tests.playing import STREAM, Played, Reply, listing, streamed
 from tunescale_core.decoding import endpoint
-from tunescale_core.decoding.completion import Completion
-from tunescale_core.decoding.endpoint import Endpoint
+from tunescale_core.decoding.faults import Faults
+from tunescale_core.decoding.key import Key
 from tunescale_core.decoding.streamed import Said
 from tunescale_core.errors import EndpointError
-
-LIMIT = 120
-HI = ({"role": "user", "content": "Hi"},)
-
-
-def words(text: str) -> int:
-    return len(text.split())
-
-
-def asker(url: str, **options: Any) -> Endpoint:
-    return Endpoint(url, **{"model": "tiny", "max_new_tokens": LIMIT, "count": words, **options})
-
-
-def complaint(action: Any, *args: object) -> str:
-    """Return what an error says, which is one line."""
-    with pytest.raises(EndpointError) as caught:
-        action(*args)
-    assert len(str(caught.value).splitlines()) == 1
-    return str(caught.value)
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Played]:
-    """Return a server that lists two models; nobody waits between tries."""
-    monkeypatch.setattr(endpoint, "WAITS", (0.0, 0.0))
-    with playing() as played:
-        played.replies["/models"] = [listing("tiny", "big")]
-        yield played
-
-
-def answered(server: Played, *replies: Reply, **options: Any) -> Completion:
-    server.replies["/chat/completions"] = list(replies)
-    return asker(server.url, **options).ask(HI)
 
 
 def test_a_request_asks_for_greedy_decoding_and_usage(server: Played) -> None:
@@ -98,11 +66,52 @@ def test_without_usage_the_text_is_counted(server: Played, finish: str, tokens: 
     assert (one.tokens, one.finish) == (tokens, finish)
 
 
+@pytest.mark.parametrize(
+    ("said", "finish"),
+    [("stop", "stop"), ("eos_token", "stop"), ("eos", "stop"), ("stop_sequence", "stop"), ("length", "length")],
+)
+def test_servers_call_an_end_otherwise(server: Played, said: str, finish: str) -> None:
+    """Whatever a server calls it, an answer ended by itself or at the limit."""
+    assert answered(server, streamed({"content": "yes"}, finish=said)).finish == finish
+
+
+@pytest.mark.parametrize("said", ["content_filter", "abort", "tool_calls", "error"])
+def test_an_answer_that_was_not_finished_is_none(server: Played, said: str) -> None:
+    """An answer that ended for another reason is an error that names the reason."""
+    expected = f"breaks off an answer (its finish reason is {said})"
+    assert expected in complaint(lambda: answered(server, streamed({"content": "so"}, finish=said)))
+
+
 @pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
 def test_a_thought_goes_back_in_front(server: Played, name: str) -> None:
     """Thought that the server took out of the text stands before it again, and its tokens are counted."""
     one = answered(server, streamed({name: "hm "}, {name: "well"}, {"content": "\n\nyes"}, usage=9))
     assert (one.text, one.reasoning_tokens) == ("<think>hm well</think>\n\nyes", 2)
+
+
+def test_content_in_parts_is_read(server: Played) -> None:
+    """Content that comes as a list of parts, thoughts among them, is read as text is."""
+    thought = [{"type": "thinking", "thinking": [{"type": "text", "text": "hm "}, {"type": "text", "text": "well"}]}]
+    one = answered(server, streamed({"content": thought}, {"content": [{"type": "text", "text": "yes"}]}))
+    assert (one.text, one.reasoning_tokens) == ("<think>hm well</think>yes", 2)
+
+
+def test_cached_tokens_are_read(server: Played) -> None:
+    """What of a prompt came from a server's cache is in the completion; None where it does not say."""
+    assert answered(server, streamed({"content": "yes"}, usage=2, prompt=100, cached=96)).cached_tokens == 96
+    assert answered(server, streamed({"content": "yes"}, usage=2)).cached_tokens is None
+
+
+@pytest.mark.parametrize(
+    ("deltas", "tokens", "known"),
+    [(("so it is",), 9, False), (("so it is",), 8, True), (("so ", "it is"), 9, True)],
+)
+def test_an_answer_in_one_piece_has_no_first_token(
+    server: Played, deltas: tuple[str, ...], tokens: int, *, known: bool
+) -> None:
+    """Where many tokens come in one piece, nobody can say when the first was there."""
+    one = answered(server, streamed(*({"content": delta} for delta in deltas), usage=tokens))
+    assert (one.first_token_seconds is not None) is known
 
 
 def test_a_blank_thought_is_the_prompts(server: Played) -> None:
@@ -131,14 +140,6 @@ def test_an_empty_answer_begins_where_it_ends(server: Played) -> None:
     assert 0 < (one.first_token_seconds or 0) < (one.seconds or 0)
 
 
-def test_a_failure_is_not_timed(server: Played) -> None:
-    """An answer that took a second try has the seconds of that try alone."""
-    one = answered(server, Reply("busy", 503, pause=1.0), streamed({"content": "yes"}))
-    assert one.seconds is not None
-    assert one.seconds < 1.0
-    assert len(server.asked) == 2
-
-
 @pytest.mark.parametrize(
     ("reply", "expected"),
     [
@@ -148,11 +149,13 @@ def test_a_failure_is_not_timed(server: Played) -> None:
         (streamed({"content": "so"}, finish=None), "breaks off an answer (it ends without a finish reason)"),
         (streamed({"content": "so"}, missing=9), "breaks off an answer (peer closed connection"),
         (Reply('data: {"error": {"message": "out of\\nmemory"}}\n\n', kind=STREAM), "answers: out of memory"),
+        (Reply('data: {"error": "out of\\nmemory"}\n\n', kind=STREAM), "fails while it answers: out of memory"),
         (Reply("no\nroom", 500), "fails 3 times in a row (HTTP 500): no room; its log"),
         (Reply("slow down", 429), "fails 3 times in a row (HTTP 429)"),
         (Reply('{"error": {"message": "too long"}}', 400), "'tiny' (HTTP 400): too long"),
         (Reply('{"detail": "pinned to x"}', 400), "'tiny' (HTTP 400): pinned to x"),
         (Reply("{}", 401), "does not let us in (HTTP 401): set api_key_env"),
+        (Reply('{"error": {"message": "no such\\nplan"}}', 403), "that it accepts; it says: no such plan"),
     ],
 )
 def test_a_faulty_answer_is_one_clear_line(server: Played, reply: Reply, expected: str) -> None:
@@ -166,7 +169,7 @@ def test_a_faulty_answer_is_one_clear_line(server: Played, reply: Reply, expecte
 def test_a_late_answer_is_not_waited_for(server: Played) -> None:
     """A server that takes longer than the timeout over an answer is said to."""
     server.replies["/chat/completions"] = [streamed({"content": "yes"}, pause=0.3)]
-    assert "takes longer than 0.1 s over an answer" in complaint(asker(server.url, timeout=0.1).ask, HI)
+    assert "takes longer than timeout = 0.1 s over an answer" in complaint(asker(server.url, timeout=0.1).ask, HI)
 
 
 def test_the_timeout_is_the_whole_answers(server: Played) -> None:
@@ -174,7 +177,7 @@ def test_the_timeout_is_the_whole_answers(server: Played) -> None:
     server.replies["/chat/completions"] = [streamed({"content": "yes"}, pause=0.1)]
     asking = asker(server.url)
     asking.timeout = 0.05
-    assert "takes longer than 0.05 s" in complaint(asking.ask, HI)
+    assert "takes longer than timeout = 0.05 s" in complaint(asking.ask, HI)
 
 
 def test_nobody_there() -> None:
@@ -207,9 +210,30 @@ def test_a_listed_model_is_not_asked(server: Played) -> None:
 
 def test_an_unlisted_model_says_one_token(server: Played) -> None:
     """A model that answers passes a check although no list names it."""
-    server.replies["/chat/completions"] = [streamed({"content": "yes"}, finish="length")]
+    server.replies["/chat/completions"] = [streamed({"content": "yes"}, finish="length"), Reply("{}", 404)]
     asker(server.url, model="hidden").check()
-    assert [one["max_tokens"] for one in server.asked] == [1]
+    assert [(one["model"], one["max_tokens"]) for one in server.asked] == [("hidden", 1), (endpoint.NOBODY, 1)]
+
+
+def test_a_server_that_answers_to_any_name_is_refused(server: Played) -> None:
+    """Where the one model there is answers to every name, a study would measure it as another: an error says so."""
+    server.replies["/chat/completions"] = [streamed({"content": "yes"})]
+    said = complaint(asker(server.url, model="hidden").check)
+    assert "answers to any model name and lists only tiny, big: set model to one of them" in said
+
+
+def test_a_server_without_a_list_may_answer_to_any_name(server: Played) -> None:
+    """A server that lists nothing is asked for the model alone."""
+    server.replies = {"/models": [listing()], "/chat/completions": [streamed({"content": "yes"})]}
+    asker(server.url).check()
+    assert [one["model"] for one in server.asked] == ["tiny"]
+
+
+def test_a_probe_asks_for_the_least_there_may_be(server: Played) -> None:
+    """A probe's limit is not below the length that body forces, which servers refuse."""
+    server.replies["/chat/completions"] = [streamed({"content": "yes"}, finish="length"), Reply("{}", 404)]
+    asker(server.url, model="hidden", min_new_tokens=64, body={"min_tokens": 64}).check()
+    assert {one["max_tokens"] for one in server.asked} == {64}
 
 
 @pytest.mark.parametrize("status", [404, 500])
@@ -263,7 +287,43 @@ def test_a_refused_key_is_named_not_shown(server: Played, monkeypatch: pytest.Mo
     server.replies["/models"] = [Reply('{"error": {"message": "sk-secret is wrong"}}', status)]
     said = complaint(asker(server.url, api_key_env="TINY_KEY").check)
     assert f"does not let us in (HTTP {status}): set TINY_KEY" in said
+    assert "it says: *** is wrong" in said
     assert "sk-secret" not in said
+
+
+def test_a_key_is_stripped(server: Played, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that was read from a file with its line break is sent without, and blotted out with and without."""
+    monkeypatch.setenv("TINY_KEY", " sk-secret\r\n")
+    asking = asker(server.url, api_key_env="TINY_KEY")
+    asking.check()
+    assert server.keys == ["Bearer sk-secret"]
+    server.replies["/chat/completions"] = [Reply('{"error": {"message": "sk-secret has no credit"}}', 400)]
+    assert "*** has no credit" in complaint(asking.ask, HI)
+
+
+@pytest.mark.parametrize("key", ["sk-sécret", "sk-se\ncret", "sk-se\x7fcret", " \n"])
+def test_what_no_header_can_hold_is_named_not_shown(server: Played, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    """A key that cannot be sent is an error that names its variable alone; no part of the key is in it."""
+    monkeypatch.setenv("TINY_KEY", key)
+    for action in (asker(server.url, api_key_env="TINY_KEY").check, lambda: answered(server, api_key_env="TINY_KEY")):
+        said = complaint(action)
+        assert said.startswith("TINY_KEY, for ")
+        assert "sk-" not in said
+        assert "cret" not in said
+    assert server.keys == []
+
+
+def test_an_untrusted_certificate_is_told_of() -> None:
+    """A certificate that nobody vouches for is said to be that, and where to name who does."""
+    import openai
+
+    url = "https://127.0.0.1/v1"
+    faults = Faults(url, "tiny", Key(url, None), list)
+    with pytest.raises(EndpointError, match="SSL_CERT_FILE") as caught, faults.explained(1.0):
+        raise openai.APIConnectionError(request=httpx2.Request("GET", url)) from OSError(
+            "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate (_ssl.c:1)"
+        )
+    assert str(caught.value).startswith(f"the certificate of {url} is not trusted ([SSL: ")
 
 
 def test_a_server_that_repeats_the_key_is_not_quoted(server: Played, monkeypatch: pytest.MonkeyPatch) -> None:
