@@ -1,13 +1,9 @@
 """Asking a server: what is sent, what comes back, and what a faulty one lacks, said clearly."""
 
 import contextlib
-import signal
 import socket
 import subprocess
 import sys
-import threading
-import time
-from typing import Any
 
 import httpx2
 import pytest
@@ -17,7 +13,6 @@ from tests.playing import STREAM, Played, Reply, listing, streamed
 from tunescale_core.decoding import endpoint
 from tunescale_core.decoding.faults import Faults
 from tunescale_core.decoding.key import Key
-from tunescale_core.decoding.streamed import Said
 from tunescale_core.errors import EndpointError
 
 
@@ -51,93 +46,6 @@ def test_a_shorter_answer_than_asked_for_is_an_error(server: Played) -> None:
     said = complaint(lambda: answered(server, reply, min_new_tokens=4))
     assert "an answer of 3 tokens where min_new_tokens is 4" in said
     assert "{ min_tokens = 4 }" in said
-
-
-def test_usage_counts_the_tokens(server: Played) -> None:
-    """The tokens are the server's own count where it gives one."""
-    one = answered(server, streamed({"role": "assistant"}, {"content": "so "}, {"content": "it is"}, usage=17))
-    assert (one.text, one.tokens, one.finish, one.reasoning_tokens) == ("so it is", 17, "stop", 0)
-
-
-@pytest.mark.parametrize(("finish", "tokens"), [("stop", 4), ("length", 3)])
-def test_without_usage_the_text_is_counted(server: Played, finish: str, tokens: int) -> None:
-    """Tokens are counted where the server gives no usage; an end marker counts as one, a limit as none."""
-    one = answered(server, streamed({"content": "so it is"}, finish=finish))
-    assert (one.tokens, one.finish) == (tokens, finish)
-
-
-@pytest.mark.parametrize(
-    ("said", "finish"),
-    [("stop", "stop"), ("eos_token", "stop"), ("eos", "stop"), ("stop_sequence", "stop"), ("length", "length")],
-)
-def test_servers_call_an_end_otherwise(server: Played, said: str, finish: str) -> None:
-    """Whatever a server calls it, an answer ended by itself or at the limit."""
-    assert answered(server, streamed({"content": "yes"}, finish=said)).finish == finish
-
-
-@pytest.mark.parametrize("said", ["content_filter", "abort", "tool_calls", "error"])
-def test_an_answer_that_was_not_finished_is_none(server: Played, said: str) -> None:
-    """An answer that ended for another reason is an error that names the reason."""
-    expected = f"breaks off an answer (its finish reason is {said})"
-    assert expected in complaint(lambda: answered(server, streamed({"content": "so"}, finish=said)))
-
-
-@pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
-def test_a_thought_goes_back_in_front(server: Played, name: str) -> None:
-    """Thought that the server took out of the text stands before it again, and its tokens are counted."""
-    one = answered(server, streamed({name: "hm "}, {name: "well"}, {"content": "\n\nyes"}, usage=9))
-    assert (one.text, one.reasoning_tokens) == ("<think>hm well</think>\n\nyes", 2)
-
-
-def test_content_in_parts_is_read(server: Played) -> None:
-    """Content that comes as a list of parts, thoughts among them, is read as text is."""
-    thought = [{"type": "thinking", "thinking": [{"type": "text", "text": "hm "}, {"type": "text", "text": "well"}]}]
-    one = answered(server, streamed({"content": thought}, {"content": [{"type": "text", "text": "yes"}]}))
-    assert (one.text, one.reasoning_tokens) == ("<think>hm well</think>yes", 2)
-
-
-def test_cached_tokens_are_read(server: Played) -> None:
-    """What of a prompt came from a server's cache is in the completion; None where it does not say."""
-    assert answered(server, streamed({"content": "yes"}, usage=2, prompt=100, cached=96)).cached_tokens == 96
-    assert answered(server, streamed({"content": "yes"}, usage=2)).cached_tokens is None
-
-
-@pytest.mark.parametrize(
-    ("deltas", "tokens", "known"),
-    [(("so it is",), 9, False), (("so it is",), 8, True), (("so ", "it is"), 9, True)],
-)
-def test_an_answer_in_one_piece_has_no_first_token(
-    server: Played, deltas: tuple[str, ...], tokens: int, *, known: bool
-) -> None:
-    """Where many tokens come in one piece, nobody can say when the first was there."""
-    one = answered(server, streamed(*({"content": delta} for delta in deltas), usage=tokens))
-    assert (one.first_token_seconds is not None) is known
-
-
-def test_a_blank_thought_is_the_prompts(server: Played) -> None:
-    """A blank thought that the server sends back from its prompt is no part of the text, nor its first token."""
-    assert answered(server, streamed({"reasoning_content": "\n\n"}, {"content": "\n\nyes"})).text == "yes"
-    said = Said()
-    for at, delta in enumerate(({"reasoning_content": "\n\n"}, {"content": "\n\nyes"})):
-        said.take(chunk(delta), float(at))
-    assert said.first == 1.0
-
-
-def chunk(delta: dict[str, str]) -> Any:
-    """Return a chunk as the package hands it over."""
-    from openai.types.chat import ChatCompletionChunk
-
-    choices = [{"index": 0, "delta": delta}]
-    return ChatCompletionChunk.model_validate(
-        {"id": "", "created": 0, "model": "tiny", "object": "chat.completion.chunk", "choices": choices}
-    )
-
-
-def test_an_empty_answer_begins_where_it_ends(server: Played) -> None:
-    """An answer of nothing but its end has a first token all the same."""
-    one = answered(server, streamed(usage=1))
-    assert (one.text, one.tokens) == ("", 1)
-    assert 0 < (one.first_token_seconds or 0) < (one.seconds or 0)
 
 
 @pytest.mark.parametrize(
@@ -268,51 +176,6 @@ def test_a_page_is_no_server(server: Played, reply: Reply) -> None:
     assert "is no OpenAI-compatible API" in complaint(asker(server.url).check)
 
 
-def test_a_key_comes_from_its_variable_alone(server: Played, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The key is read at the call, sent to the server, and kept nowhere; OPENAI_API_KEY goes nowhere uncalled."""
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-other")
-    asker(server.url).check()
-    asking = asker(server.url, api_key_env="TINY_KEY")
-    assert "TINY_KEY, which is not set" in complaint(asking.check)
-    monkeypatch.setenv("TINY_KEY", "sk-secret")
-    asking.check()
-    assert server.keys == ["Bearer none", "Bearer sk-secret"]
-    assert "sk-secret" not in str(vars(asking))
-
-
-@pytest.mark.parametrize("status", [401, 403])
-def test_a_refused_key_is_named_not_shown(server: Played, monkeypatch: pytest.MonkeyPatch, status: int) -> None:
-    """A server that refuses the key leaves an error with the variable's name."""
-    monkeypatch.setenv("TINY_KEY", "sk-secret")
-    server.replies["/models"] = [Reply('{"error": {"message": "sk-secret is wrong"}}', status)]
-    said = complaint(asker(server.url, api_key_env="TINY_KEY").check)
-    assert f"does not let us in (HTTP {status}): set TINY_KEY" in said
-    assert "it says: *** is wrong" in said
-    assert "sk-secret" not in said
-
-
-def test_a_key_is_stripped(server: Played, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A key that was read from a file with its line break is sent without, and blotted out with and without."""
-    monkeypatch.setenv("TINY_KEY", " sk-secret\r\n")
-    asking = asker(server.url, api_key_env="TINY_KEY")
-    asking.check()
-    assert server.keys == ["Bearer sk-secret"]
-    server.replies["/chat/completions"] = [Reply('{"error": {"message": "sk-secret has no credit"}}', 400)]
-    assert "*** has no credit" in complaint(asking.ask, HI)
-
-
-@pytest.mark.parametrize("key", ["sk-sécret", "sk-se\ncret", "sk-se\x7fcret", " \n"])
-def test_what_no_header_can_hold_is_named_not_shown(server: Played, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
-    """A key that cannot be sent is an error that names its variable alone; no part of the key is in it."""
-    monkeypatch.setenv("TINY_KEY", key)
-    for action in (asker(server.url, api_key_env="TINY_KEY").check, lambda: answered(server, api_key_env="TINY_KEY")):
-        said = complaint(action)
-        assert said.startswith("TINY_KEY, for ")
-        assert "sk-" not in said
-        assert "cret" not in said
-    assert server.keys == []
-
-
 def test_an_untrusted_certificate_is_told_of() -> None:
     """A certificate that nobody vouches for is said to be that, and where to name who does."""
     import openai
@@ -324,18 +187,6 @@ def test_an_untrusted_certificate_is_told_of() -> None:
             "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate (_ssl.c:1)"
         )
     assert str(caught.value).startswith(f"the certificate of {url} is not trusted ([SSL: ")
-
-
-def test_a_server_that_repeats_the_key_is_not_quoted(server: Played, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A key in a server's own words is blotted out."""
-    monkeypatch.setenv("TINY_KEY", "sk-secret")
-    server.replies["/chat/completions"] = [Reply('{"error": {"message": "sk-secret has no credit"}}', 400)]
-    assert "*** has no credit" in complaint(asker(server.url, api_key_env="TINY_KEY").ask, HI)
-
-
-def test_a_password_in_the_url_is_refused() -> None:
-    """A URL, which stands in records, holds no secret; nor does the error."""
-    assert "hush" not in complaint(asker, "http://me:hush@127.0.0.1/v1")
 
 
 def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -353,50 +204,3 @@ def test_what_asking_needs_is_imported_before() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert ran.stdout.split() == ["False", "True"]
-
-
-@pytest.mark.parametrize("size", [1, 3])
-def test_requests_overlap(server: Played, size: int) -> None:
-    """As many requests as asked for are under way at once, and no more; each has its own seconds, places are kept."""
-    server.replies["/chat/completions"] = [streamed({"content": "yes"}, pause=0.2)]
-    ones = list(asker(server.url).together([HI] * 4, size))
-    assert server.most == size
-    assert [place for place, _ in ones] == [0, 1, 2, 3]
-    assert all(one.seconds is not None and one.seconds > 0.2 for _, one in ones)
-
-
-INTERRUPTED = """
-import os, signal, sys, threading
-from tunescale_core.decoding.endpoint import Endpoint
-
-asking = Endpoint(sys.argv[1], "tiny", max_new_tokens=9, count=len)
-threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
-list(asking.together([({"role": "user", "content": "Hi"},)] * 4, 2))
-"""
-
-
-def test_a_process_that_was_interrupted_ends(server: Played) -> None:
-    """Ctrl-C ends the process too, and not only once the server has answered what is under way."""
-    server.replies["/chat/completions"] = [streamed({"content": "yes"}, pause=20.0)]
-    began = time.perf_counter()
-    ran = subprocess.run([sys.executable, "-c", INTERRUPTED, server.url], capture_output=True, text=True, check=False)
-    assert "KeyboardInterrupt" in ran.stderr
-    assert time.perf_counter() - began < 15
-
-
-def test_an_interrupt_waits_for_no_answer(server: Played) -> None:
-    """Ctrl-C while requests are under way is an interrupt at once, however long the server takes to answer."""
-    server.replies["/chat/completions"] = [streamed({"content": "yes"}, pause=3.0)]
-    asking = asker(server.url)
-    threading.Timer(0.5, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT)).start()
-    began = time.perf_counter()
-    with pytest.raises(KeyboardInterrupt):
-        list(asking.together([HI] * 4, 2))
-    assert time.perf_counter() - began < 2.5
-
-
-def test_one_failure_ends_the_rest(server: Played) -> None:
-    """After a failed request no more are sent."""
-    server.replies["/chat/completions"] = [Reply("{}", 400)]
-    assert "HTTP 400" in complaint(lambda: list(asker(server.url).together([HI] * 50, 2)))
-    assert len(server.asked) < 10
