@@ -25,6 +25,9 @@ class Reply:
     """Bytes that are promised and never sent."""
     pause: float = 0.0
     """Seconds before the body."""
+    headers: dict[str, str] = field(default_factory=dict)
+    drops: bool = False
+    """Close the connection without a byte."""
 
 
 @dataclass
@@ -64,9 +67,14 @@ def playing() -> Iterator[Played]:
         def do_GET(self) -> None:
             reply = played.reply(self.path.removeprefix("/v1"))
             played.keys.append(self.headers["Authorization"])
+            if reply.drops:
+                self.close_connection = True
+                return
             self.send_response(reply.status)
             self.send_header("Content-Type", reply.kind)
             self.send_header("Content-Length", str(len(reply.body.encode()) + reply.missing))
+            for name, value in reply.headers.items():
+                self.send_header(name, value)
             self.end_headers()
             with played.counted():
                 time.sleep(reply.pause)
@@ -97,11 +105,20 @@ def listing(*names: str) -> Reply:
     return Reply(json.dumps({"object": "list", "data": [{"id": name, "object": "model"} for name in names]}))
 
 
-def streamed(*deltas: dict[str, str], finish: str | None = "stop", usage: int | None = None, **fields: Any) -> Reply:
+def streamed(
+    *deltas: dict[str, Any],
+    finish: str | None = "stop",
+    usage: int | None = None,
+    prompt: int = 1,
+    cached: int | None = None,
+    **fields: Any,
+) -> Reply:
     """Return a stream of these deltas, an end and a usage, as far as given."""
     chunks: list[dict[str, Any]] = [{"choices": [{"index": 0, "delta": delta}]} for delta in deltas]
     if finish:
         chunks.append({"choices": [{"index": 0, "delta": {}, "finish_reason": finish}]})
     if usage is not None:
-        chunks.append({"choices": [], "usage": {"completion_tokens": usage, "prompt_tokens": 1, "total_tokens": 1}})
+        counts: dict[str, Any] = {"completion_tokens": usage, "prompt_tokens": prompt, "total_tokens": usage + prompt}
+        details = {} if cached is None else {"prompt_tokens_details": {"cached_tokens": cached}}
+        chunks.append({"choices": [], "usage": counts | details})
     return Reply("".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks), kind=STREAM, **fields)

@@ -14,7 +14,7 @@ from tunescale_core.errors import ResultsError
 from tunescale_core.records.record import Record
 from tunescale_core.results.candidate import Candidate
 from tunescale_core.results.recorded import gathered
-from tunescale_core.results.result import from_record
+from tunescale_core.results.result import Result, from_record
 from tunescale_core.results.results import Results
 from tunescale_core.results.served import Alike, Served, alike, same_seed, served_by
 from tunescale_core.tasks import Answer
@@ -43,6 +43,22 @@ def test_alike_counts_the_timed_answers() -> None:
     assert alike(results.served[0], results.cells[0]) == Alike(2, 3)
     assert alike(results.served[0], None) == Alike(0, 0)
     assert str(Alike(1, 2) + Alike(1, 1)) == "2/3"
+
+
+THOUGHTS = ["<think>\nhm\n</think>\n\nyes", "hm\n</think>\n\nyes", "<think>\n\n</think>\n\nyes", "<think>hm</think>yes"]
+TAKEN_OUT = ["<think>hm\n</think>yes", "<think>hm</think>yes", "yes", "<think>well</think>yes"]
+
+
+@pytest.mark.parametrize(("mode", "equal"), [("endpoint", 3), ("static", 0)])
+def test_a_servers_thoughts_are_parted_from_its_answers(mode: str, equal: int) -> None:
+    """What a server's parser makes of the markers, and the blanks around them, is no other answer; elsewhere it is."""
+
+    def said(texts: Sequence[str], **fields: object) -> Result:
+        lines = [line(text=text, place=place, seconds=1.0) for place, text in enumerate(texts)]
+        return from_record(made(lines=lines, **fields))  # type: ignore[arg-type]
+
+    way = said(TAKEN_OUT, serving="way", serving_settings={"mode": mode, "batch": 1})
+    assert alike(way, said(THOUGHTS)) == Alike(equal, 4)
 
 
 def test_seeds_stand_beside_their_own() -> None:

@@ -204,12 +204,37 @@ def test_only_what_can_be_served_so_is() -> None:
         ({"2bit": {}}, "serving.2bit: its name alone"),
         ({"near": {"mode": "endpoint", "url": "http://x", "body": {"temperature": 1}}}, "must not hold temperature"),
         ({"batch-0": {}}, "serving.batch-0: its name alone"),
+        ({"static": {"timeout": 600}}, "timeout belongs to mode endpoint"),
+        ({"near": {"mode": "endpoint", "url": "http://x", "timeout": 0}}, "greater than 0"),
+        ({"near": {"mode": "endpoint", "url": "http://x", "timeout": "60"}}, "valid number"),
     ],
 )
 def test_ways_that_cannot_be_meant_are_refused(serving: dict[str, Any], said: str) -> None:
     """A way of serving without a mode, or an endpoint without its URL, is an error."""
     with pytest.raises(ValueError, match=said):
         study_of(serving=serving)
+
+
+@pytest.mark.parametrize(
+    ("model", "only", "same"),
+    [("qwen", "*", True), ("qwen", "m-base", False), ("{variant}", "*", False), ("/models/{path}", "*", False)],
+)
+def test_an_endpoint_is_one_model(model: str, only: str, *, same: bool) -> None:
+    """An endpoint that is asked for one model as two variants is refused; two of them and the way out are named."""
+    study = study_of(serving={"near": {"mode": "endpoint", "url": "http://x/v1", "model": model, "only": only}})
+    if not same:
+        assert cells(study)
+        return
+    with pytest.raises(StudyError, match=r"near asks for 'qwen' as m-full-on-arc and as m-base, .*: give only"):
+        cells(study)
+
+
+def test_a_timeout_is_no_setting() -> None:
+    """How long an answer may take changes neither it nor its time, so records do not keep it."""
+    near = {"mode": "endpoint", "url": "http://x/v1"}
+    study = study_of(serving={"near": near, "far": {**near, "timeout": 1800}})
+    assert (study.serving["near"].timeout, study.serving["far"].timeout) == (600, 1800)
+    assert study.serving["near"].settings() == study.serving["far"].settings()
 
 
 @pytest.mark.parametrize(

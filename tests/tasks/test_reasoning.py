@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tunescale_core.tasks.reasoning import reasoning
+from tunescale_core.tasks.reasoning import parted, reasoning
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,8 @@ from tunescale_core.tasks.reasoning import reasoning
         ("<think></think>one two three \\boxed{5}", ""),
         ("<think> cut off in the mid", "cut off in the mid"),
         ("<think>a \\boxed{1}</think>\\boxed{2}", "a \\boxed{1}"),
+        ("hm, well\n</think>\n\n\\boxed{5}", "hm, well"),
+        ("\n</think>\n\none two three \\boxed{5}", ""),
     ],
 )
 def test_reasoning_is_what_comes_before_the_answer(text: str, thought: str) -> None:
@@ -38,3 +40,21 @@ def test_a_thought_is_found_whatever_is_in_it(before: str, thought: str) -> None
 def test_reasoning_is_part_of_the_text(text: str) -> None:
     """No text makes it raise, and what counts as reasoning is a stretch of the text."""
     assert reasoning(text) in text
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("", ("", "")),
+        (" yes ", ("", "yes")),
+        ("one two three \\boxed{5}", ("", "one two three \\boxed{5}")),
+        ("<think>\nhm\n</think>\n\nyes", ("hm", "yes")),
+        ("hm\n</think>\n\nyes", ("hm", "yes")),
+        ("<think>\n\n</think>\n\nyes", ("", "yes")),
+        ("\n<think>cut off", ("cut off", "")),
+        ("<think>a</think>b</think>c", ("a", "b</think>c")),
+    ],
+)
+def test_a_thought_is_parted_from_what_is_said(text: str, parts: tuple[str, str]) -> None:
+    """Markers part a thought, blanks around it left out, from what is said; prose is no thought here."""
+    assert parted(text) == parts

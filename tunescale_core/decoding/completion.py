@@ -25,10 +25,13 @@ class Completion:
     seconds: float | None = None
     """Wall clock of the whole call it was made in; None where that was not timed."""
     first_token_seconds: float | None = None
+    """None too where an endpoint's answer came in one piece."""
     device_seconds: float | None = None
     """The same call by the accelerator's own clock (CUDA events); None on a CPU."""
     prompt_tokens: int | None = None
     """None where an endpoint does not say."""
+    cached_tokens: int | None = None
+    """Those of them that an endpoint took from its cache, where it says so."""
     prompt_cut: int = 0
     """Tokens that an over-long prompt lost from its middle."""
 

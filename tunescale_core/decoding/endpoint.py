@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-import os
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from tunescale_core.decoding.completion import Completion
+from tunescale_core.decoding.completion import Completion, Finish
 from tunescale_core.decoding.faults import Faults
+from tunescale_core.decoding.key import Key
+from tunescale_core.decoding.patience import patiently
+from tunescale_core.decoding.refusal import is_loading
 from tunescale_core.decoding.streamed import Said
+from tunescale_core.decoding.together import Ends, asked_together
 from tunescale_core.errors import EndpointError
-from tunescale_core.study.serving import Thinking
+from tunescale_core.study.serving import TIMEOUT, Thinking
 from tunescale_core.tasks.reasoning import reasoning
 from tunescale_core.tasks.task import Message
 
-WAITS = (1.0, 4.0)
-"""Seconds before each further try of a request that a server was too busy or too broken to take."""
 CONNECTING = 10.0
 """Seconds within which a server that runs takes a connection, however long its answers are."""
+NOBODY = "tunescale-no-such-model"
+"""A name that no server knows a model by."""
+FINISHES: Mapping[str, Finish] = {
+    **dict.fromkeys(("stop", "eos_token", "eos", "stop_sequence"), "stop"),
+    "length": "length",
+}
+"""What servers call an answer's end; any other reason is that of an answer which was not finished."""
 _Answer = TypeVar("_Answer")
 _PROBE: tuple[Message, ...] = ({"role": "user", "content": "Hi"},)
 
@@ -40,7 +46,7 @@ class Endpoint:
         body: Mapping[str, object] | None = None,
         thinking: Thinking = "free",
         api_key_env: str | None = None,
-        timeout: float = 600.0,
+        timeout: float = TIMEOUT,
     ) -> None:
         """Prepare to ask; nothing is sent yet.
 
@@ -73,18 +79,17 @@ class Endpoint:
         self.min_new_tokens = min_new_tokens
         self.body = dict(body or {})
         self.thinking = thinking
-        self.api_key_env = api_key_env
         self.timeout = timeout
-        self._faults = Faults(url, model, api_key_env, len(WAITS) + 1, self._listed)
-        self._interrupted = threading.Event()
-        """Answers that are under way then end with their next token, and are not waited for."""
+        key = Key(url, api_key_env)
+        self._faults = Faults(url, model, key, self._listed)
+        self._ends = Ends()
         self._client: Any = openai.OpenAI(
             base_url=url,
             # Given even where none is wanted: else the package would send OPENAI_API_KEY to whatever the URL names.
-            api_key=self._key if api_key_env else "none",
+            api_key=key.read if api_key_env else "none",
             timeout=openai.Timeout(timeout, connect=min(timeout, CONNECTING)),
             # The package retries inside the call, so a clock around it would time a failure and a wait as an answer.
-            # `_patiently` tries again instead, with a new clock.
+            # `patiently` tries again instead, with a new clock.
             max_retries=0,
         )
         # Looked up here since the package imports what belongs to it on first use, which takes a good while.
@@ -93,14 +98,19 @@ class Endpoint:
     def check(self) -> None:
         """Find out before anything is measured that the server is there, lets us in and has the model.
 
-        A model that is not listed is asked for one token: a server may hold more than it lists.
+        A model that is not listed is asked for a word: a server may hold more than it lists. But some answer with the
+        one model that they hold, whatever name they are asked for.
 
         Raises:
             EndpointError: One line that names the server and what to do.
         """
         with self._faults.explained(self.timeout):
-            if not self._patiently(self._known):
-                self._patiently(lambda: self._timed(_PROBE, 1))
+            listed = self._patiently(self._names)
+            if self.model in listed:
+                return
+            self._patiently(lambda: self._probed(self.model))
+            if listed and self._answers_as(NOBODY):
+                raise EndpointError(self._faults.any_name(listed))
 
     def ask(self, messages: Sequence[Message]) -> Completion:
         """Return the model's answer, its seconds taken from just before the request to the end of the stream.
@@ -112,7 +122,7 @@ class Endpoint:
             EndpointError: One line that names the server and what to do; also for a shorter answer than is asked for.
         """
         with self._faults.explained(self.timeout):
-            completion = self._patiently(lambda: self._timed(messages, self.max_new_tokens))
+            completion = self._patiently(lambda: self._timed(messages, self.max_new_tokens, self.model))
         if completion.tokens < self.min_new_tokens:
             raise EndpointError(self._faults.short(completion.tokens, self.min_new_tokens))
         return completion
@@ -125,53 +135,17 @@ class Endpoint:
         Raises:
             EndpointError: One line that names the server and what to do; what was not asked yet stays unasked.
         """
-        self._interrupted = threading.Event()
-        failed = threading.Event()
-        answers: list[Future[Completion]] = [Future() for _ in prompts]
-        places = iter(range(len(prompts)))
-        # Not a pool's threads: Python waits for those when it ends, however long a server takes to answer.
-        workers = [
-            threading.Thread(target=self._answer, args=(prompts, answers, places, failed), daemon=True)
-            for _ in range(min(size, len(prompts)))
-        ]
-        for worker in workers:
-            worker.start()
-        try:
-            for place, answer in enumerate(answers):
-                yield place, answer.result()
-        except (KeyboardInterrupt, GeneratorExit):
-            self._interrupted.set()
-            raise
-        except BaseException:
-            failed.set()
-            for worker in workers:  # what is under way would be timed with what is asked next
-                worker.join()
-            raise
+        self._ends = Ends()
+        yield from asked_together(self.ask, prompts, size, self._ends)
 
-    def _answer(
-        self,
-        prompts: Sequence[Sequence[Message]],
-        answers: Sequence[Future[Completion]],
-        places: Iterator[int],
-        failed: threading.Event,
-    ) -> None:
-        """Ask the next prompt that nobody has asked, until there is none, or one has failed."""
-        interrupted = self._interrupted
-        while not (failed.is_set() or interrupted.is_set()) and (place := next(places, None)) is not None:
-            try:
-                answers[place].set_result(self.ask(prompts[place]))
-            except BaseException as error:  # noqa: BLE001  whoever waits for the answer gets it
-                answers[place].set_exception(error)
-                failed.set()
-
-    def _timed(self, messages: Sequence[Message], limit: int) -> Completion:
+    def _timed(self, messages: Sequence[Message], limit: int, model: str) -> Completion:
         body = dict(self.body)
         if self.thinking != "free":
             body["chat_template_kwargs"] = {"enable_thinking": self.thinking == "on"}
-        said, interrupted = Said(), self._interrupted
+        said, interrupted = Said(), self._ends.interrupted
         began = time.perf_counter()
         stream = self._create(
-            model=self.model,
+            model=model,
             messages=list(messages),
             stream=True,
             stream_options={"include_usage": True},
@@ -209,28 +183,48 @@ class Endpoint:
     def _completed(self, said: Said, seconds: float) -> Completion:
         if said.finish is None:
             raise EndpointError(self._faults.cut("it ends without a finish reason"))
-        text = said.text
-        finish: Literal["stop", "length"] = "length" if said.finish == "length" else "stop"
+        if said.finish not in FINISHES:
+            raise EndpointError(self._faults.cut(f"its finish reason is {said.finish}"))
+        text, finish = said.text, FINISHES[said.finish]
         thought = reasoning(text)
+        # Servers count the end marker among the tokens, as `Reader` does.
+        tokens = self.count(text) + (finish == "stop") if said.tokens is None else said.tokens
         return Completion(
             text=text,
-            # Servers count the end marker among the tokens, as `Reader` does.
-            tokens=self.count(text) + (finish == "stop") if said.tokens is None else said.tokens,
+            tokens=tokens,
             finish=finish,
             reasoning_tokens=self.count(thought) if thought else 0,
             seconds=seconds,
-            first_token_seconds=said.first,
+            first_token_seconds=said.began(tokens),
             prompt_tokens=said.prompt_tokens,
+            cached_tokens=said.cached_tokens,
         )
 
-    def _known(self) -> bool:
-        """Tell whether the server lists the model; one that cannot list may answer all the same."""
+    def _probed(self, model: str) -> Completion:
+        """Ask for as little as an answer may have: a server refuses a limit below the least that `body` asks for."""
+        return self._timed(_PROBE, max(1, self.min_new_tokens), model)
+
+    def _answers_as(self, model: str) -> bool:
         import openai
 
         try:
-            return self.model in self._listed()
-        except (openai.NotFoundError, openai.InternalServerError):
+            self._probed(model)
+        except (openai.OpenAIError, EndpointError, ValueError):
             return False
+        return True
+
+    def _names(self) -> list[str]:
+        """Return the names that the server lists; one that cannot list may answer all the same."""
+        import openai
+
+        try:
+            return self._listed()
+        except openai.NotFoundError:
+            return []
+        except openai.InternalServerError as error:
+            if is_loading(error):
+                raise
+            return []
 
     def _listed(self) -> list[str]:
         """Return the names under which the server lists models.
@@ -244,25 +238,5 @@ class Endpoint:
             raise EndpointError(self._faults.foreign("/models is answered with no list of models"))
         return [str(one.get("id")) for one in data if isinstance(one, dict)]
 
-    def _key(self) -> str:
-        """Read the key when a request is made, so that it is kept nowhere.
-
-        Raises:
-            EndpointError: The variable is not set.
-        """
-        key = os.environ.get(self.api_key_env or "", "")
-        if not key:
-            raise EndpointError(f"the key of {self.url} is to come from {self.api_key_env}, which is not set: set it")
-        return key
-
     def _patiently(self, request: Callable[[], _Answer]) -> _Answer:
-        """Repeat a request that a server is too busy or too broken to take, a few times."""
-        import openai
-
-        for wait in WAITS:
-            try:
-                return request()
-            except (openai.InternalServerError, openai.RateLimitError):
-                if self._interrupted.wait(wait):
-                    raise
-        return request()
+        return patiently(request, self._ends.over)

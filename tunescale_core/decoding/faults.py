@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
+from tunescale_core.decoding import patience
+from tunescale_core.decoding.key import Key
+from tunescale_core.decoding.refusal import is_dropped, is_untrusted, loads, words_of
 from tunescale_core.errors import EndpointError
 
 LONGEST = 300
@@ -21,9 +22,7 @@ class Faults:
 
     url: str
     model: str
-    api_key_env: str | None
-    tries: int
-    """How often a request is made that a server is too busy or too broken to take."""
+    key: Key
     listed: Callable[[], list[str]]
     """Asks the server for the names of its models."""
 
@@ -44,24 +43,30 @@ class Faults:
             connected = type(cause).__name__ != "ConnectTimeout"
             if isinstance(error, openai.APITimeoutError) and connected:
                 raise EndpointError(self.late(timeout)) from error
-            raise EndpointError(self._absent(str(cause))) from error
+            raise EndpointError(self._unreached(error, str(cause))) from error
         except openai.APIStatusError as error:
-            raise EndpointError(self._refused(error.status_code, _words(error))) from error
+            raise EndpointError(self._refused(error.status_code, words_of(error))) from error
         except openai.APIError as error:
-            raise EndpointError(f"{self.url} fails while it answers: {self._line(error.message)}") from error
+            raise EndpointError(f"{self.url} fails while it answers: {self._line(words_of(error))}") from error
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise EndpointError(self.foreign("its answer is not JSON")) from error
 
     def _refused(self, status: int, words: str) -> str:
+        said = self._line(words)
         if status in {401, 403}:
-            advice = f"set {self.api_key_env} to a key" if self.api_key_env else "set api_key_env to a key's variable,"
-            return f"{self.url} does not let us in (HTTP {status}): {advice} that it accepts"
+            named = self.key.variable
+            advice = f"set {named} to a key" if named else "set api_key_env to the variable of a key"
+            return f"{self.url} does not let us in (HTTP {status}): {advice} that it accepts; it says: {said}"
         if status == 404:
             return f"{self.url} {self._missing()}"
+        if status == 503 and loads(words):
+            return f"{self.url} still loads after {patience.LOADING:g} s (HTTP 503): {said}; its log may say why"
         if status == 429 or status >= 500:
-            often = f"fails {self.tries} times in a row (HTTP {status})"
-            return f"{self.url} {often}: {self._line(words)}; its log may say why"
-        return f"{self.url} refuses a request for model {self.model!r} (HTTP {status}): {self._line(words)}"
+            return f"{self.url} fails {self._often()} (HTTP {status}): {said}; its log may say why"
+        return f"{self.url} refuses a request for model {self.model!r} (HTTP {status}): {said}"
+
+    def _often(self) -> str:
+        return f"{len(patience.WAITS) + 1} times in a row"
 
     def _missing(self) -> str:
         """Say what a server that answers 404 lacks: the model, or the whole API."""
@@ -76,12 +81,25 @@ class Faults:
         listed = self._line(", ".join(names)) or "none at all"
         return f"has no model {self.model!r}: name one that it lists ({listed})"
 
-    def _absent(self, how: str) -> str:
+    def _unreached(self, error: BaseException, how: str) -> str:
+        """Say why nothing was answered at all."""
+        if is_dropped(error):
+            return (
+                f"{self.url} drops the connection {self._often()} ({self._line(how)}): see its log, or correct the URL"
+            )
+        if is_untrusted(error):
+            advice = "set SSL_CERT_FILE to a file with the certificate of who signed it"
+            return f"the certificate of {self.url} is not trusted ({self._line(how)}): {advice}"
         return f"no server answers at {self.url} ({self._line(how)}): start it, or correct the URL"
+
+    def any_name(self, listed: list[str]) -> str:
+        """Say that a server does not look at the name that it is asked for."""
+        how = f"answers to any model name and lists only {self._line(', '.join(listed))}"
+        return f"{self.url} {how}: set model to one of them, and only to the variant that it is"
 
     def late(self, timeout: float) -> str:
         """Say that an answer takes longer than so many seconds."""
-        return f"{self.url} takes longer than {timeout:g} s over an answer: raise the timeout, or ask for less"
+        return f"{self.url} takes longer than timeout = {timeout:g} s over an answer: raise it, or ask for less"
 
     def short(self, tokens: int, least: int) -> str:
         """Say that an answer ended too early."""
@@ -98,13 +116,4 @@ class Faults:
 
     def _line(self, words: str) -> str:
         """Make a server's words one line without the key, should it repeat that."""
-        key = os.environ.get(self.api_key_env or "")
-        return " ".join((words.replace(key, "***") if key else words).split())[:LONGEST]
-
-
-def _words(error: Any) -> str:
-    """Return what a server itself says of an error, wherever it says it."""
-    body = error.body
-    if isinstance(body, dict):
-        return str(body.get("message") or body.get("detail") or body)
-    return str(body or error.response.text or "it says nothing")
+        return " ".join(self.key.blotted(words).split())[:LONGEST]

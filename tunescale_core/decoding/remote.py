@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tunescale_core.decoding.completion import REMOTE, Call, Completion, Prompt
+from tunescale_core.decoding.doubts import Doubts
 from tunescale_core.decoding.endpoint import Endpoint
 from tunescale_core.decoding.prompts import Prompts
 from tunescale_core.errors import EndpointError
@@ -21,22 +23,27 @@ class EndpointDecoder:
 
     device = REMOTE
 
-    def __init__(self, serving: Serving, called: str, protocol: Protocol, tokenizer: PreTrainedTokenizerBase) -> None:
+    def __init__(
+        self, serving: Serving, called: str, protocol: Protocol, tokenizer: PreTrainedTokenizerBase, folder: Path
+    ) -> None:
         """Find the server.
 
         Args:
             serving: Where it is.
             called: What it calls the model.
             protocol: How answers are made.
-            tokenizer: Of the variant, to count what the server does not.
+            tokenizer: Of the variant, to count what the server does not, and to check what it does.
+            folder: The variant's.
 
         Raises:
             EndpointError: It cannot be asked; one line says why and what to do.
         """
         if protocol.max_prompt_tokens:
             raise EndpointError("max_prompt_tokens cannot be asked of an endpoint: leave it out, or serve otherwise")
-        Prompts(tokenizer, protocol.thinking, limit=1)  # the template must know what is asked of it here too
+        # The template must know what is asked of it here too.
+        self._prompts = Prompts(tokenizer, protocol.thinking, limit=1)
         self._tokenizer = tokenizer
+        self._doubts = Doubts(serving.url or "", protocol.thinking)
         self.endpoint = Endpoint(
             serving.url or "",
             called,
@@ -46,12 +53,14 @@ class EndpointDecoder:
             body=serving.body,
             thinking=protocol.thinking,
             api_key_env=serving.api_key_env,
+            timeout=serving.timeout,
         )
         self.endpoint.check()
+        self._doubts.penalty(folder, serving.body)
 
     def prepare(self, prompts: Sequence[Prompt]) -> Call:
-        """Take prompts as they are: the server has the chat template."""
-        return Call(tuple(prompts))
+        """Take prompts as they are, for the server has the chat template; and count what they should be there."""
+        return Call(tuple(prompts), tuple(self._count(self._prompts.text(messages)) for messages in prompts))
 
     def run(self, call: Call) -> None:
         """Ask everything at once; the call takes as long as its slowest answer, waits before a new try left out."""
@@ -59,11 +68,15 @@ class EndpointDecoder:
         call.seconds = max(one.seconds or 0.0 for one in call.output)
         firsts = [one.first_token_seconds for one in call.output if one.first_token_seconds is not None]
         call.first_token_seconds = min(firsts) if firsts else None
+        for completion, own in zip(call.output, call.inputs, strict=True):
+            self._doubts.thought(completion, own)
 
     def completions(self, call: Call) -> list[Completion]:
         """Return what a finished call said, each answer with its own seconds."""
         if call.output is None:
             raise RuntimeError("the call has not been run")
+        for completion, own in zip(call.output, call.inputs, strict=True):
+            self._doubts.of(completion, own)
         return list(call.output)
 
     def _count(self, text: str) -> int:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+PIECE = 8
+"""Tokens that a server may well send in one piece."""
+
 
 @dataclass
 class Said:
@@ -16,19 +19,30 @@ class Said:
     finish: str | None = None
     tokens: int | None = None
     prompt_tokens: int | None = None
+    cached_tokens: int | None = None
+    pieces: int = 0
+    """Chunks that held text."""
 
     def take(self, chunk: Any, at: float) -> None:
         """Add a chunk that came `at` seconds after the request."""
         if usage := getattr(chunk, "usage", None):
             self.tokens, self.prompt_tokens = usage.completion_tokens, usage.prompt_tokens
+            self.cached_tokens = getattr(getattr(usage, "prompt_tokens_details", None), "cached_tokens", None)
         for choice in getattr(chunk, "choices", None) or ():
             delta = choice.delta
-            self.thought += getattr(delta, "reasoning_content", None) or getattr(delta, "reasoning", None) or ""
-            self.content += getattr(delta, "content", None) or ""
+            thought, content = _read(getattr(delta, "content", None) or "")
+            thought += getattr(delta, "reasoning_content", None) or getattr(delta, "reasoning", None) or ""
+            self.thought += thought
+            self.content += content
             self.finish = choice.finish_reason or self.finish
+            self.pieces += bool(thought.strip() or content)
             # A blank thought may be the prompt's, sent back before anything was generated (see `text`).
             if self.first is None and (self.thought.strip() or self.content or self.finish):
                 self.first = at
+
+    def began(self, tokens: int) -> float | None:
+        """Return when the first of so many tokens was there; None where nobody can say, for all came in one piece."""
+        return None if self.pieces == 1 and tokens > PIECE else self.first
 
     @property
     def text(self) -> str:
@@ -43,3 +57,16 @@ class Said:
         if not self.thought.strip():
             return self.content.lstrip("\n")
         return f"<think>{self.thought}</think>{self.content}"
+
+
+def _read(content: Any) -> tuple[str, str]:
+    """Return (thought, text) of a chunk's content, which some servers (Mistral's) send in parts."""
+    if not isinstance(content, list):
+        return "", str(content)
+    thought = text = ""
+    for part in content:
+        if isinstance(part, dict) and part.get("type") == "thinking":
+            thought += "".join(_read(part.get("thinking") or ""))
+        elif isinstance(part, dict):
+            text += str(part.get("text") or "")
+    return thought, text

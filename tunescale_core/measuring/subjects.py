@@ -149,7 +149,7 @@ class Subjects:
     def _endpoint(self, variant: Variant, built: Built, serving: Serving, protocol: Protocol) -> Decoder:
         called = serving.model.replace("{variant}", variant.id).replace("{path}", str(built.model.resolve()))
         self.close()
-        return EndpointDecoder(serving, called, protocol, tokenizer_of(built.model))
+        return EndpointDecoder(serving, called, protocol, tokenizer_of(built.model), built.model)
 
     def _opened(self, variant: Variant, built: Built, serving: Serving) -> Opened:
         adapted = serving.mode == "adapter"

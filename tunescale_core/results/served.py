@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from tunescale_core.stats.interval import Interval
 from tunescale_core.stats.resampling import weights
 from tunescale_core.study.serving import ANY, EAGER
 from tunescale_core.tasks import TASKS
+from tunescale_core.tasks.reasoning import parted
 from tunescale_core.tasks.task import Figures
 
 CLOCKS = ("seconds", "first_token_seconds")
@@ -26,7 +27,7 @@ WRITTEN = ("tokens", "reasoning_tokens", "finish")
 
 @dataclass(frozen=True)
 class Alike:
-    """How many answers are eager's word for word, of how many that were asked both ways."""
+    """How many answers are eager's, of how many that were asked both ways."""
 
     equal: int = 0
     of: int = 0
@@ -44,12 +45,18 @@ def same_seed(eager: Sequence[Result], cell: Result) -> Result | None:
 
 
 def alike(cell: Result, eager: Result | None) -> Alike:
-    """Count the timed answers of a cell that are those of its eager sibling."""
+    """Count the timed answers of a cell that are those of its eager sibling.
+
+    Servers take a thought out of an answer, with its markers and the blanks around it, so theirs are held against
+    eager's part by part.
+    """
     if cell.rows is None or eager is None or eager.rows is None:
         return Alike()
     theirs = dict(zip(eager.rows.example, eager.texts, strict=True))
     said = zip(cell.rows.example, cell.texts, cell.rows.timed, strict=True)
-    pairs = [(text, theirs[example]) for example, text, timed in said if timed and example in theirs]
+    served = cell.record is not None and cell.record.by_endpoint
+    read: Callable[[str], object] = parted if served else str
+    pairs = [(read(text), read(theirs[example])) for example, text, timed in said if timed and example in theirs]
     return Alike(sum(mine == other for mine, other in pairs), len(pairs))
 
 

@@ -72,8 +72,8 @@ def cells(study: Study) -> tuple[Cell, ...]:
     """Expand a study into cells, those of one variant together.
 
     Raises:
-        StudyError: Two cells have the same id, an expectation matches none or asks for an unknown metric, or the gates'
-            reference is no variant.
+        StudyError: Two cells have the same id, an endpoint would be one model as two variants, an expectation matches
+            none or asks for an unknown metric, or the gates' reference is no variant.
     """
     expanded = tuple(
         Cell(variant, task, serving)
@@ -82,8 +82,12 @@ def cells(study: Study) -> tuple[Cell, ...]:
         for task in study.tasks
     )
     for name in study.serving:
-        if not any(cell.serving == name for cell in expanded):
+        held = [variant.id for variant in variants(study) if is_served(study, variant, name)]
+        if not held:
             raise StudyError(f"study {study.name}: serving.{name} serves no variant; see its mode and its key only")
+        if len(held) > 1 and _same_for_all(study, name):
+            both = f"serving.{name} asks for {study.serving[name].model!r} as {held[0]} and as {held[1]}"
+            raise StudyError(f"study {study.name}: {both}, which would be the same model twice: give only")
     seen: set[str] = set()
     for cell in expanded:
         if cell.id in seen:
@@ -121,6 +125,12 @@ def is_served(study: Study, variant: Variant, name: str) -> bool:
     if serving.mode == "adapter" and (settings is None or settings.adapter is None or settings.quantize):
         return False  # beside its 4-bit base an adapter is another model than merged
     return fnmatchcase(variant.id, serving.only)
+
+
+def _same_for_all(study: Study, name: str) -> bool:
+    """Tell whether a way of serving is an endpoint that is asked for one model, whichever variant is meant."""
+    serving = study.serving[name]
+    return serving.mode == "endpoint" and not any(part in serving.model for part in ("{variant}", "{path}"))
 
 
 def expected_of(study: Study, cell: Cell) -> tuple[Expectation, ...]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, field_validator, model_validator
 
-from tunescale_core.study.declared import Count, Declared
+from tunescale_core.study.declared import Count, Declared, Number
 from tunescale_core.study.method import Bits
 
 EAGER = "eager"
 ANY = "any"
 """Whichever way is best, where advice is asked for."""
+TIMEOUT = 600.0
+"""Seconds that an endpoint may take over an answer unless a study says otherwise."""
 VIA = "-via-"
 """Before the name of a way that is not eager, in ids."""
 _SHORT = re.compile(
@@ -51,6 +53,8 @@ class Serving(Declared):
     """The environment variable that holds the endpoint's key."""
     body: dict[str, JsonValue] = Field(default_factory=dict)
     """Further fields of each request to an endpoint, as its server names them: `{ min_tokens = 64 }`."""
+    timeout: Annotated[Number, Field(gt=0, le=10**9)] = TIMEOUT
+    """Seconds that an endpoint may take over an answer."""
 
     @model_validator(mode="after")
     def _reachable(self) -> Serving:
@@ -64,6 +68,8 @@ class Serving(Declared):
             raise ValueError("url must hold no user, password or query: records keep it; name a key by api_key_env")
         if self.body and self.url is None:
             raise ValueError("body belongs to mode endpoint")
+        if "timeout" in self.model_fields_set and self.url is None:
+            raise ValueError("timeout belongs to mode endpoint")
         if self.quantize is not None and self.mode != EAGER:
             raise ValueError("quantize belongs to mode eager; a server holds its weights as it was started")
         return self
@@ -77,7 +83,7 @@ class Serving(Declared):
 
     def settings(self) -> dict[str, JsonValue]:
         """Return what of it can change an answer or its time, as records keep it."""
-        left = {"only", "api_key_env", *(name for name in ("body", "quantize") if not getattr(self, name))}
+        left = {"only", "api_key_env", "timeout", *(name for name in ("body", "quantize") if not getattr(self, name))}
         return self.model_dump(mode="json", exclude=left)
 
 
