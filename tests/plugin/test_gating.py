@@ -26,6 +26,8 @@ source = "embedded:mini-small"
 [methods.full]
 [tasks.arc]
 [tasks.squad_v2]
+[gate]
+blocks = 4
 """
 MODULE = """
 def test_small(measure, thresholds):
