@@ -171,6 +171,8 @@ def test_a_project_names_its_study_once(run: Run) -> None:
     done = run("-q", "evals")
     assert done.returncode == pytest.ExitCode.INTERRUPTED
     assert "evals/study.toml" in done.stdout
+    Path("evals/study.toml").unlink()
+    assert f"study file {Path('evals/study.toml').resolve()} does not exist" in run("-q", "evals").stdout
 
 
 def test_a_case_that_another_plugin_fails_leaves_a_record(run: Run) -> None:

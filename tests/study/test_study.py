@@ -233,6 +233,12 @@ def test_decontamination_takes_at_least_two_words(tmp_path: Path, n: int, *, all
         assert refusal(tmp_path, text).startswith("study.decontaminate: ")
 
 
+def test_a_trial_has_no_number_of_questions_of_its_own(tmp_path: Path) -> None:
+    """Trials are judged by the study's development questions: a file that gives them others is told where to."""
+    text = HEAD + MODEL + FULL + TASK + "[trials]\ndev_examples = 20\n"
+    assert refusal(tmp_path, text) == "trials: dev_examples is the study's: give it under [study]"
+
+
 @pytest.mark.parametrize(("key", "value"), [("dev_skip", -1), ("dev_examples", 0), ("dev_split", 3)])
 def test_development_rows_are_validated(tmp_path: Path, key: str, value: int) -> None:
     """A number or a split that cannot be is refused by its key."""

@@ -75,5 +75,4 @@ def pytest_configure(config: pytest.Config) -> None:
 def _configured(config: pytest.Config) -> str:
     """Return the study that the project's own configuration names; "" where it names none."""
     named = str(config.getini("tunescale_study"))
-    there = config.rootpath / named
-    return str(there) if named and there.is_file() else named
+    return str(config.rootpath / named) if named.endswith(".toml") else named

@@ -98,6 +98,13 @@ class Trials(Declared):
     """Rows of a trial: the first that the variant would be tuned on, all of them where there are fewer."""
     seed: Seed = 0
 
+    @model_validator(mode="before")
+    @classmethod
+    def _judged_by_the_studys(cls, value: object) -> object:
+        if isinstance(value, dict) and "dev_examples" in value:
+            raise ValueError("dev_examples is the study's: give it under [study]")
+        return value
+
 
 def check_named(name: str, method: Method) -> None:
     """Hold a method's name to what it is: what is called base, full or lora is that."""
