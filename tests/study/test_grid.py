@@ -290,3 +290,9 @@ def test_any_adapter_is_a_method() -> None:
         "m-dora-r4-on-arc": "LORA",
         "m-ia3-on-arc": "IA3",
     }
+
+
+def test_a_cell_is_shown_by_its_id() -> None:
+    """What other plugins print of a case's parameter is its id, not all its settings."""
+    one = cells(load("mini"))[0]
+    assert f"{one} {one!r}" == f"{one.id} {one.id}"

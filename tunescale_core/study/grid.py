@@ -38,12 +38,12 @@ class Variant:
         return f"{self.stem}{self.suffix}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Cell:
     """Variant × evaluation task × way of serving: one case."""
 
-    def __str__(self) -> str:
-        """Return its id: pytest-benchmark puts a case's parameter into headings."""
+    def __repr__(self) -> str:
+        """Return its id: pytest-benchmark puts a case's parameter into headings and files."""
         return self.id
 
     variant: Variant
