@@ -10,6 +10,7 @@ import pytest
 
 from tests.asking import HI, asker, complaint
 from tests.playing import Played, Reply, streamed
+from tunescale_core.decoding import patience
 
 
 @pytest.mark.parametrize("size", [1, 3])
@@ -20,6 +21,13 @@ def test_requests_overlap(server: Played, size: int) -> None:
     assert server.most == size
     assert [place for place, _ in ones] == [0, 1, 2, 3]
     assert all(one.seconds is not None and one.seconds > 0.2 for _, one in ones)
+
+
+def test_the_first_failure_is_told(server: Played, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where one request fails while another waits to be tried again, that failure is told, not what was waited for."""
+    monkeypatch.setattr(patience, "WAITS", (5.0, 5.0))
+    server.replies["/chat/completions"] = [Reply("busy", 503), Reply("too long", 400, pause=0.3)]
+    assert "(HTTP 400): too long" in complaint(lambda: list(asker(server.url).together([HI] * 2, 2)))
 
 
 INTERRUPTED = """

@@ -215,6 +215,32 @@ def pytest_terminal_summary(terminalreporter, config):
 """
 
 
+LOUD = """
+import warnings
+from tunescale_core.plugin import gating
+
+def measured(*_):
+    print("said while measuring")
+    warnings.warn("warned while measuring")
+    from tunescale_core.pace.pace import Measured
+    return Measured(())
+
+gating._measured = measured
+"""
+
+
+def test_what_is_said_while_paces_are_measured_is_the_items(run: Run) -> None:
+    """It is captured, and warnings are in pytest's summary; after a failed test nothing is measured at all."""
+    Path("conftest.py").write_text(LOUD)
+    words = ("--study", "evals/study.toml", "-q", "--save-baseline", "main", "-k", "m-base-for-arc or own", ".")
+    done = run(*words)
+    assert "said while measuring" not in done.stdout + done.stderr
+    assert done.stdout.count("UserWarning: warned while measuring") == 1
+    assert "warnings summary" in done.stdout
+    Path("test_own.py").write_text("def test_own():\n    assert False\n")
+    assert "warned while measuring" not in run(*words).stdout
+
+
 @pytest.mark.slow
 def test_no_limit_on_an_items_time_takes_in_the_paces(run: Run) -> None:
     """Paces are there when another plugin begins to time the first item that asks for them, as pytest-timeout does."""

@@ -26,6 +26,7 @@ def asked_together(
     """Yield (place, completion) for each prompt, in order, with `size` requests under way at any time."""
     answers: list[Future[Completion]] = [Future() for _ in prompts]
     places = iter(range(len(prompts)))
+    failures: list[BaseException] = []
 
     def work() -> None:
         """Ask the next prompt that nobody has asked, until there is none, or one has failed."""
@@ -33,8 +34,9 @@ def asked_together(
             try:
                 answers[place].set_result(ask(prompts[place]))
             except BaseException as error:  # noqa: BLE001  whoever waits for the answer gets it
-                answers[place].set_exception(error)
+                failures.append(error)  # before others may give up because of it
                 ends.over.set()
+                answers[place].set_exception(error)
 
     # Not a pool's threads: Python waits for those when it ends, however long a server takes to answer.
     workers = [threading.Thread(target=work, daemon=True) for _ in range(min(size, len(prompts)))]
@@ -51,4 +53,6 @@ def asked_together(
         ends.over.set()
         for worker in workers:  # what is under way would be timed with what is asked next
             worker.join()
+        if failures:
+            raise failures[0]  # noqa: B904  others have given up waiting because of this one
         raise

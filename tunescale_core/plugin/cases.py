@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tunescale_core.study.grid import Cell
 
 
-OURS = frozenset({"measure", "thresholds"})
+OURS = frozenset({"measure", "thresholds", "tunescale_subject"})
 """Fixtures that only a test of the study's cells asks for."""
 
 

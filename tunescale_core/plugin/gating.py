@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -114,17 +115,48 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
     A fault is met again, and told, by the item that asks.
     """
-    if isinstance(item, GateItem):
-        with suppress(Exception):
-            _ = item.taken().paces_now
+    if isinstance(item, GateItem) and item.asks_for_paces:
+        item.measure_paces()
     return (yield)
+
+
+@contextmanager
+def _captured(config: pytest.Config) -> Iterator[None]:
+    """Capture what is printed as if it were printed within the next item, which reads it."""
+    capture = config.pluginmanager.getplugin("capturemanager")
+    if capture is None:
+        yield
+        return
+    capture.resume_global_capture()
+    try:
+        yield
+    finally:
+        capture.suspend_global_capture(in_=False)
 
 
 class GateItem(FollowingItem):
     """An item that the gates of the run are asked for."""
 
+    _met: Sequence[warnings.WarningMessage] = ()
+    """What was warned of while paces were measured, outside the item: it is for the item to say."""
+
+    @property
+    def asks_for_paces(self) -> bool:
+        """Whether it will need the run's paces."""
+        return True
+
+    def measure_paces(self) -> None:
+        """Measure them before the item begins."""
+        with _captured(self.config), warnings.catch_warnings(record=True) as met, suppress(Exception):
+            warnings.simplefilter("default")
+            _ = self.taken().paces_now
+        self._met = met
+
     def taken(self) -> Gating:
         """Return the gates, what was measured handed over."""
+        met, self._met = self._met, ()
+        for one in met:
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
         session, gating = self.config.stash[SESSION], self.config.stash[GATING]
         bench = None if self.config.getoption("--no-pace") else session.bench
         gating.take(session.records, partial(_measured, bench) if bench else None)
@@ -159,6 +191,11 @@ class SaveItem(GateItem):
     """The run, saved as a baseline."""
 
     place = 3
+
+    @property
+    def asks_for_paces(self) -> bool:
+        """Whether it will: what is refused for a failed test is not measured first."""
+        return not self.session.testsfailed
 
     def runtest(self) -> None:
         """Save, unless a test failed: what is kept is what later runs are held against."""
