@@ -124,11 +124,6 @@ class Gating:
         return self._of_records.get((cell, metric))
 
     @property
-    def paces_now(self) -> tuple[Pace, ...]:
-        """The paces of this run, measured now where they have not been; none before it has handed over its records."""
-        return self._taken.measured.paces
-
-    @property
     def _taken(self) -> Paces:
         assert self.paces is not None  # noqa: S101  nothing is asked before a run has handed over what was measured
         return self.paces

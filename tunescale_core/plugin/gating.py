@@ -149,7 +149,8 @@ class GateItem(FollowingItem):
         """Measure them before the item begins."""
         with _captured(self.config), warnings.catch_warnings(record=True) as met, suppress(Exception):
             warnings.simplefilter("default")
-            _ = self.taken().paces_now
+            paces = self.taken().paces
+            _ = paces.measured if paces else None
         self._met = met
 
     def taken(self) -> Gating:
