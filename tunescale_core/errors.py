@@ -90,6 +90,16 @@ class BaselineError(TuneScaleError):
     """A baseline cannot be found, read or saved."""
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says, or of which kind it is where it says nothing."""
+    return next(iter(str(error).splitlines()), "") or type(error).__name__
+
+
+def kind_and_line(error: BaseException) -> str:
+    """Return of which kind an error is and the first line of what it says, if it says anything."""
+    return f"{type(error).__name__}: {first_line(error)}" if str(error) else type(error).__name__
+
+
 def bare(error: Exception) -> Exception:
     """Return an error without the frames it came through, which would keep a model and its trainer in memory."""
     try:

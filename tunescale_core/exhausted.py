@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tunescale_core.errors import ResourceError, TuneScaleError
+from tunescale_core.errors import ResourceError, TuneScaleError, first_line
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 """No space left, a quota reached, a file larger than may be."""
@@ -54,8 +54,9 @@ def exhausted(error: BaseException, what: str, where: Path, needed: int | None =
     if isinstance(error, TuneScaleError):
         return None
     if out_of_memory(error):
-        said = next(iter(str(error).splitlines()), "") or type(error).__name__
-        return ResourceError(f"{what}: memory ran out ({said}); use a smaller batch or model, or a larger machine")
+        return ResourceError(
+            f"{what}: memory ran out ({first_line(error)}); use a smaller batch or model, or a larger machine"
+        )
     number = _number(error)
     if number in OPEN:
         return ResourceError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import warnings
 from collections.abc import Callable, Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from tunescale_core.errors import DamageWarning
+from tunescale_core.store.files import sha256_of
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
@@ -76,7 +76,7 @@ def set_damaged_aside(snapshot: Path) -> bool:
     damaged = False
     for path in sorted(snapshot.glob("*.safetensors")):
         blob = path.resolve()
-        if _SHA256.fullmatch(blob.name) and _sha256(blob) != blob.name:
+        if _SHA256.fullmatch(blob.name) and sha256_of(blob) != blob.name:
             blob.rename(blob.with_name(f"{blob.name}.damaged"))
             path.unlink()
             told = (
@@ -85,11 +85,6 @@ def set_damaged_aside(snapshot: Path) -> bool:
             warnings.warn(told, DamageWarning, stacklevel=2)
             damaged = True
     return damaged
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -10,7 +10,7 @@ def json_of(text: str | bytes) -> Any:
     """Return what a JSON text says.
 
     Raises:
-        ValueError: It is no JSON, holds text that is no Unicode (half a surrogate pair), or nests too deeply.
+        ValueError: It is no JSON, holds bytes that are no Unicode text, or nests too deeply.
     """
     try:
         return json.loads(text)

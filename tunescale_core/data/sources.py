@@ -13,7 +13,7 @@ from tunescale_core.embedded.choices import FourWay, arc_row, draw_four_way
 from tunescale_core.embedded.passages import Passage, draw_passage, squad_row
 from tunescale_core.embedded.splits import SHARES, Split, drawn
 from tunescale_core.embedded.sums import Sum, draw_sum, openmath_row
-from tunescale_core.errors import DataError
+from tunescale_core.errors import DataError, kind_and_line
 from tunescale_core.fetching import HUB_ID, advice, again
 from tunescale_core.study.task_data import EMBEDDED, FORMATS, TaskData
 
@@ -175,10 +175,6 @@ def _title(wanted: _Declared) -> str:
     return f"{wanted.data} ({wanted.config or 'default'}, split {wanted.split})"
 
 
-def _said(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason given'}"
-
-
 def _labelled(rows: Any) -> Iterable[Fields]:
     """Yield rows with the names of labels that the hub keeps as numbers, and None for those that it keeps from us."""
     from datasets import ClassLabel
@@ -207,5 +203,5 @@ def _hub_rows(wanted: _Declared) -> tuple[Iterable[Fields], str | None]:
     except Exception as error:  # the hub's client, its file systems and its builders raise dozens of kinds
         raise DataError(
             f"data set {_title(wanted)} cannot be loaded: "
-            f"{advice(error) or _said(error)}; check the name and the network, or give a local file as data"
+            f"{advice(error) or kind_and_line(error)}; check the name and the network, or give a local file as data"
         ) from error

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tunescale_core.data.examples import Examples, Loader
 from tunescale_core.decoding.completion import REMOTE, Completion
-from tunescale_core.errors import DamageWarning, RecordError, ResourceError, StoreError
+from tunescale_core.errors import DamageWarning, RecordError, ResourceError, StoreError, first_line
 from tunescale_core.exhausted import exhausted, out_of_memory
 from tunescale_core.measuring.asking import Asker, Rounds, untimed
 from tunescale_core.measuring.interrupted import Notes, same_circumstances
@@ -174,7 +174,7 @@ class Bench:
         return EAGER if cell.serving == EAGER else self.study.serving[cell.serving].mode
 
     def _too_large(self, cell: Cell, subject: Subject, error: BaseException) -> ResourceError:
-        said = next(iter(str(error).splitlines()), "") or type(error).__name__
+        said = first_line(error)
         asked = f"{subject.batch} question{'s' * (subject.batch > 1)} a call"
         smaller = "declare a smaller batch for it, " if subject.batch > 1 else ""
         return ResourceError(

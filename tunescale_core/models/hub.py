@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tunescale_core.errors import ModelError
+from tunescale_core.errors import ModelError, first_line
 from tunescale_core.fetching import advice as advice_on
 from tunescale_core.fetching import again
 from tunescale_core.study.model import Model
@@ -39,5 +39,5 @@ def fetched(model: Model, fetch: Callable[[], str]) -> str:
         known = [text for kind, text in advice.items() if isinstance(error, kind)]
         known += [text for text in (advice_on(error),) if text]
         known += [text for kind, text in unreached.items() if isinstance(error, kind)]
-        reason = [*known, (str(error).splitlines() or [type(error).__name__])[0]][0]
+        reason = [*known, first_line(error)][0]
         raise ModelError(f"model {model.source} cannot be opened: {reason}") from error

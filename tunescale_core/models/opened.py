@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tunescale_core.errors import ModelError
+from tunescale_core.errors import ModelError, first_line
 from tunescale_core.exhausted import telling
 from tunescale_core.models.architecture import class_for, config_of
 from tunescale_core.models.chat import tokenizer_of
@@ -80,7 +80,7 @@ def open_adapted(base: Path, adapter: Path, protocol: Protocol) -> Opened:
                 if id(parameter) not in own:
                     parameter.data = parameter.data.to(dtype_of(protocol))
     except (OSError, ValueError, RuntimeError) as error:
-        raise ModelError(f"adapter {adapter} cannot be opened: {str(error).splitlines()[0]}") from error
+        raise ModelError(f"adapter {adapter} cannot be opened: {first_line(error)}") from error
     return Opened(model.eval(), opened.tokenizer, opened.device)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tunescale_core.errors import first_line
+
 UNSAFE = (
     "it has no weights in safetensors, and others are not read, for they may run what they like; "
     "open it where you trust it and save it with save_pretrained, which writes safetensors"
@@ -28,4 +30,4 @@ def reason(error: Exception) -> str:
         return "it brings Python of its own; having read it, set trust_remote_code = true for the model to run it"
     if "no file named model.safetensors" in str(error):
         return UNSAFE
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    return first_line(error)

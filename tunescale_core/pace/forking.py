@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from tunescale_core.errors import kind_and_line
 from tunescale_core.pace.block import Fault, Times, Work, ran
 
 FORKS = hasattr(os, "fork")
@@ -50,8 +51,7 @@ def answer(packed: bytes, patience: float) -> Times | Fault:
             work: Work = pickle.loads(packed)  # noqa: S301  our own parent's
             return ran(work)
         except Exception as error:  # noqa: BLE001  whatever it is, it is this pair's alone
-            first = (str(error).splitlines() or [""])[0]
-            return Fault(f"{type(error).__name__}: {first}")
+            return Fault(kind_and_line(error))
         finally:
             faulthandler.cancel_dump_traceback_later()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import ValidationError, model_validator
 
-from tunescale_core.errors import RecordError
+from tunescale_core.errors import RecordError, first_line
 from tunescale_core.exhausted import telling
 from tunescale_core.placing import place
 from tunescale_core.provenance import Provenance
@@ -93,4 +93,4 @@ def read(path: Path) -> tuple[Pace, ...]:
     except FileNotFoundError:
         return ()
     except (OSError, ValueError, TypeError, ValidationError) as error:
-        raise RecordError(f"paces {path} cannot be read ({str(error).splitlines()[0]}): measure them again") from error
+        raise RecordError(f"paces {path} cannot be read ({first_line(error)}): measure them again") from error

@@ -15,7 +15,7 @@ from tunescale_core.reading import json_of
 from tunescale_core.records.lines import ROWS_SUFFIX, parquet_of, read_lines
 from tunescale_core.records.record import SCHEMA_VERSION, Record
 from tunescale_core.store.files import leads_out
-from tunescale_core.store.identity import key_of
+from tunescale_core.store.sealed import sealed, unsealed
 
 
 def write(record: Record, folder: Path) -> Path:
@@ -33,8 +33,7 @@ def write(record: Record, folder: Path) -> Path:
     content = parquet_of(record.lines) if record.lines else b""
     rows = f"{record.cell}.{hashlib.sha256(content).hexdigest()[:12]}.parquet" if content else None
     head = json.loads(record.model_dump_json(exclude={"lines"})) | {"rows": rows}
-    text = json.dumps(head | {"digest": key_of(head)}, indent=1).encode()
-    files = {folder / f"{record.cell}.json": text}
+    files = {folder / f"{record.cell}.json": sealed(head)}
     before = _rows_of(folder / f"{record.cell}.json")
     place_all({folder / rows: content} | files if rows else files)
     if before and before != rows:  # and no other: another run may be writing the same cell
@@ -72,20 +71,19 @@ def read_head(path: Path) -> tuple[Record, Path | None]:
         RecordError: It is of another schema, or damaged.
     """
     try:
-        content = json_of(path.read_text(encoding="utf-8"))
-        found, digest = content.get("schema_version"), content.pop("digest", None)
-    except (OSError, ValueError, AttributeError) as error:
+        said = unsealed(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise RecordError(f"record {path} cannot be read: {error}") from error
-    if found != SCHEMA_VERSION:
+    content = dict(said.content)
+    if (found := content.get("schema_version")) != SCHEMA_VERSION:
         raise RecordError(f"record {path} has schema {found}, this version reads {SCHEMA_VERSION}; measure it again")
-    said = dict(content)
     try:
         rows = _beside(path, content.pop("rows", None))
         record = Record.model_validate(content)
     except (ValidationError, TypeError) as error:
         fault = error.errors()[0] if isinstance(error, ValidationError) else {"loc": ("rows",), "msg": str(error)}
         raise RecordError(f"record {path}: {'.'.join(map(str, fault['loc']))}: {fault['msg']}") from error
-    if digest is not None and digest != key_of(said):
+    if said.changed:
         raise RecordError(f"record {path} was changed after it was written; measure it again")
     return record, rows
 

@@ -9,10 +9,10 @@ from pydantic import BaseModel, ConfigDict
 
 from tunescale_core.errors import DamagedError, StaleError
 from tunescale_core.provenance import Provenance
-from tunescale_core.reading import json_of
 from tunescale_core.sensors.readings import Readings
 from tunescale_core.store.files import FileSum
 from tunescale_core.store.identity import key_of
+from tunescale_core.store.sealed import sealed, unsealed
 
 SCHEMA_VERSION = 2
 """Of a manifest: 2 has the hash of every file, and its own."""
@@ -85,8 +85,7 @@ class Manifest(BaseModel):
 
 def written(manifest: Manifest) -> str:
     """Return a manifest as its file has it, with the hash of all it says."""
-    content = json.loads(manifest.model_dump_json())
-    return json.dumps(content | {"digest": key_of(content)}, indent=1)
+    return sealed(json.loads(manifest.model_dump_json())).decode()
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -101,15 +100,14 @@ def read_manifest(folder: Path) -> Manifest:
     if folder.is_symlink() or path.is_symlink():
         raise DamagedError(f"{folder if folder.is_symlink() else path} is a link{ADVICE}")
     try:
-        content = json_of(path.read_text(encoding="utf-8"))
-        _check_schema(path, content.get("schema_version"))
-        digest = content.pop("digest", None)
-        manifest = Manifest.model_validate(content)
-    except (ValueError, AttributeError, RecursionError) as error:
+        said = unsealed(path.read_text(encoding="utf-8"))
+        _check_schema(path, said.content.get("schema_version"))
+        manifest = Manifest.model_validate(said.content)
+    except (ValueError, RecursionError) as error:
         raise DamagedError(f"{path} cannot be read{ADVICE}") from error
     if manifest.key != key_of(manifest.identity):
         raise DamagedError(f"{path} names another checkpoint ({manifest.key[:12]}) than it describes{ADVICE}")
-    if digest != key_of(content):
+    if not said.whole:
         raise DamagedError(f"{path} was changed after it was written{ADVICE}")
     return manifest
 

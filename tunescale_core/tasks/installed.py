@@ -8,7 +8,7 @@ from contextlib import redirect_stdout
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 
-from tunescale_core.errors import TaskError, UnknownTaskError
+from tunescale_core.errors import TaskError, UnknownTaskError, kind_and_line
 from tunescale_core.tasks.task import Task
 from tunescale_core.tasks.whole import fault_of_task
 
@@ -74,9 +74,7 @@ class Tasks(Mapping[str, Task]):
                 found = points[0].load()
                 task = found() if isinstance(found, type) else found
         except (Exception, SystemExit) as error:  # whatever the package's own code raises
-            raise TaskError(
-                f"task {name!r} of {_by(points)} cannot be loaded: {type(error).__name__}: {_line(error)}"
-            ) from error
+            raise TaskError(f"task {name!r} of {_by(points)} cannot be loaded: {kind_and_line(error)}") from error
         if (told := fault_of_task(task, name)) is not None:
             raise TaskError(f"task {name!r} of {_by(points)} {told}; see docs/tasks.md")
         checked: Task = task
@@ -85,7 +83,3 @@ class Tasks(Mapping[str, Task]):
 
 def _by(points: Iterable[EntryPoint]) -> str:
     return ", ".join(f"{point.dist.name if point.dist else 'a package'} ({point.value})" for point in points)
-
-
-def _line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), "")

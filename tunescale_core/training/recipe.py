@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tunescale_core.errors import StudyError
+from tunescale_core.errors import StudyError, first_line
 from tunescale_core.models.device import device
 from tunescale_core.models.quantised import check_installed
 from tunescale_core.study.grid import Variant
@@ -110,7 +110,7 @@ def adapter_config(variant: Variant) -> PeftConfig | None:
     try:
         return kinds[kind](**values)
     except (TypeError, ValueError, ImportError) as error:
-        raise StudyError(f"method {variant.method}: PEFT's {kind} refuses: {str(error).splitlines()[0]}") from error
+        raise StudyError(f"method {variant.method}: PEFT's {kind} refuses: {first_line(error)}") from error
 
 
 def _adapter_values(variant: Variant, *, lora: bool) -> dict[str, Any]:

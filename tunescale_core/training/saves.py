@@ -18,10 +18,9 @@ from pydantic import BaseModel, ConfigDict
 from tunescale_core.errors import DamagedError
 from tunescale_core.exhausted import free_bytes
 from tunescale_core.placing import place
-from tunescale_core.reading import json_of
 from tunescale_core.store.aside import set_aside
 from tunescale_core.store.files import FileSum, faults, sums
-from tunescale_core.store.identity import key_of
+from tunescale_core.store.sealed import sealed, unsealed
 from tunescale_core.training.plan import Plan
 from tunescale_core.training.stopping import Stopping
 
@@ -107,8 +106,7 @@ class Saves:
         """Make the state of a step the one to go on from, and let go of earlier ones."""
         files = sums(self.path(step), "")
         saved = Saved(variant=self.variant, step=step, plan=plan, spent=spent, files=files)
-        content = json.loads(saved.model_dump_json())
-        place(self.folder / INDEX, json.dumps(content | {"digest": key_of(content)}).encode())
+        place(self.folder / INDEX, sealed(json.loads(saved.model_dump_json()), indent=None))
         for other in self.folder.glob(f"{SAVE}*"):
             if other != self.path(step):
                 shutil.rmtree(other, ignore_errors=True)
@@ -128,14 +126,13 @@ def read_saved(folder: Path) -> Saved:
     if not os.path.lexists(folder / INDEX):
         raise FileNotFoundError(folder / INDEX)
     try:
-        content = json_of((folder / INDEX).read_text(encoding="utf-8"))
-        digest = content.pop("digest")
-        found = Saved.model_validate(content)
-    except (OSError, ValueError, AttributeError, KeyError) as error:
+        said = unsealed((folder / INDEX).read_text(encoding="utf-8"))
+        found = Saved.model_validate(said.content)
+    except (OSError, ValueError) as error:
         raise DamagedError(
             f"state of a training {folder} is damaged: {INDEX} cannot be read ({type(error).__name__})"
         ) from error
-    if digest != key_of(content):
+    if not said.whole:
         raise DamagedError(f"state of a training {folder} is damaged: {INDEX} was changed after it was written")
     return found
 

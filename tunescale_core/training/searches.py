@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
 from tunescale_core.errors import DamagedError
 from tunescale_core.placing import place
-from tunescale_core.reading import json_of
 from tunescale_core.records.record import Trial
-from tunescale_core.store.identity import key_of
+from tunescale_core.store.sealed import sealed, unsealed
 
 TRIAL = "trial-"
 """What the name of a trial's saved state begins with: the search's own name and the trial's number follow."""
@@ -27,8 +25,7 @@ def keep(path: Path, key: str, variant: str, trials: tuple[Trial, ...]) -> None:
         variant: Whose rate was searched, for the reader.
         trials: One a rate that has been tried.
     """
-    content = json.loads(json.dumps({"key": key, "variant": variant, "trials": _TRIALS.dump_python(trials)}))
-    place(path, json.dumps(content | {"digest": key_of(content)}, indent=1).encode())
+    place(path, sealed({"key": key, "variant": variant, "trials": _TRIALS.dump_python(trials)}))
 
 
 def kept(path: Path, key: str | None = None) -> tuple[Trial, ...]:
@@ -48,13 +45,12 @@ def kept(path: Path, key: str | None = None) -> tuple[Trial, ...]:
     if not path.is_file():
         return ()
     try:
-        content = json_of(path.read_text(encoding="utf-8"))
-        digest, found = content.pop("digest", None), content["key"]
-        trials = _TRIALS.validate_python(content["trials"])
+        said = unsealed(path.read_text(encoding="utf-8"))
+        found, trials = said.content["key"], _TRIALS.validate_python(said.content["trials"])
         if (found != key) if key else (found[:24] != path.stem):
             raise DamagedError(f"{path} is of another search")
-    except (ValueError, AttributeError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError) as error:
         raise DamagedError(f"{path} cannot be read") from error
-    if digest is not None and digest != key_of(content):
+    if said.changed:
         raise DamagedError(f"{path} was changed after it was written")
     return trials

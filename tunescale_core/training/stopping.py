@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
+from tunescale_core.errors import first_line
+
 if TYPE_CHECKING:
     from types import FrameType, TracebackType
 
@@ -58,7 +60,7 @@ class Stopping:
         if not self.asked or not isinstance(error, Exception | None):
             return
         if error is not None:
-            self._say(f"{UNSAVED}: {next(iter(str(error).splitlines()), '') or type(error).__name__}")
+            self._say(f"{UNSAVED}: {first_line(error)}")
         raise KeyboardInterrupt from error
 
     def _let_go(self) -> None:
