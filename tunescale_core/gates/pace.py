@@ -11,13 +11,14 @@ from tunescale_core.gates.verdict import Outcome, Verdict
 from tunescale_core.pace.pace import YARDSTICK, Block, Pace
 from tunescale_core.provenance import Provenance
 from tunescale_core.stats.interval import ALPHA, Interval
+from tunescale_core.stats.power import POWER
 from tunescale_core.study.margins import Margin
 from tunescale_core.tasks.task import Figures
 
 LEVEL = 0.05
 """One-sided; how often a variant that is slower by exactly the margin raises an alarm, which is then to be confirmed by
 fresh blocks: both happen to an unchanged one far more seldom."""
-POWER = 0.8
+
 FEWEST = 4
 """Shared questions below which nothing is compared."""
 TRIMMED = 8

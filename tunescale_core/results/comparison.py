@@ -14,7 +14,7 @@ from tunescale_core.results.candidate import Candidate
 from tunescale_core.results.pair import Pair
 from tunescale_core.results.resampler import resampler_of
 from tunescale_core.results.result import Result, Rows
-from tunescale_core.results.results import Results
+from tunescale_core.results.results import Results, mean_if_known
 from tunescale_core.stats.drift import Drift
 from tunescale_core.stats.interval import Interval, percentile_interval, wider_interval
 from tunescale_core.stats.paired import at_least_chance, log_ratio_p, paired_p, spread_p
@@ -106,7 +106,9 @@ class Comparisons:
 
     def spread(self, new: Candidate, old: Candidate, task: str) -> Comparison | None:
         """Compare how much calls vary, the standard deviation of their seconds; None where one side has too few."""
-        ours, theirs = (_mean([_deviation(cell) for cell in self.results.at(side, task)]) for side in (new, old))
+        ours, theirs = (
+            mean_if_known([_deviation(cell) for cell in self.results.at(side, task)]) for side in (new, old)
+        )
         mine, other = (self.resampler.spread(side, task) for side in (new, old))
         if ours is None or theirs is None or mine is None or other is None:
             return None
@@ -183,9 +185,4 @@ def _deviation(cell: Result) -> float | None:
 
 
 def _mean_metric(cells: Sequence[Result], name: str) -> float | None:
-    return _mean([cell.metric_value(name) for cell in cells])
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known and len(known) == len(values) else None
+    return mean_if_known([cell.metric_value(name) for cell in cells])

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
+from statistics import fmean
 
 from tunescale_core.errors import ResultsError
 from tunescale_core.results.apart import apart
@@ -88,11 +89,11 @@ class Results:
 
     def quality(self, candidate: Candidate, task: str) -> float | None:
         """Return the primary metric, its mean over seeds; None where it is missing."""
-        return _mean([cell.quality for cell in self.at(candidate, task)])
+        return mean_if_known([cell.quality for cell in self.at(candidate, task)])
 
     def latency(self, candidate: Candidate, task: str) -> float | None:
         """Return the mean seconds of a call, its mean over seeds; None where it is missing."""
-        return _mean([cell.latency for cell in self.at(candidate, task)])
+        return mean_if_known([cell.latency for cell in self.at(candidate, task)])
 
     def improvement(self, candidate: Candidate, task: str) -> float | None:
         """Return the gain in quality over the same model untuned, in percent of it, plus being better.
@@ -138,6 +139,7 @@ def relative_gain(metric: Metric, new: float | None, old: float | None) -> float
     return 100 * metric.sign * (new - old) / abs(old)
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
+def mean_if_known(values: Sequence[float | None]) -> float | None:
+    """Return the mean of values; None where one is missing, or there are none."""
     known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known and len(known) == len(values) else None
+    return fmean(known) if known and len(known) == len(values) else None

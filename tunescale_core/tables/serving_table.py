@@ -8,7 +8,7 @@ from statistics import fmean
 
 from tunescale_core.results.candidate import Candidate
 from tunescale_core.results.result import Result
-from tunescale_core.results.results import Results
+from tunescale_core.results.results import Results, mean_if_known
 from tunescale_core.results.served import Alike, against, alike, calls_of, same_seed
 from tunescale_core.stats.interval import Interval
 from tunescale_core.study.serving import EAGER
@@ -73,14 +73,16 @@ def _timed(cell: Result) -> set[str]:
 
 
 def _times(cells: Sequence[Result]) -> list[Entry]:
-    first = _mean([cell.record.summary.first_token if cell.record and cell.record.summary else None for cell in cells])
-    pace = _mean([_pace(cell) for cell in cells])
+    first = mean_if_known(
+        [cell.record.summary.first_token if cell.record and cell.record.summary else None for cell in cells]
+    )
+    pace = mean_if_known([_pace(cell) for cell in cells])
     return [
-        number(_mean([cell.latency for cell in cells]), 4),
+        number(mean_if_known([cell.latency for cell in cells]), 4),
         number(first, 4),
         number(None if pace is None else 1000 * pace, 2),
-        number(_mean([cell.record.throughput if cell.record else None for cell in cells]), 1),
-        number(_mean([cell.record.energy_per_answer if cell.record else None for cell in cells]), 2),
+        number(mean_if_known([cell.record.throughput if cell.record else None for cell in cells]), 1),
+        number(mean_if_known([cell.record.energy_per_answer if cell.record else None for cell in cells]), 2),
     ]
 
 
@@ -109,8 +111,3 @@ def _told(difference: Interval | None) -> Entry:
     if difference is None:
         return words(MISSING)
     return words(f"{difference.value:+.3g} [{difference.low:+.3g}, {difference.high:+.3g}]")
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return fmean(known) if known and len(known) == len(values) else None
