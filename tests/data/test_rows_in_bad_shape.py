@@ -9,9 +9,9 @@ import pytest
 from tests.files import WRITERS
 from tests.rows import ROWS, study_of
 from tunescale_core.data.examples import load_examples
-from tunescale_core.data.sources import Purpose
 from tunescale_core.errors import DataError
 from tunescale_core.measuring.scoring import score_file
+from tunescale_core.study.task_data import Purpose
 from tunescale_core.tasks import TASKS
 
 MISSING: Any = object()

@@ -9,12 +9,12 @@ import pytest
 
 from tests.families import FAMILIES, make
 from tunescale_core.data.examples import load_examples
-from tunescale_core.data.sources import Purpose
 from tunescale_core.decoding.decoder import EagerDecoder
 from tunescale_core.errors import ModelError
 from tunescale_core.measuring.as_read import Reader
 from tunescale_core.models.opened import open_model
 from tunescale_core.study.study import Study
+from tunescale_core.study.task_data import Purpose
 from tunescale_core.training.footprint import tokens_of
 
 PURPOSES: tuple[Purpose, ...] = ("train", "eval")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tunescale_core.errors import StudyError
-from tunescale_core.study.grid import cells, expected_of, task_kind, variants
+from tunescale_core.study.grid import cells, expected_of, variants
 from tunescale_core.study.loading import load
 from tunescale_core.study.study import Study
 
@@ -147,12 +147,6 @@ def test_expected_of_selects_by_pattern() -> None:
         cell for cell in (c for v in variants(study) for c in cells(study_of()) if c.variant == v) if "base" in cell.id
     )
     assert [one.cell for one in expected_of(study, base)] == ["*", "m-base-*"]
-
-
-def test_task_kind() -> None:
-    """A task's kind is its `task`, or its name where it has none."""
-    study = study_of(tasks={"mine": {"task": "squad_v2"}, "arc": {}})
-    assert (task_kind(study, "mine"), task_kind(study, "arc")) == ("squad_v2", "arc")
 
 
 def test_a_task_that_ends_like_a_seed_keeps_its_name() -> None:

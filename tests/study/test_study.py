@@ -10,11 +10,14 @@ from tunescale_core.study.loading import load, locate
 from tunescale_core.study.method import ATTENTION, Method
 from tunescale_core.study.protocol import Protocol
 from tunescale_core.study.study import Study
+from tunescale_core.study.task_data import Purpose
 
 HEAD = '[study]\nname = "s"\n'
 MODEL = '[models.m]\nsource = "embedded:mini-small"\n'
 FULL = "[methods.full]\n"
 TASK = "[tasks.arc]\n"
+PURPOSES: tuple[Purpose, ...] = ("train", "eval", "dev")
+WAYS = ("eager", "static", "thinking-on", "4bit")
 
 
 def written(folder: Path, text: str) -> Path:
@@ -231,6 +234,29 @@ def test_decontamination_takes_at_least_two_words(tmp_path: Path, n: int, *, all
         assert load(str(written(tmp_path, text))).study.decontaminate == n
     else:
         assert refusal(tmp_path, text).startswith("study.decontaminate: ")
+
+
+def test_what_is_not_given_for_a_task_is_the_studys(tmp_path: Path) -> None:
+    """A task is of the kind it is called after, with as many examples as the study wants, unless it says otherwise."""
+    head = HEAD + "train_examples = 7\neval_examples = 5\ndev_examples = 3\n"
+    own = '[tasks.mine]\ntask = "squad_v2"\neval_examples = 2\n'
+    study = load(str(written(tmp_path, head + MODEL + FULL + TASK + own)))
+    assert (study.kind("arc"), study.kind("mine")) == ("arc", "squad_v2")
+    assert [study.examples("arc", purpose) for purpose in PURPOSES] == [7, 5, 3]
+    assert [study.examples("mine", purpose) for purpose in PURPOSES] == [7, 2, 3]
+
+
+def test_eager_is_a_way_of_serving_that_is_not_declared(tmp_path: Path) -> None:
+    """Every way is asked for in the same words: eager has the protocol's thinking and answers of its own kind."""
+    ways = "[serving.static]\n[serving.thinking-on]\n[serving.4bit]\n"
+    study = load(str(written(tmp_path, HEAD + MODEL + FULL + TASK + ways)))
+    told = {way: (study.served(way).mode, study.thinking(way), study.answers_otherwise(way)) for way in WAYS}
+    assert told == {
+        "eager": ("eager", "free", False),
+        "static": ("static", "free", False),
+        "thinking-on": ("eager", "on", True),
+        "4bit": ("eager", "free", True),
+    }
 
 
 def test_a_trial_has_no_number_of_questions_of_its_own(tmp_path: Path) -> None:

@@ -16,9 +16,9 @@ from tunescale_core.plain_json import dumps
 
 if TYPE_CHECKING:
     from tunescale_core.data.examples import Examples
-    from tunescale_core.data.sources import Purpose
     from tunescale_core.measuring.as_read import Reader
     from tunescale_core.study.study import Study
+    from tunescale_core.study.task_data import Purpose
     from tunescale_core.tasks import Example
 
     Loaded = tuple[str, Purpose, Examples]
@@ -110,13 +110,12 @@ def _purposes(study: Study) -> Iterator[Purpose]:
 
 def _labels(study: Study, found: list[Loaded]) -> Iterator[str]:
     """Say of each classification which labels are asked, how often, and which of them training lacks."""
-    from tunescale_core.study.grid import task_kind
     from tunescale_core.tasks.classification import same
 
     kept = {
         (name, purpose): Counter(same(each.gold[0]) for each in one.rows)
         for name, purpose, one in found
-        if task_kind(study, name) == "classification"
+        if study.kind(name) == "classification"
     }
     for (name, purpose), counts in kept.items():
         if purpose != "eval":
@@ -132,8 +131,7 @@ def _labels(study: Study, found: list[Loaded]) -> Iterator[str]:
 def _number(study: Study, loaded: Loaded) -> str:
     """Return how many rows there are, and of how many that were asked for where they are fewer."""
     name, purpose, one = loaded
-    field = f"{purpose}_examples"
-    wanted = getattr(study.tasks[name], field) or getattr(study.study, field)
+    wanted = study.examples(name, purpose)
     return str(len(one.rows)) if len(one.rows) == wanted else f"{len(one.rows)} of {wanted}"
 
 

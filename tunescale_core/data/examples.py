@@ -11,10 +11,10 @@ from itertools import islice
 from types import MappingProxyType
 
 from tunescale_core.data.decontamination import HeldOut
-from tunescale_core.data.sources import Purpose, Source, has_dev, source_of
+from tunescale_core.data.sources import Source, has_dev, source_of
 from tunescale_core.errors import DataError, TaskError, bare
-from tunescale_core.study.grid import task_kind
 from tunescale_core.study.study import Study
+from tunescale_core.study.task_data import Purpose
 from tunescale_core.tasks import TASKS, Answer, Example, LeftOut, Task
 from tunescale_core.tasks.columns import made_of
 from tunescale_core.tasks.judging import naming
@@ -54,11 +54,11 @@ def load_examples(study: Study, task: str, purpose: Purpose, seed: int = 0) -> E
     Raises:
         DataError: The source cannot be read, lacks columns, contradicts itself, or holds no usable row.
     """
-    data, kind = study.tasks[task], task_kind(study, task)
+    data, kind = study.tasks[task], study.kind(task)
     source = source_of(data, kind, purpose, study.folder, seed)
     style = data.target if purpose == "train" else "answer"  # what is only asked needs no worked solution
     found = instructed(examples_of(TASKS[kind], source, style, data.columns), data.system)
-    number = getattr(data, f"{purpose}_examples") or getattr(study.study, f"{purpose}_examples")
+    number = study.examples(task, purpose)
     found = _decontaminated(study, task, found) if purpose == "train" else once(found, source.name)
     taken, left_out = _taken(islice(found, PATIENCE * number) if source.endless else found, number)
     if not taken:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from tunescale_core.data.files import Fields, check_file, is_data_file, read_file, split_file
 from tunescale_core.embedded.choices import FourWay, arc_row, draw_four_way
@@ -15,9 +15,7 @@ from tunescale_core.embedded.splits import SHARES, Split, drawn
 from tunescale_core.embedded.sums import Sum, draw_sum, openmath_row
 from tunescale_core.errors import DataError, kind_and_line
 from tunescale_core.fetching import HUB_ID, advice, again
-from tunescale_core.study.task_data import EMBEDDED, FORMATS, TaskData
-
-Purpose = Literal["train", "eval", "dev"]
+from tunescale_core.study.task_data import EMBEDDED, FORMATS, Purpose, TaskData
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from statistics import median
 
-from tunescale_core.data.sources import Purpose
 from tunescale_core.decoding.prompts import UNBOUNDED, Prompts, kept_of, prompt_limit
 from tunescale_core.errors import ModelError
 from tunescale_core.models.architecture import config_of
@@ -16,6 +15,7 @@ from tunescale_core.models.chat import is_ours, rendered, tokenizer_at
 from tunescale_core.models.turn import ends_of, own_ends, taught_amiss
 from tunescale_core.study.method import Method
 from tunescale_core.study.study import Study
+from tunescale_core.study.task_data import Purpose
 from tunescale_core.tasks import Example
 from tunescale_core.training.footprint import tokens_of
 

@@ -24,7 +24,7 @@ from tunescale_core.records.lines import Line
 from tunescale_core.records.record import Record, Stages
 from tunescale_core.store.checkpoints import Store
 from tunescale_core.store.identity import key_of
-from tunescale_core.study.grid import Cell, task_kind
+from tunescale_core.study.grid import Cell
 from tunescale_core.study.serving import EAGER
 from tunescale_core.study.study import Study
 from tunescale_core.tasks import TASKS, Answer, Example
@@ -94,7 +94,7 @@ class Bench:
             raise self._too_large(cell, subject, error) from None
         generated = time.perf_counter()
         lines = self._scored(cell, asked.examples, asked.completions)
-        metrics = TASKS[task_kind(self.study, cell.task)].measure([Answer(line.gold, line.answer) for line in lines])
+        metrics = TASKS[self.study.kind(cell.task)].measure([Answer(line.gold, line.answer) for line in lines])
         ended = time.perf_counter()
         return self._record(
             cell,
@@ -143,7 +143,7 @@ class Bench:
         What an endpoint answers is asked again: its weights can be others by now.
         """
         key = self.notes.found.get(cell.id)
-        if key is None or self._mode(cell) == "endpoint":
+        if key is None or self.study.served(cell.serving).mode == "endpoint":
             return None
         try:
             record = read(self.records / f"{cell.id}.json")
@@ -154,7 +154,7 @@ class Bench:
         wanted = self._key(cell, self.subjects.built(cell.variant), device(), examples, record.batched_by)
         if not record.key == key == wanted or not same_circumstances(record.provenance, self._circumstances()):
             return None
-        if record.kind != task_kind(self.study, cell.task) or not _same_questions(record, examples):
+        if record.kind != self.study.kind(cell.task) or not _same_questions(record, examples):
             return None
         self.taken.append(cell.id)
         self.notes.add(record)
@@ -167,11 +167,8 @@ class Bench:
 
     def _asks_all(self, cell: Cell) -> bool:
         """Tell whether a cell asks the untimed questions too: eager's, and those whose answers are their own."""
-        own = self._mode(cell) == EAGER and self.study.answers_otherwise(cell.serving)
+        own = self.study.served(cell.serving).mode == EAGER and self.study.answers_otherwise(cell.serving)
         return own or cell.serving == EAGER
-
-    def _mode(self, cell: Cell) -> str:
-        return EAGER if cell.serving == EAGER else self.study.serving[cell.serving].mode
 
     def _too_large(self, cell: Cell, subject: Subject, error: BaseException) -> ResourceError:
         said = first_line(error)
@@ -187,7 +184,7 @@ class Bench:
         return self._record(cell, key=None, error=f"{type(error).__name__}: {error}")
 
     def _scored(self, cell: Cell, examples: Sequence[Example], completions: Sequence[Completion]) -> tuple[Line, ...]:
-        task = TASKS[task_kind(self.study, cell.task)]
+        task = TASKS[self.study.kind(cell.task)]
         lines = []
         for example, completion in zip(examples, completions, strict=True):
             answer, scores = judge(task, example, completion.text)
@@ -225,7 +222,7 @@ class Bench:
                 "data": examples.fingerprint,
                 "protocol": self._protocol(),
                 "serving": self._serving(cell),
-                "versions": versions(packages) | TASKS.packages(task_kind(self.study, cell.task)),
+                "versions": versions(packages) | TASKS.packages(self.study.kind(cell.task)),
             }
         )
 
@@ -256,7 +253,7 @@ class Bench:
                 "adapter": variant.settings.adapter if variant.settings else None,
                 "trained_on": variant.task,
                 "task": cell.task,
-                "kind": task_kind(self.study, cell.task),
+                "kind": self.study.kind(cell.task),
                 "seed": variant.seed,
                 "serving": cell.serving,
                 "serving_settings": self._serving(cell),

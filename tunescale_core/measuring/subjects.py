@@ -28,10 +28,10 @@ from tunescale_core.sensors.card import warn_if_shared
 from tunescale_core.store.checkpoints import Checkpoint, Store
 from tunescale_core.store.identity import identity_of, key_of, weights_digest
 from tunescale_core.store.manifest import SCHEMA_VERSION, Manifest, TrainingCost
-from tunescale_core.study.grid import Cell, Variant, task_kind
+from tunescale_core.study.grid import Cell, Variant
 from tunescale_core.study.method import Bits
 from tunescale_core.study.protocol import Protocol
-from tunescale_core.study.serving import EAGER, Serving
+from tunescale_core.study.serving import Serving
 from tunescale_core.study.study import Study
 from tunescale_core.tasks import TASKS, Task
 from tunescale_core.training.choice import best_of
@@ -137,7 +137,7 @@ class Subjects:
             release()
 
     def _served(self, variant: Variant, name: str) -> Subject:
-        serving = Serving(mode=EAGER) if name == EAGER else self.study.serving[name]
+        serving = self.study.served(name)
         protocol = self.study.protocol.model_copy(update={"thinking": self.study.thinking(name)})
         built = self.built(variant)
         if serving.mode == "endpoint":
@@ -184,7 +184,7 @@ class Subjects:
         settings = variant.settings
         if settings is None or settings.learning_rates is None or variant.task is None:
             return variant, ()
-        task = TASKS[task_kind(self.study, variant.task)]
+        task = TASKS[self.study.kind(variant.task)]
         if variant.stem not in self.searched:
             wanted, folder = self._search(variant, base, task), self.store.within(self.store.root / "trials")
             self.searched[variant.stem] = search(wanted, folder, self.progress, partial(self._saves, variant.stem))

@@ -55,14 +55,14 @@ def paced(study: Study, cells: Iterable[Cell]) -> tuple[PaceClass, ...]:
     Raises:
         StudyError: The study names a reference that is none of its variants.
     """
-    found = (PaceClass(cell.variant, cell.serving) for cell in cells if _mode(study, cell.serving) not in UNPACED)
+    found = (PaceClass(cell.variant, cell.serving) for cell in cells if study.served(cell.serving).mode not in UNPACED)
     return _distinct((reference_of(study), *found))
 
 
 def unpaced(study: Study, cells: Iterable[Cell]) -> tuple[Unpaced, ...]:
     """Return the selected cells' classes that have no pace, and why."""
-    found = [PaceClass(cell.variant, cell.serving) for cell in cells if _mode(study, cell.serving) in UNPACED]
-    return tuple(Unpaced(one.id, UNPACED[_mode(study, one.serving)]) for one in _distinct(found))
+    found = [PaceClass(cell.variant, cell.serving) for cell in cells if study.served(cell.serving).mode in UNPACED]
+    return tuple(Unpaced(one.id, UNPACED[study.served(one.serving).mode]) for one in _distinct(found))
 
 
 def _distinct(found: Iterable[PaceClass]) -> tuple[PaceClass, ...]:
@@ -70,7 +70,3 @@ def _distinct(found: Iterable[PaceClass]) -> tuple[PaceClass, ...]:
     for one in found:
         first.setdefault(one.id, one)
     return tuple(first.values())
-
-
-def _mode(study: Study, serving: str) -> str:
-    return EAGER if serving == EAGER else study.serving[serving].mode

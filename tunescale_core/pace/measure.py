@@ -19,7 +19,6 @@ from tunescale_core.pace.sides import TOKENS, Pair, Served, Side
 from tunescale_core.pace.yardstick import Yardstick
 from tunescale_core.progress import Progress
 from tunescale_core.provenance import Provenance, provenance
-from tunescale_core.study.serving import EAGER, Serving
 from tunescale_core.study.study import Study
 
 
@@ -134,7 +133,7 @@ def _pair(subjects: Subjects, one: PaceClass, reference: PaceClass) -> Pair:
 
 def _side(subjects: Subjects, one: PaceClass) -> Side:
     """What a child needs to know to ask a class as it is served."""
-    serving = Serving(mode=EAGER) if one.serving == EAGER else subjects.study.serving[one.serving]
+    serving = subjects.study.served(one.serving)
     asking = subjects.study.protocol
     if serving.thinking is not None:
         asking = asking.model_copy(update={"thinking": serving.thinking})

@@ -13,10 +13,10 @@ from tunescale_core.plugin.session import SESSION, cell_of, is_worker
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tunescale_core.data.sources import Purpose
     from tunescale_core.study.grid import Cell
     from tunescale_core.study.method import Method
     from tunescale_core.study.study import Study
+    from tunescale_core.study.task_data import Purpose
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -54,18 +54,15 @@ def _check_servings(study: Study, selected: list[Cell]) -> None:
     """Make sure that what ways of serving need is installed."""
     from tunescale_core.models.quantised import check_installed
 
-    for way in dict.fromkeys(cell.serving for cell in selected if cell.serving in study.serving):
-        if (bits := study.serving[way].quantize) is not None:
+    for way in dict.fromkeys(cell.serving for cell in selected):
+        if (bits := study.served(way).quantize) is not None:
             check_installed(bits)
 
 
 def _check_batches(study: Study, selected: list[Cell]) -> None:
     """Make sure that as many questions are timed as a call asks at once."""
     for cell in selected:
-        if cell.serving not in study.serving:
-            continue
-        batch = study.serving[cell.serving].batch
-        asked = study.tasks[cell.task].eval_examples or study.study.eval_examples
+        batch, asked = study.served(cell.serving).batch, study.examples(cell.task, "eval")
         timed = min(asked, study.protocol.timed_examples or asked)
         if batch > timed:
             raise StudyError(f"serving.{cell.serving} asks {batch} questions at once, and {timed} are timed: time more")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tunescale_core.records.record import Record
     from tunescale_core.results.results import Results
     from tunescale_core.study.study import Study
+    from tunescale_core.study.task_data import Purpose
 
 
 UNASKED = "no test found here measures the study's cells; this one would: def test_it(measure): measure()  (docs/ci.md)"
@@ -97,8 +98,8 @@ def _short_lines(study: Study, records: list[Record]) -> Iterator[str]:
     """Say where data had fewer usable rows than the study asks for, a line a task and purpose."""
     asked = {one.task: one.examples for one in records if one.serving == EAGER and one.summary}
     learnt = {one.trained_on: one.cost.rows for one in records if one.trained_on and one.cost and one.cost.rows}
-    for purpose, had in (("eval_examples", asked), ("train_examples", learnt)):
-        for task, rows in had.items():
-            wanted = getattr(study.tasks[str(task)], purpose) or getattr(study.study, purpose)
-            if rows < wanted:
-                yield f"{task}: {purpose} is {wanted}, and its data have {rows} usable rows"
+    had: dict[Purpose, dict[str, int]] = {"eval": asked, "train": learnt}
+    for purpose, found in had.items():
+        for task, rows in found.items():
+            if rows < (wanted := study.examples(task, purpose)):
+                yield f"{task}: {purpose}_examples is {wanted}, and its data have {rows} usable rows"

@@ -146,11 +146,6 @@ def _meant(expectation: Expectation, cell: Cell) -> bool:
     return fnmatchcase(cell.id, expectation.cell) and (cell.serving == EAGER or VIA in expectation.cell)
 
 
-def task_kind(study: Study, task: str) -> str:
-    """Return which of `TASKS` a study's task is."""
-    return study.tasks[task].task or task
-
-
 def _tuned(study: Study, model: str) -> Iterator[Variant]:
     chosen = study.models[model].methods
     for task in study.tasks:
@@ -169,7 +164,7 @@ def _check(study: Study, expectation: Expectation, expanded: tuple[Cell, ...]) -
     if not matched:
         raise StudyError(f"study {study.name}: expect.cell {expectation.cell!r} matches no cell; see --collect-only")
     for cell in matched:
-        task = TASKS[task_kind(study, cell.task)]
+        task = TASKS[study.kind(cell.task)]
         if task.metric(expectation.metric) is None:
             known = ", ".join(metric.name for metric in task.metrics)
             raise StudyError(

@@ -19,9 +19,11 @@ from tunescale_core.study.method import Method, Trials, check_named
 from tunescale_core.study.model import Model
 from tunescale_core.study.protocol import Protocol
 from tunescale_core.study.serving import ANY, EAGER, Serving, Thinking, serving_of
-from tunescale_core.study.task_data import TaskData, check_task
+from tunescale_core.study.task_data import Purpose, TaskData, check_task
 from tunescale_core.tasks import TASKS
 from tunescale_core.tasks.task import Direction, Metric
+
+_EAGER = Serving(mode=EAGER)
 
 
 class Study(Declared):
@@ -59,15 +61,26 @@ class Study(Declared):
                 )
         return content | {"serving": named}
 
+    def kind(self, task: str) -> str:
+        """Return which of `TASKS` a task is."""
+        return self.tasks[task].task or task
+
+    def examples(self, task: str, purpose: Purpose) -> int:
+        """Return how many examples are wanted of a task for a purpose."""
+        field = f"{purpose}_examples"
+        return int(getattr(self.tasks[task], field) or getattr(self.study, field))
+
+    def served(self, way: str) -> Serving:
+        """Return how a way of serving asks; eager is one."""
+        return _EAGER if way == EAGER else self.serving[way]
+
     def thinking(self, way: str) -> Thinking:
         """Return what questions say of thinking by a way of serving."""
-        served = self.serving.get(way)
-        return self.protocol.thinking if served is None or served.thinking is None else served.thinking
+        return self.served(way).thinking or self.protocol.thinking
 
     def answers_otherwise(self, way: str) -> bool:
         """Tell whether a way of serving's answers are its own, and not eager's given at other times."""
-        served = self.serving.get(way)
-        return served is not None and (served.quantize is not None or self.thinking(way) != self.protocol.thinking)
+        return self.served(way).quantize is not None or self.thinking(way) != self.protocol.thinking
 
     @model_validator(mode="after")
     def _consistent(self) -> Study:
@@ -97,7 +110,7 @@ class Study(Declared):
 
     @model_validator(mode="after")
     def _measurable(self) -> Study:
-        measured = [metric for name, data in self.tasks.items() for metric in TASKS[data.task or name].metrics]
+        measured = [metric for name in self.tasks for metric in TASKS[self.kind(name)].metrics]
         known = {metric.name: metric for metric in measured}
         for place, expected in enumerate(self.expect):
             if expected.metric not in known:
@@ -144,7 +157,7 @@ class Study(Declared):
         """Refuse a quality that no task of the study measures, or that no value of it can be."""
         if task not in self.tasks:
             raise ValueError(f"the study has no task {task!r}; it has {', '.join(self.tasks)}")
-        kind = TASKS[self.tasks[task].task or task]
+        kind = TASKS[self.kind(task)]
         metric = kind.metric(name)
         if metric is None:
             raise ValueError(
@@ -171,7 +184,7 @@ class Study(Declared):
             raise ValueError("a pace is of a model and method, whatever the task: write pace alone")
         if task and task not in self.tasks:
             raise ValueError(f"the study has no task {task!r}; it has {', '.join(self.tasks)}")
-        kinds = [TASKS[data.task or name] for name, data in self.tasks.items() if task in {"", name}]
+        kinds = [TASKS[self.kind(name)] for name in self.tasks if task in {"", name}]
         found = [one for one in (kind.metric(metric) for kind in kinds) if one]
         if not found and metric not in EVERYWHERE:
             known = dict.fromkeys([one.name for kind in kinds for one in kind.metrics] + list(EVERYWHERE))

@@ -12,6 +12,8 @@ from tunescale_core.study.declared import Count, Declared, Whole
 from tunescale_core.tasks import PAPERS, TASKS, Task
 from tunescale_core.tasks.renamed import named_in
 
+Purpose = Literal["train", "eval", "dev"]
+"""What rows are for: to learn from, to be asked, or to choose a recipe by."""
 EMBEDDED = "embedded"
 FORMATS = {".json": "json", ".jsonl": "json", ".csv": "csv", ".parquet": "parquet"}
 """What a file of rows may be, by how its name ends."""
