@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tunescale_core.arrays import Figures
 from tunescale_core.results.pair import Pair
 from tunescale_core.stats.interval import newcombe
 from tunescale_core.stats.resampling import replicated, weights
 from tunescale_core.tasks import TASKS, Metric
-from tunescale_core.tasks.task import Figures
 
 
 def metric(task: str, name: str) -> Metric:

@@ -16,6 +16,7 @@ from tunescale_core.advice.constraints import Constraints
 from tunescale_core.advice.draws import Draws
 from tunescale_core.advice.next_step import nearest, to_settle, to_tell_apart
 from tunescale_core.advice.standing import SURE, Standing, checked
+from tunescale_core.arrays import Figures
 from tunescale_core.results.candidate import Candidate
 from tunescale_core.results.result import Result, on_cpu
 from tunescale_core.results.results import Results
@@ -24,7 +25,6 @@ from tunescale_core.stats.interval import ALPHA
 from tunescale_core.study.serving import EAGER
 from tunescale_core.tables.cut_short import cut_short
 from tunescale_core.tables.timed_beside import timed_beside
-from tunescale_core.tasks.task import Figures
 
 Decision = Literal["choose", "tie", "not enough evidence", "nothing is feasible"]
 

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from tunescale_core.arrays import Figures, Flags
 from tunescale_core.errors import ResultsError
 from tunescale_core.results.results import Results
 from tunescale_core.study.constraints import STATS, Deployment, LatencyStat, duration, latency_limit, size
 from tunescale_core.study.serving import ANY, EAGER
 from tunescale_core.tasks import TASKS, Metric
-from tunescale_core.tasks.task import Figures
 
 _BAR = re.compile(r"(?P<task>[A-Za-z0-9._-]+):(?P<metric>\w+)(?:=(?P<bar>[-+.\deE]+))?")
 GIB = 2**30
@@ -33,9 +33,13 @@ class Bar:
         """The bar as it is read."""
         return f"{self.task} {self.metric.name} {self.metric.bound(self.value)}"
 
-    def reached(self, figure: Figures) -> Figures:
-        """Tell whether a figure, or each of an array's, is as good as the bar asks."""
-        return True if self.value is None else self.metric.reaches(figure, self.value)
+    def reached(self, figure: Figures | float) -> Flags:
+        """Tell of a figure, or of each of an array's, whether it is as good as the bar asks."""
+        import numpy as np
+
+        if self.value is None:
+            return np.ones(np.shape(figure), dtype=bool)
+        return self.metric.reaches(figure, self.value)
 
 
 @dataclass(frozen=True)

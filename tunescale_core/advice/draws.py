@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import cached_property
 
 from tunescale_core.advice.constraints import Bar, Constraints
+from tunescale_core.arrays import Figures
 from tunescale_core.errors import ResultsError
 from tunescale_core.results.candidate import Candidate
 from tunescale_core.results.resampler import resampler_of
 from tunescale_core.results.results import Results
 from tunescale_core.stats.interval import SMALLEST
 from tunescale_core.stats.resampling import members_of, weighted_percentile
-from tunescale_core.tasks.task import Figures
 
 RANKS = {"median": 50.0, "p95": 95.0, "p99": 99.0}
 

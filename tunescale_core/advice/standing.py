@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tunescale_core.advice.draws import Draws
+from tunescale_core.arrays import Figures
 from tunescale_core.results.candidate import Candidate
 from tunescale_core.stats.interval import ALPHA
-from tunescale_core.tasks.task import Figures
 
 SURE = 1 - ALPHA
 

@@ -6,6 +6,7 @@ program. Where it is not, answers may differ by rounding alone, and they are tes
 
 from __future__ import annotations
 
+from tunescale_core.arrays import Figures
 from tunescale_core.gates.differences import arithmetic, served_elsewhere
 from tunescale_core.gates.figure import Figure
 from tunescale_core.gates.quality import pair_of
@@ -15,7 +16,7 @@ from tunescale_core.results.pair import touching
 from tunescale_core.results.result import Result, Rows
 from tunescale_core.study.margins import Gate, direction
 from tunescale_core.tasks import Metric
-from tunescale_core.tasks.task import PARSE_RATE, Answer, Figures
+from tunescale_core.tasks.task import PARSE_RATE, Answer
 
 EXACT = "exact"
 """The test of what is compared to the last digit."""

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from statistics import median
 
+from tunescale_core.arrays import Figures
 from tunescale_core.gates.differences import difference, machine, machine_of, served_elsewhere
 from tunescale_core.gates.rounds import Timing
 from tunescale_core.gates.slowdown import Slowdown
@@ -23,7 +24,6 @@ from tunescale_core.results.served import calls_of
 from tunescale_core.stats.corrected import adjusted
 from tunescale_core.stats.resampling import members_of
 from tunescale_core.study.margins import Gate, Margin, direction
-from tunescale_core.tasks.task import Figures
 
 LATENCY = "latency"
 STEADY = 1.1

@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from tunescale_core.arrays import Figures
 from tunescale_core.gates.verdict import Outcome, Verdict
 from tunescale_core.pace.pace import YARDSTICK, Block, Pace
 from tunescale_core.provenance import Provenance
 from tunescale_core.stats.interval import ALPHA, Interval
 from tunescale_core.stats.power import POWER
 from tunescale_core.study.margins import Margin
-from tunescale_core.tasks.task import Figures
 
 LEVEL = 0.05
 """One-sided; how often a variant that is slower by exactly the margin raises an alarm, which is then to be confirmed by

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 
+from tunescale_core.arrays import Figures
 from tunescale_core.gates.figure import Figure
 from tunescale_core.gates.verdict import Verdict
 from tunescale_core.results.pair import Pair
@@ -12,7 +13,6 @@ from tunescale_core.results.result import Result
 from tunescale_core.stats.resampling import counts, replicated
 from tunescale_core.study.margins import EVERYWHERE, Gate
 from tunescale_core.tasks import TASKS, Metric
-from tunescale_core.tasks.task import Figures
 
 RESAMPLES = 10_000
 """A p of 1 in as many is the least that a bootstrap shows; Holm multiplies it by the number of gates."""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from tunescale_core.arrays import Figures
 from tunescale_core.results.candidate import Candidate
 from tunescale_core.results.pair import Pair
 from tunescale_core.results.resampler import resampler_of
@@ -21,7 +22,6 @@ from tunescale_core.stats.paired import at_least_chance, log_ratio_p, paired_p, 
 from tunescale_core.stats.power import enough
 from tunescale_core.stats.resampling import members_of
 from tunescale_core.tasks import Metric
-from tunescale_core.tasks.task import Figures
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from tunescale_core.arrays import Figures
 from tunescale_core.results.result import Result, Rows
 from tunescale_core.stats.drift import Drift, Measured, pooled
-from tunescale_core.tasks.task import Figures
 
 
 def drift_of(cells: Iterable[Result]) -> Drift | None:

@@ -10,11 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
+from tunescale_core.arrays import Figures, Flags
 from tunescale_core.stats.interval import ALPHA, Interval, bca_interval, newcombe, percentile_interval
 from tunescale_core.stats.paired import at_least_chance, below_p, bootstrap_below_p, paired_p
 from tunescale_core.stats.power import enough, enough_for_shares
 from tunescale_core.tasks import Metric
-from tunescale_core.tasks.task import Direction, Figures, Law
+from tunescale_core.tasks.task import Direction, Law
 
 TESTS: dict[Law, str] = {
     "binary": "exact McNemar",
@@ -47,7 +48,7 @@ class Pair:
         return self.resampled()
 
     @cached_property
-    def counted(self) -> Figures:
+    def counted(self) -> Flags:
         """Whether each example counts on both sides, shape `(n,)`."""
         import numpy as np
 
@@ -153,7 +154,7 @@ class Pair:
         return self.new[self.counted], self.old[self.counted]
 
     @cached_property
-    def _shares(self) -> tuple[Figures, Figures]:
+    def _shares(self) -> tuple[Flags, Flags]:
         return self._sides[0] > 0, self._sides[1] > 0
 
     def _jackknife(self) -> Figures:

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 
+from tunescale_core.arrays import Figures
 from tunescale_core.results.candidate import Candidate
 from tunescale_core.results.drift import drift_of
 from tunescale_core.results.result import Result, Rows
@@ -18,7 +19,6 @@ from tunescale_core.results.results import Results
 from tunescale_core.stats.drift import Drift
 from tunescale_core.stats.resampling import RESAMPLES, over_seeds, weighted_percentile, weights
 from tunescale_core.tasks import Metric
-from tunescale_core.tasks.task import Figures
 
 
 class Resampler:
@@ -103,7 +103,8 @@ class Resampler:
         drawn, seconds = self._drawn(rows, task), rows.seconds[rows.timed]
         if rank is not None:
             return weighted_percentile(seconds, drawn, rank)
-        return drawn @ seconds / drawn.sum(axis=1)
+        means: Figures = drawn @ seconds / drawn.sum(axis=1)
+        return means
 
     def _deviation(self, rows: Rows, task: str) -> Figures | None:
         import numpy as np
@@ -114,7 +115,8 @@ class Resampler:
         drawn = self._drawn(rows, task)
         shares = drawn / drawn.sum(axis=1, keepdims=True)
         variance = np.maximum(shares @ seconds**2 - (shares @ seconds) ** 2, 0.0)
-        return np.sqrt(variance * len(seconds) / (len(seconds) - 1))
+        deviations: Figures = np.sqrt(variance * len(seconds) / (len(seconds) - 1))
+        return deviations
 
     def _drawn(self, rows: Rows, task: str) -> Figures:
         """Return the resamples of the timed examples, shape `(B, m)`."""

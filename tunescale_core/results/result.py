@@ -7,12 +7,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from tunescale_core.arrays import Figures, Flags
 from tunescale_core.records.lines import SCORE, read_rows, table_of
 from tunescale_core.records.record import Record
 from tunescale_core.results.candidate import Candidate
 from tunescale_core.study.serving import EAGER
 from tunescale_core.tasks import TASKS, Metric
-from tunescale_core.tasks.task import Figures
 
 
 @dataclass(frozen=True)
@@ -25,14 +25,14 @@ class Rows:
     """Of each metric, what each example contributes; NaN where it does not count."""
     tokens: Figures
     reasoning_tokens: Figures
-    stopped: Figures
+    stopped: Flags
     """Whether the model ended its answer itself."""
     seconds: Figures
     """NaN where an example was not timed."""
     first_token_seconds: Figures
 
     @cached_property
-    def timed(self) -> Figures:
+    def timed(self) -> Flags:
         """Whether each example was timed."""
         import numpy as np
 
@@ -147,7 +147,8 @@ def _columns(table: Any) -> Rows:
     import numpy as np
 
     def column(name: str) -> Figures:
-        return table[name].to_numpy(zero_copy_only=False)
+        values: Figures = table[name].to_numpy(zero_copy_only=False)
+        return values
 
     return Rows(
         example=tuple(table["example"].to_pylist()),

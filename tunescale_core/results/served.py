@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tunescale_core.arrays import Figures
 from tunescale_core.errors import ResultsError
 from tunescale_core.results.apart import other_weights
 from tunescale_core.results.candidate import Candidate
@@ -17,7 +18,6 @@ from tunescale_core.stats.resampling import weights
 from tunescale_core.study.serving import ANY, EAGER
 from tunescale_core.tasks import TASKS
 from tunescale_core.tasks.reasoning import parted
-from tunescale_core.tasks.task import Figures
 
 CLOCKS = ("seconds", "first_token_seconds")
 """The columns of a cell's rows that belong to how it was served."""
@@ -98,7 +98,7 @@ def against(pairs: Sequence[tuple[Result, Result | None]]) -> Interval | None:
 def _figures(rows: Rows, metric: str, asked: Sequence[str]) -> Figures:
     import numpy as np
 
-    return np.array(_of(rows, rows.figures[metric], asked))
+    return np.array(_of(rows, rows.figures[metric].tolist(), asked))
 
 
 def _of(rows: Rows, values: Sequence[Any], asked: Sequence[str]) -> list[Any]:

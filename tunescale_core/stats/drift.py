@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from tunescale_core.arrays import Figures
 from tunescale_core.stats.interval import ALPHA
 from tunescale_core.stats.power import POWER
-from tunescale_core.tasks.task import Figures
 
 MOST = math.log(1000)
 """No machine is seen as a thousand times slower: a few repetitions leave tails that have no end."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from tunescale_core.arrays import Figures, Flags
 from tunescale_core.errors import MetricError
-from tunescale_core.tasks.task import Figures
 
 CONFIDENCE = 0.95
 
@@ -98,7 +98,7 @@ def wilson(right: int, n: int) -> Interval:
     return Interval(right / n, float(found.low), float(found.high))
 
 
-def newcombe(new: Figures, old: Figures) -> Interval:
+def newcombe(new: Flags, old: Flags) -> Interval:
     """Return the difference of two paired shares with Newcombe's interval (1998, "paired", method 10).
 
     Args:

@@ -6,14 +6,15 @@ import math
 from collections.abc import Sequence
 from functools import lru_cache
 
+from tunescale_core.arrays import Figures
 from tunescale_core.stats.drift import Drift
 from tunescale_core.stats.resampling import members_of
-from tunescale_core.tasks.task import Figures, Law
+from tunescale_core.tasks.task import Law
 
 PERMUTATIONS = 10_000
 
 
-def paired_p(law: Law, new: Figures, old: Figures, replicates: Figures) -> float:
+def paired_p(law: Law, new: Figures, old: Figures, replicates: Figures | None = None) -> float:
     """Return the two-sided p of "no difference" by the test that suits the metric.
 
     Right or wrong: exact McNemar. A mean: sign-flip permutation. A distance: Wilcoxon's signed ranks of its
@@ -23,7 +24,10 @@ def paired_p(law: Law, new: Figures, old: Figures, replicates: Figures) -> float
         law: Of the metric.
         new: What each example contributes, shape `(n,)`; NaN where it does not count.
         old: The same examples, the other variant.
-        replicates: The difference in each resample, shape `(B,)`.
+        replicates: The difference in each resample, shape `(B,)`; a composite figure needs it.
+
+    Raises:
+        ValueError: A composite figure comes without.
     """
     import numpy as np
 
@@ -42,6 +46,8 @@ def paired_p(law: Law, new: Figures, old: Figures, replicates: Figures) -> float
         side = "greater" if gains.mean() > 0 else "less"
         ranked = wilcoxon(np.log1p(new[counted]), np.log1p(old[counted]), alternative=side)
         return float(min(1.0, 2 * ranked.pvalue))
+    if replicates is None:
+        raise ValueError("a composite figure is tested by its replicates: give them")
     defined = replicates[~np.isnan(replicates)]
     above, below = ((defined >= 0).sum() + 1, (defined <= 0).sum() + 1)
     return float(min(1.0, 2 * min(above, below) / (len(defined) + 1)))
@@ -114,7 +120,7 @@ def log_ratio_p(new: Figures, old: Figures, group: Sequence[str], drift: Drift |
     ratios = np.log(new / old)
     if not np.any(ratios) or ratios.mean() * (new.mean() - old.mean()) <= 0:
         return 1.0
-    sums = np.bincount(members_of(group), ratios)
+    sums: Figures = np.bincount(members_of(group), ratios).astype(float)
     flipped = _flipped(sums)
     steady = _two_sided(sums, flipped)
     if drift is None:

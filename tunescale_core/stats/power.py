@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 
+from tunescale_core.arrays import Figures, Flags
 from tunescale_core.stats.interval import ALPHA
-from tunescale_core.tasks.task import Figures
 
 POWER = 0.8
 DEVIATION = (0.1587, 0.8413)
 """Shares of a normal figure below one standard deviation under its mean, and over it."""
 
 
-def enough_for_shares(new: Figures, old: Figures, level: float = ALPHA / 2) -> int | None:
+def enough_for_shares(new: Flags, old: Flags, level: float = ALPHA / 2) -> int | None:
     """Return the n at which exact McNemar would see the difference of two paired shares (Connor, 1987).
 
     Returns:

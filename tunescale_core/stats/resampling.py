@@ -10,8 +10,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from tunescale_core.arrays import Figures
 from tunescale_core.errors import MetricError
-from tunescale_core.tasks.task import Figures
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -103,7 +103,8 @@ def weighted_percentile(values: Figures, drawn: Figures, rank: float) -> Figures
 
     order = np.argsort(values)
     reached = np.cumsum(drawn[:, order], axis=1)
-    return values[order][np.argmax(reached >= reached[:, -1:] * (rank / 100) * (1 - 1e-9), axis=1)]
+    found: Figures = values[order][np.argmax(reached >= reached[:, -1:] * (rank / 100) * (1 - 1e-9), axis=1)]
+    return found
 
 
 def over_seeds(each: Figures, rng: Generator) -> Figures:
@@ -124,7 +125,8 @@ def over_seeds(each: Figures, rng: Generator) -> Figures:
     import numpy as np
 
     resamples, k = each.shape
-    mean = each.mean(axis=1)
+    mean: Figures = each.mean(axis=1)
     within = float(np.nanvar(each - mean[:, None], axis=0).mean()) * k / (k - 1)
     between = max(0.0, float(np.nanmean(each, axis=0).var(ddof=1)) - within)
-    return mean + rng.standard_t(k - 1, resamples) * math.sqrt(between / k)
+    error: Figures = rng.standard_t(k - 1, resamples) * math.sqrt(between / k)
+    return mean + error

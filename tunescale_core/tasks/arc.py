@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import ClassVar
 
+from tunescale_core.arrays import Figures
 from tunescale_core.errors import DataError
 from tunescale_core.tasks.columns import column, identity, strings
-from tunescale_core.tasks.task import PARSE_RATE, Answer, Example, Figures, LeftOut, Metric, Row, Task
+from tunescale_core.tasks.task import PARSE_RATE, Answer, Example, LeftOut, Metric, Row, Task
 
 LETTERS = "ABCD"
 _LETTER = re.compile(
@@ -36,7 +37,8 @@ def confusion(outcomes: Figures, weights: Figures) -> Figures:
     import numpy as np
 
     falls = outcomes[:, None] == np.arange(SAID * len(LETTERS))
-    return (weights @ falls.astype(weights.dtype)).reshape(-1, len(LETTERS), SAID)
+    counts: Figures = (weights @ falls.astype(weights.dtype)).reshape(-1, len(LETTERS), SAID)
+    return counts
 
 
 def macro_f1(outcomes: Figures, weights: Figures) -> Figures:
@@ -47,7 +49,8 @@ def macro_f1(outcomes: Figures, weights: Figures) -> Figures:
     letters = table[..., : len(LETTERS)]
     hits = 2.0 * np.diagonal(letters, axis1=-2, axis2=-1)
     total = table.sum(-1) + letters.sum(-2)
-    return np.divide(hits, total, out=np.zeros_like(hits), where=total > 0).mean(-1)
+    mean: Figures = np.divide(hits, total, out=np.zeros_like(hits), where=total > 0).mean(-1)
+    return mean
 
 
 def is_right(answer: Answer) -> float:

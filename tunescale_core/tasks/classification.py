@@ -8,9 +8,10 @@ from functools import lru_cache
 from typing import ClassVar
 from unicodedata import normalize
 
+from tunescale_core.arrays import Figures
 from tunescale_core.errors import MetricError
 from tunescale_core.tasks.columns import digest, group_of, held, identity, taught, text_of
-from tunescale_core.tasks.task import PARSE_RATE, Answer, Example, Figures, LeftOut, Metric, Row, Task
+from tunescale_core.tasks.task import PARSE_RATE, Answer, Example, LeftOut, Metric, Row, Task
 
 _BITS = 26
 """Of a label's code: two of them are a whole number that a double holds exactly."""
@@ -50,7 +51,8 @@ def macro_f1(outcomes: Figures, weights: Figures) -> Figures:
     hits = 2 * (weights @ (of_gold * of_said))
     total = weights @ of_gold + weights @ of_said
     each = np.divide(hits, total, out=np.zeros_like(hits), where=total > 0)
-    return each.sum(-1) / (total > 0).sum(-1)
+    mean: Figures = each.sum(-1) / (total > 0).sum(-1)
+    return mean
 
 
 def is_right(answer: Answer) -> float:

@@ -6,8 +6,9 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
+from tunescale_core.arrays import Figures, Flags
 from tunescale_core.errors import MetricError
 from tunescale_core.tasks.boxed import last_boxed
 
@@ -17,8 +18,6 @@ Law = Literal["binary", "mean", "composite", "error"]
 a distance whose tail is long."""
 Row = Mapping[str, object]
 Message = dict[str, str]
-Figures = Any
-"""A numpy array of floats; numpy is imported where it is used, since collecting cases must not pay for it."""
 
 
 @dataclass(frozen=True)
@@ -108,9 +107,11 @@ class Metric:
         """Return in symbols that a value must be reached."""
         return f"{'≥' if self.better == 'higher' else '≤'} {value:g}"
 
-    def reaches(self, figure: Figures, value: float) -> Figures:
-        """Tell whether a figure, or each of an array's, is as good as a value."""
-        return self.sign * figure >= self.sign * value
+    def reaches(self, figure: Figures | float, value: float) -> Flags:
+        """Tell of a figure, or of each of an array's, whether it is as good as a value."""
+        import numpy as np
+
+        return self.sign * np.asarray(figure) >= self.sign * value
 
     def misread(self, value: float) -> str | None:
         """Return why a value seems to be in another unit than the metric's; None where it can be one of its own."""
@@ -199,7 +200,8 @@ def weighted_mean(figures: Figures, weights: Figures) -> Figures:
     counted = ~np.isnan(figures)
     total = weights @ np.where(counted, figures, 0.0)
     number = weights @ counted.astype(float)
-    return np.divide(total, number, out=np.full(total.shape, np.nan), where=number > 0)
+    mean: Figures = np.divide(total, number, out=np.full(total.shape, np.nan), where=number > 0)
+    return mean
 
 
 def weighted_median(figures: Figures, weights: Figures) -> Figures:
@@ -210,7 +212,8 @@ def weighted_median(figures: Figures, weights: Figures) -> Figures:
     reached = np.cumsum(weights[:, order], axis=1)
     total = reached[:, -1:]
     middle = [np.argmax(reached > place, axis=1) for place in (np.floor((total - 1) / 2), np.floor(total / 2))]
-    return (figures[order][middle[0]] + figures[order][middle[1]]) / 2
+    median: Figures = (figures[order][middle[0]] + figures[order][middle[1]]) / 2
+    return median
 
 
 PARSE_RATE = Metric(
