@@ -22,6 +22,8 @@ WEIGHT_PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate")
 """Whose versions can change trained weights."""
 ANSWER_PACKAGES = ("tunescale", "torch", "transformers", "tokenizers", "peft")
 """Whose versions can change what a model answers, or what its answer is worth."""
+FEW_BITS_PACKAGES = ("bitsandbytes",)
+"""What weights in few bits come about by."""
 CPUINFO = Path("/proc/cpuinfo")
 """Where Linux describes its processors; other systems have no such file."""
 

@@ -14,6 +14,7 @@ from tunescale_core.errors import TrainingError
 from tunescale_core.measuring.subjects import Subjects
 from tunescale_core.models.base import resolve
 from tunescale_core.progress import Progress
+from tunescale_core.records.best_trial import best_of
 from tunescale_core.records.record import Trial
 from tunescale_core.store.checkpoints import Store
 from tunescale_core.store.manifest import TrainingCost
@@ -23,7 +24,6 @@ from tunescale_core.study.protocol import Protocol
 from tunescale_core.study.study import Study
 from tunescale_core.tasks import TASKS
 from tunescale_core.training import trials as searching
-from tunescale_core.training.choice import best_of
 from tunescale_core.training.lesson import Lesson
 from tunescale_core.training.saves import Saves
 from tunescale_core.training.trials import Search, search

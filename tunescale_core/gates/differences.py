@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from tunescale_core.models.quantised import PACKAGE
-from tunescale_core.provenance import Provenance
+from tunescale_core.provenance import FEW_BITS_PACKAGES, Provenance
 from tunescale_core.results.result import Result
 
 ARITHMETIC = ("torch", "transformers", "tokenizers", "peft")
@@ -23,7 +22,7 @@ def arithmetic(old: Provenance | None, new: Provenance | None, *, rounded: bool 
         new: The run's.
         rounded: Whether weights were held in few bits, so that what rounds them decides too.
     """
-    packages = (*ARITHMETIC, *((PACKAGE,) if rounded else ()))
+    packages = (*ARITHMETIC, *(FEW_BITS_PACKAGES if rounded else ()))
     return _between(old, new, partial(_arithmetic_of, packages))
 
 

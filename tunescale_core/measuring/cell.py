@@ -16,9 +16,8 @@ from tunescale_core.measuring.asking import Asker, Rounds, untimed
 from tunescale_core.measuring.interrupted import Notes, same_circumstances
 from tunescale_core.measuring.subjects import Built, Subject, Subjects
 from tunescale_core.models.device import device, dtype_of
-from tunescale_core.models.quantised import PACKAGE
 from tunescale_core.progress import Progress
-from tunescale_core.provenance import ANSWER_PACKAGES, Provenance, provenance, versions
+from tunescale_core.provenance import ANSWER_PACKAGES, FEW_BITS_PACKAGES, Provenance, provenance, versions
 from tunescale_core.records.files import read, write
 from tunescale_core.records.lines import Line
 from tunescale_core.records.record import Record, Stages
@@ -212,7 +211,7 @@ class Bench:
     def _key(self, cell: Cell, built: Built, where: str, examples: Examples, batched_by: int | None = None) -> str:
         local = where != REMOTE
         other = {} if batched_by is None else {"batched_by": batched_by}
-        packages = (*ANSWER_PACKAGES, *((PACKAGE,) if self._serving(cell).get("quantize") else ()))
+        packages = (*ANSWER_PACKAGES, *(FEW_BITS_PACKAGES if self._serving(cell).get("quantize") else ()))
         return key_of(
             other
             | {

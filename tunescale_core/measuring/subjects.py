@@ -17,12 +17,12 @@ from tunescale_core.models.base import Base, resolve, weight_files_bytes
 from tunescale_core.models.chat import tokenizer_of
 from tunescale_core.models.device import device
 from tunescale_core.models.opened import Opened, open_adapted, open_model
-from tunescale_core.models.quantised import PACKAGE
 from tunescale_core.models.release import release, settle
 from tunescale_core.models.trusted import trust
 from tunescale_core.models.turn import ours
 from tunescale_core.progress import Progress
-from tunescale_core.provenance import provenance, versions
+from tunescale_core.provenance import FEW_BITS_PACKAGES, provenance, versions
+from tunescale_core.records.best_trial import best_of
 from tunescale_core.records.record import Trial
 from tunescale_core.sensors.card import warn_if_shared
 from tunescale_core.store.checkpoints import Checkpoint, Store
@@ -34,7 +34,6 @@ from tunescale_core.study.protocol import Protocol
 from tunescale_core.study.serving import Serving
 from tunescale_core.study.study import Study
 from tunescale_core.tasks import TASKS, Task
-from tunescale_core.training.choice import best_of
 from tunescale_core.training.lesson import Lesson
 from tunescale_core.training.saves import Saves
 from tunescale_core.training.stopping import Stopping
@@ -223,7 +222,7 @@ class Subjects:
         assert variant.settings is not None  # noqa: S101  told by the caller
         method = variant.settings.model_dump(mode="json", exclude={"ranks", "learning_rates"}) | {"rank": variant.rank}
         method["training"] = self.study.study.training
-        quantised = versions((PACKAGE,)) if variant.settings.quantize else {}
+        quantised = versions(FEW_BITS_PACKAGES) if variant.settings.quantize else {}
         if self.study.models[variant.model].trust_remote_code:
             method["trust_remote_code"] = True
         method |= ours(base.folder)

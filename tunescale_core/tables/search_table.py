@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from math import isfinite
 
+from tunescale_core.records.best_trial import best_of
 from tunescale_core.records.record import Trial
 from tunescale_core.results.candidate import Candidate
 from tunescale_core.results.results import Results
 from tunescale_core.tables.table import Block, Column, Entry, Row, Table, number, words
 from tunescale_core.tasks import TASKS
-from tunescale_core.training.choice import best_of
 
 
 def search_table(results: Results) -> Table:

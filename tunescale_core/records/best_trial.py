@@ -1,4 +1,4 @@
-"""Which trial of a search won; read from records too, so nothing heavy is imported."""
+"""Which trial of a search won: its rate is the one that variants are tuned with."""
 
 from __future__ import annotations
 
