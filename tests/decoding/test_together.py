@@ -7,10 +7,13 @@ import threading
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.asking import HI, asker, complaint
 from tests.playing import Played, Reply, streamed
 from tunescale_core.decoding import patience
+from tunescale_core.decoding.together import makespan
 
 
 @pytest.mark.parametrize("size", [1, 3])
@@ -21,6 +24,26 @@ def test_requests_overlap(server: Played, size: int) -> None:
     assert server.most == size
     assert [place for place, _ in ones] == [0, 1, 2, 3]
     assert all(one.seconds is not None and one.seconds > 0.2 for _, one in ones)
+
+
+def test_the_next_is_asked_as_soon_as_one_is_answered(server: Played) -> None:
+    """A slow answer holds up nothing but itself: beside it, another sender asks all the others."""
+    pauses = [1.2, 0.2, 0.2, 0.2, 0.2]
+    server.replies["/chat/completions"] = [streamed({"content": "yes"}, pause=pause) for pause in pauses]
+    began = time.perf_counter()
+    ones = list(asker(server.url).together([HI] * 5, 2))
+    took = time.perf_counter() - began
+    assert [place for place, _ in ones] == [0, 1, 2, 3, 4]
+    assert took < sum(pauses) - 0.4
+    assert took == pytest.approx(makespan([one.seconds or 0.0 for _, one in ones], 2), abs=0.3)
+
+
+@given(st.lists(st.floats(0.0, 100.0), min_size=1, max_size=30), st.integers(1, 8))
+def test_a_makespan_lies_between_its_bounds(seconds: list[float], size: int) -> None:
+    """So many senders are at work no less than their share or the longest, and no more than both (Graham, 1966)."""
+    share, longest = sum(seconds) / size, max(seconds)
+    assert max(share, longest) - 1e-6 <= makespan(seconds, size) <= share + longest + 1e-6
+    assert makespan(seconds, 1) == pytest.approx(sum(seconds))
 
 
 def test_the_first_failure_is_told(server: Played, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -48,6 +48,8 @@ class Call:
     first_token_seconds: float | None = None
     device_seconds: float | None = None
     cut: tuple[int, ...] = ()
+    answered: Callable[[], object] = lambda: None
+    """Called with each answer, where answers of one call come one by one."""
 
     def again(self) -> Call:
         """Return the same call, not yet run."""
@@ -59,6 +61,9 @@ class Decoder(Protocol):
 
     device: str
     """What the model runs on, as far as it is known here."""
+    rolling: bool
+    """Whether several questions of a call are under way at once, another as soon as one is answered: one call then
+    asks all. Else a call asks its questions together, and each waits for the slowest."""
 
     def prepare(self, prompts: Sequence[Prompt]) -> Call:
         """Make one call's inputs ready, outside the timing."""

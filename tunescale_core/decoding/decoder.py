@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 class EagerDecoder:
     """`generate()` as the library runs it, without sampling."""
 
+    rolling = False
+
     def __init__(self, opened: Opened, protocol: Protocol) -> None:
         import torch
         from transformers import GenerationConfig

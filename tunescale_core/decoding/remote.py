@@ -10,6 +10,7 @@ from tunescale_core.decoding.completion import REMOTE, Call, Completion, Prompt
 from tunescale_core.decoding.doubts import Doubts
 from tunescale_core.decoding.endpoint import Endpoint
 from tunescale_core.decoding.prompts import Prompts
+from tunescale_core.decoding.together import makespan
 from tunescale_core.errors import EndpointError
 from tunescale_core.study.protocol import Protocol
 from tunescale_core.study.serving import Serving
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
 
 
 class EndpointDecoder:
-    """Asks a server for a variant's answers; several prompts of one call are as many requests at once."""
+    """Asks a server for a variant's answers, with as many requests under way at once as its way of serving says."""
 
     device = REMOTE
+    rolling = True
 
     def __init__(
         self, serving: Serving, called: str, protocol: Protocol, tokenizer: PreTrainedTokenizerBase, folder: Path
@@ -55,6 +57,7 @@ class EndpointDecoder:
             api_key_env=serving.api_key_env,
             timeout=serving.timeout,
         )
+        self.at_once = serving.batch
         self.endpoint.check()
         self._doubts.penalty(folder, serving.body)
 
@@ -63,13 +66,13 @@ class EndpointDecoder:
         return Call(tuple(prompts), tuple(self._count(self._prompts.text(messages)) for messages in prompts))
 
     def run(self, call: Call) -> None:
-        """Ask everything at once; the call takes as long as its slowest answer, waits before a new try left out."""
-        call.output = [completion for _, completion in self.endpoint.together(call.prompts, len(call.prompts))]
-        call.seconds = max(one.seconds or 0.0 for one in call.output)
-        firsts = [one.first_token_seconds for one in call.output if one.first_token_seconds is not None]
-        call.first_token_seconds = min(firsts) if firsts else None
-        for completion, own in zip(call.output, call.inputs, strict=True):
-            self._doubts.thought(completion, own)
+        """Ask everything, the next question as soon as one is answered; waits before a new try are no time of it."""
+        call.output = []
+        for place, completion in self.endpoint.together(call.prompts, self.at_once):
+            self._doubts.thought(completion, call.inputs[place])
+            call.output.append(completion)
+            call.answered()
+        call.seconds = makespan([one.seconds or 0.0 for one in call.output], self.at_once)
 
     def completions(self, call: Call) -> list[Completion]:
         """Return what a finished call said, each answer with its own seconds."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import heapq
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -18,6 +19,19 @@ class Ends:
     """Answers that are under way then end with their next token, and are not waited for."""
     over: threading.Event = field(default_factory=threading.Event)
     """No more is asked or waited with: somebody interrupted, or a request failed."""
+
+
+def makespan(seconds: Iterable[float], size: int) -> float:
+    """Return how long `size` senders are at work together, each with the next request as soon as it is free.
+
+    Args:
+        seconds: Of each request, in the order in which they are sent.
+        size: At least 1.
+    """
+    free = [0.0] * size
+    for one in seconds:
+        heapq.heapreplace(free, free[0] + one)
+    return max(free)
 
 
 def asked_together(

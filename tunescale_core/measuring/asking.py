@@ -24,10 +24,14 @@ REPEATED = 8
 """Timed questions, at most, that the batched pass is asked again, to tell how far it says the same."""
 
 
-def _counted(calls: Sequence[Call], bar: Bar) -> Iterator[Call]:
+def _counted(calls: Sequence[Call], bar: Bar, *, rolling: bool) -> Iterator[Call]:
+    """Count questions as they are answered: between calls, where that takes no time of theirs, or within."""
     for call in calls:
+        if rolling:
+            call.answered = bar.update
         yield call
-        bar.update()
+        if not rolling:
+            bar.update(len(call.prompts))
 
 
 def untimed(function: Callable[[Call], None], calls: Iterator[Call], _: int) -> None:
@@ -71,8 +75,8 @@ class Asker:
     def ask(self, cell: Cell, subject: Subject, rows: Sequence[Example]) -> Asked:
         """Time calls of the first examples, and put the others through in batches where all are to be asked.
 
-        Elsewhere only the timed ones are, for their answers are to be held against eager's; what fills no call is
-        left out, since a compiled call has one shape.
+        Elsewhere only the timed ones are, for their answers are to be held against eager's. What fills no call of
+        questions that are asked together is left out, since a compiled call has one shape.
 
         Raises:
             DataError: A call asks more questions than are timed.
@@ -81,16 +85,14 @@ class Asker:
         single = rows[: self.protocol.timed_examples]
         if len(single) < subject.batch:
             raise DataError(f"{cell.id} asks {subject.batch} questions at once but times {len(single)}: time more")
-        whole = len(single) - len(single) % subject.batch
-        calls = [
-            subject.decoder.prepare([example.messages for example in single[start : start + subject.batch]])
-            for start in range(0, whole, subject.batch)
-        ]
+        rolling = subject.decoder.rolling
+        calls = _calls(subject, single, len(single) if rolling else subject.batch)
+        asked = sum(len(call.prompts) for call in calls)
         prepared = time.perf_counter()
-        self._warm_up(cell, subject, rows[whole:], calls)
+        self._warm_up(cell, subject, rows[asked:], single)
         warm = time.perf_counter()
-        with self.progress.bar(f"timing {cell.id}", len(calls)) as bar, Sensors(subject.decoder.device) as sensors:
-            self.rounds(subject.decoder.run, _counted(calls, bar), len(calls))
+        with self.progress.bar(f"timing {cell.id}", asked) as bar, Sensors(subject.decoder.device) as sensors:
+            self.rounds(subject.decoder.run, _counted(calls, bar, rolling=rolling), len(calls))
         timed = time.perf_counter()
         said = [one for call in calls for one in subject.decoder.completions(call)]
         rest, agreement = self._batched(cell, subject, rows, said)
@@ -112,16 +114,15 @@ class Asker:
             readings=sensors.readings if subject.decoder.device != REMOTE else Readings(),
         )
 
-    def _warm_up(self, cell: Cell, subject: Subject, others: Sequence[Example], calls: Sequence[Call]) -> None:
+    def _warm_up(self, cell: Cell, subject: Subject, others: Sequence[Example], timed: Sequence[Example]) -> None:
         """Make untimed calls; served otherwise than eagerly at least one, for it may compile.
 
         Of questions that are not timed, where there are any: a server may remember what it was asked.
         """
         number = self.protocol.warmup_calls if cell.serving == EAGER else max(1, self.protocol.warmup_calls)
-        batches = [others[start : start + subject.batch] for start in range(0, number * subject.batch, subject.batch)]
-        whole = [batch for batch in batches if len(batch) == subject.batch]
-        fresh = [subject.decoder.prepare([example.messages for example in batch]) for batch in whole]
-        for call in (*fresh, *(call.again() for call in calls))[:number]:
+        most = number * subject.batch
+        calls = (*_calls(subject, others[:most], subject.batch), *_calls(subject, timed[:most], subject.batch))
+        for call in calls[:number]:
             subject.decoder.run(call)
 
     def _batched(
@@ -140,3 +141,9 @@ class Asker:
                 bar.update()
         same = [found[len(rest) + place].text == said[place].text for place in range(again)]
         return [found[place] for place in range(len(rest))], sum(same) / len(same) if same else None
+
+
+def _calls(subject: Subject, examples: Sequence[Example], size: int) -> list[Call]:
+    """Prepare calls of so many questions each; what fills none is left out."""
+    whole = range(0, len(examples) - len(examples) % size, size)
+    return [subject.decoder.prepare([one.messages for one in examples[start : start + size]]) for start in whole]

@@ -100,9 +100,14 @@ def measure(tunescale_bench: Bench, cell: Cell, benchmark: Any, request: pytest.
     def measured() -> Record:
         if taken is not None:
             _replay(benchmark, taken)
+            benchmark.extra_info["taken_over"] = True
             return _told(taken)
         with _recording_failure(request.config, bench, cell):
-            record = bench.measure(cell, subject, partial(_rounds, benchmark))
+            if subject.decoder.rolling:
+                record = bench.measure(cell, subject)
+                _replay(benchmark, record)
+            else:
+                record = bench.measure(cell, subject, partial(_rounds, benchmark))
         with _one_line(cell, bench):
             bench.keep(record)
         return _told(record)
@@ -149,7 +154,7 @@ def _rounds(benchmark: Any, function: Callable[[Call], None], calls: Iterator[Ca
 
 
 def _replay(benchmark: Any, record: Record) -> None:
-    """Give pytest-benchmark the times of calls that another run made."""
+    """Give pytest-benchmark the times of calls that another run made, or that were under way together."""
     from tunescale_core.records.record import call_seconds
 
     if benchmark.disabled:
@@ -159,7 +164,6 @@ def _replay(benchmark: Any, record: Record) -> None:
     stats = benchmark._make_stats(1)  # noqa: SLF001
     for seconds in call_seconds(record):
         stats.update(seconds)
-    benchmark.extra_info["taken_over"] = True
 
 
 def _extra(record: Record) -> dict[str, object]:
