@@ -106,3 +106,12 @@ def test_a_model_without_such_a_cache_is_one_line(tmp_path: Path) -> None:
     opened = open_model(make(FAMILIES["mamba2"], tmp_path), PROTOCOL)
     with pytest.raises(ModelError, match=r"takes no static cache: .*; leave it out by `only`$"):
         StaticDecoder(opened, PROTOCOL)
+
+
+def test_without_a_compiler_it_says_so(opened: Opened, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where a step cannot be compiled one line names the compiler, and how it is found."""
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(torch._inductor.config.cpp, "cxx", (str(tmp_path / "none"),))
+    decoder = StaticDecoder(opened, PROTOCOL.model_copy(update={"max_new_tokens": 3}))
+    with pytest.raises(ModelError, match=r"cannot be compiled \(.+\): mode static needs a C\+\+ compiler .*CXX"):
+        asked(decoder, 4)

@@ -45,6 +45,27 @@ def test_a_workflow_does_what_the_guide_promises(workflow: Path) -> None:
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=["ours", "example"])
+def test_records_are_uploaded_whatever_the_outcome(workflow: Path) -> None:
+    """The store is a hidden folder, which the upload leaves out unless told otherwise; and a run that fails is kept."""
+    for found in steps(workflow).values():
+        upload = next(one for one in found if str(one.get("uses", "")).startswith("actions/upload-artifact@"))
+        settings = upload["with"]
+        assert isinstance(settings, dict)
+        assert ".tunescale/records" in str(settings["path"])
+        assert settings["include-hidden-files"] is True
+        assert upload["if"] == "always()"
+
+
+def test_our_own_baseline_is_there() -> None:
+    """A pull request before the first push to main is held against a baseline that the repository has."""
+    gate = next(words for words in commands(WORKFLOWS[0], "gate") if words[0] == "pytest")
+    saved = next(words for words in commands(WORKFLOWS[0], "baseline") if words[0] == "pytest")
+    name = gate[gate.index("--baseline") + 1]
+    assert saved[saved.index("--save-baseline") + 1] == name
+    assert (ROOT / "benchmarks" / "baselines" / name / "baseline.json").is_file()
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=["ours", "example"])
 def test_a_workflow_uses_options_that_there_are(workflow: Path, pytestconfig: pytest.Config) -> None:
     """Every option of a pytest command in a workflow is one that pytest knows with the plugin."""
     known = {name for group in pytestconfig._parser._groups for one in group.options for name in one.names()}

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from tunescale_core.decoding.completion import Call, Prompt
 from tunescale_core.decoding.decoder import EagerDecoder
-from tunescale_core.errors import ModelError
+from tunescale_core.errors import ModelError, first_line
+from tunescale_core.exhausted import out_of_memory
 from tunescale_core.models.opened import Opened
 from tunescale_core.study.protocol import Protocol
 
@@ -67,9 +68,19 @@ class StaticDecoder(EagerDecoder):
     def _generate_by(
         self, config: GenerationConfig, inputs: dict[str, torch.Tensor], criteria: list[Any], cache: StaticCache
     ) -> torch.Tensor:
-        output: torch.Tensor = self.opened.model.generate(
-            **inputs, generation_config=config, stopping_criteria=criteria, past_key_values=cache
-        )
+        from torch._dynamo.exc import BackendCompilerFailed
+
+        try:
+            output: torch.Tensor = self.opened.model.generate(
+                **inputs, generation_config=config, stopping_criteria=criteria, past_key_values=cache
+            )
+        except BackendCompilerFailed as error:
+            if out_of_memory(error.inner_exception):
+                raise error.inner_exception from None
+            raise ModelError(
+                f"{self.opened.model.name_or_path} cannot be compiled ({first_line(error.inner_exception)}): mode "
+                "static needs a C++ compiler on a CPU (CXX names it), Triton on a GPU; install it, or serve otherwise"
+            ) from error
         return output
 
     def _emptied(self, rows: int) -> StaticCache:
