@@ -108,7 +108,7 @@ def test_a_file_of_pytest_benchmark_gates_times_alone() -> None:
 
 def test_one_correction_over_the_run() -> None:
     """A loss that is a regression alone is undecided among many cases, in its own place among the verdicts."""
-    old, new = side(letters([True] * 40)), side(letters([False] * 7 + [True] * 33))
+    old, new = side(letters([True] * 40)), side(letters([False] * 9 + [True] * 31))
     before, after = side(letters([True, False] * 20)), side(letters([False, True] * 20))
     many, moved = ({f"moved {place}": one for place in range(30)} for one in (before, after))
     alone = {(one.cell, one.metric): one for one in judged(Run({"lost": new}), baseline(lost=old), Gate())}

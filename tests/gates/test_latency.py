@@ -68,14 +68,31 @@ def test_what_is_slower_by_more_than_the_margin(times: float, margin: str | None
     assert found.new == pytest.approx(times * (found.old or 0), rel=0.05)
 
 
-def test_it_is_the_t_test_of_log_ratios() -> None:
-    """P and interval are scipy's one-sample t-test of the calls' log-ratios against the margin's logarithm."""
-    found, ratios = slower(2.3), np.log(2.3 * NOISE)
-    theirs = ttest_1samp(ratios, math.log(2.0), alternative="greater")
-    ends = ttest_1samp(ratios, 0).confidence_interval(0.95)
+def test_it_is_the_t_test_of_the_means_ratio() -> None:
+    """P and interval are scipy's one-sample t-test of each call's part in the ratio, against the margin's logarithm."""
+    found, new = slower(2.3), 2.3 * OLD * NOISE
+    parts = math.log(new.mean() / OLD.mean()) + new / new.mean() - OLD / OLD.mean()
+    theirs = ttest_1samp(parts, math.log(2.0), alternative="greater")
+    ends = ttest_1samp(parts, 0).confidence_interval(0.95)
     assert found.p == pytest.approx(float(theirs.pvalue))
     assert found.interval is not None
     assert (found.interval.low, found.interval.high) == pytest.approx((math.expm1(ends.low), math.expm1(ends.high)))
+
+
+def test_what_takes_long_now_and_then_is_seen() -> None:
+    """A mean that a tenth of the calls carries past the margin holds no more than one that all carry there."""
+    rare = np.where(np.arange(200) % 10 == 0, 30.0, 1.0)
+    noise = np.exp(np.random.default_rng(2).normal(0, 0.05, 200))
+    found = settled(latency(CELL, timed(noise), timed(noise[::-1] * rare), gate()))
+    assert found.outcome == "regression"
+    assert found.interval is not None
+    assert found.interval.value == pytest.approx(float((noise[::-1] * rare).mean() / noise.mean()) - 1)
+
+
+def test_calls_of_no_time_are_refused() -> None:
+    """Where a clock saw nothing there is no ratio."""
+    found = settled(latency(CELL, timed([0.0] * 4), timed([1.0] * 4), gate()))
+    assert (found.outcome, found.note) == ("refused", "its calls took no time that the clock shows")
 
 
 def test_few_noisy_calls_are_undecided() -> None:

@@ -84,7 +84,7 @@ def test_a_uniformly_lower_side_is_a_regression(margin: str) -> None:
     [
         ("arc", letters([True] * 60), letters([False] * 20 + [True] * 40), "exact McNemar"),
         ("squad_v2", spans([True] * 60), spans([False] * 20 + [True] * 40), "sign flips"),
-        ("squad_v2", spans([True] * 60, 30), spans([False] * 20 + [True] * 40, 30), "paired bootstrap"),
+        ("squad_v2", spans([True] * 60, 30), spans([False] * 20 + [True] * 40, 30), "sign flips of groups"),
         ("openmath", sums(["5"] * 60), sums(["25"] * 20 + ["5"] * 40), "Wilcoxon on log1p"),
     ],
     ids=["right or wrong", "mean", "grouped mean", "error"],
@@ -95,7 +95,7 @@ def test_each_law_sees_a_third_lost(task: str, old: list[Line], new: list[Line],
     found, back = verdicts(old, new, task)[name], verdicts(new, old, task)[name]
     assert (found.outcome, found.test) == ("regression", test)
     assert found.p is not None
-    assert found.p < 0.001
+    assert found.p < 0.002
     assert back.outcome == "better"
     assert back.p == 1.0
 

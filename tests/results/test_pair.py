@@ -87,6 +87,29 @@ def test_a_difference_that_touches_the_margin_is_within_it() -> None:
     assert pair(ACCURACY, new, old).worse_p("higher", 0.05) < 0.01
 
 
+@pytest.mark.parametrize("lost", [4, 6, 8])
+@pytest.mark.parametrize("of", [ACCURACY, F1, metric("arc", "macro_f1")], ids=lambda one: one.name)
+@pytest.mark.parametrize("groups", [0, 100])
+def test_few_lost_answers_prove_no_more_than_their_coins(of: Metric, lost: int, groups: int) -> None:
+    """Whatever the figure and the number of questions, k answers that are all lost have one chance in 2^k, drawn or exact."""
+    old = np.array([6.0, 0.0] * 100) if of.name == "macro_f1" else np.full(200, 1.0)
+    new = np.where(np.arange(200) < lost, 1.0 if of.name == "macro_f1" else 0.0, old)
+    found = pair(of, new, old, groups)
+    assert found.worse_p("higher") >= 0.95 * 2.0**-lost
+    assert found.p >= 0.95 * min(1.0, 2.0 ** (1 - lost))
+
+
+@pytest.mark.parametrize("groups", [6, 10, 20])
+def test_few_passages_are_not_called_too_often(groups: int) -> None:
+    """Of sides that are equally good passage by passage, about one in twenty is called different, however few."""
+    rng, called = np.random.default_rng(3), 0
+    for _ in range(200):
+        new, old = (100.0 * (rng.random(groups * 5) < np.tile(rng.random(groups), 5)) for _ in range(2))
+        found = pair(F1, new, old, groups)
+        called += found.p < 0.05 and found.interval.excludes_zero
+    assert called <= 18
+
+
 @pytest.mark.parametrize("n", [1, 2, 4])
 def test_few_groups_prove_nothing(n: int) -> None:
     """As many groups that all lose everything give no smaller p than as many coins."""

@@ -49,7 +49,7 @@ class Figure(Sides):
         """What decides: the law's own test; with a margin the bootstrap too."""
         if self.pair.same:
             return SAME
-        own, bootstrap = TESTS[self.pair.law], TESTS["composite"]
+        own, bootstrap = self.pair.test, TESTS["composite"]
         return own if not self.allowed or own == bootstrap else f"{bootstrap}, {own}"
 
     @property

@@ -28,7 +28,7 @@ from tunescale_core.study.margins import Gate, Margin, direction
 LATENCY = "latency"
 STEADY = 1.1
 """How many times faster or slower the machine may be by the yardstick."""
-PAIRED = "paired log-ratios"
+PAIRED = "paired ratio of means"
 WELCH = "Welch on logarithms"
 SYSTEMS = {"macOS": "Darwin"}
 """What `platform.platform()` calls a system that `platform.system()` calls otherwise."""
@@ -84,6 +84,7 @@ def incomparable(old: Result, new: Result, yardsticks: tuple[Pace, Pace] | None)
         or _busy(new, "this run")
         or (other_speed(*yardsticks) if yardsticks else None)
         or ("other examples were timed" if _timed(old) != _timed(new) or not _timed(old) else None)
+        or ("its calls took no time that the clock shows" if not (old.latency and new.latency) else None)
     )
 
 
@@ -173,18 +174,18 @@ def _groups(side: Result) -> list[str]:
 
 
 def _paired(cell: str, old: Figures, new: Figures, groups: Sequence[str], margin: Margin) -> Slowdown:
-    """Return the mean of the calls' log-ratios with its error: that some calls are longer than others cancels.
+    """Return the logarithm of the means' ratio with its error, by the delta method: that calls differ cancels.
 
-    Calls of one group are not independent, so the error is that of the groups' sums (Liang and Zeger, 1986).
+    A call's part in it is what its share of one mean is beyond its share of the other. Calls of one group are not
+    independent, so the error is that of the groups' sums (Liang and Zeger, 1986).
     """
     import numpy as np
 
-    ratios, n = np.log(new / old), len(new)
-    sums = np.bincount(members_of(groups), ratios - ratios.mean())
+    before, after, n = float(old.mean()), float(new.mean()), len(new)
+    sums = np.bincount(members_of(groups), new / after - old / before)
     units = len(sums)
     error = math.sqrt(float((sums**2).sum()) * units / (units - 1)) / n if units > 1 else 0.0
-    values = float(old.mean()), float(new.mean())
-    return Slowdown(cell, *values, margin, float(ratios.mean()), error, units - 1, n, units, PAIRED)
+    return Slowdown(cell, before, after, margin, math.log(after / before), error, units - 1, n, units, PAIRED)
 
 
 def _welch(cell: str, old: Timing, new: Figures, margin: Margin) -> Slowdown:

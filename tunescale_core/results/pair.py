@@ -6,14 +6,23 @@ second whether one is worse than the other by more than a margin.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from tunescale_core.arrays import Figures, Flags
 from tunescale_core.stats.interval import ALPHA, Interval, bca_interval, newcombe, percentile_interval
-from tunescale_core.stats.paired import at_least_chance, below_p, bootstrap_below_p, paired_p
+from tunescale_core.stats.paired import (
+    at_least_chance,
+    below_p,
+    bootstrap_below_p,
+    paired_p,
+    sign_flip,
+    sign_flip_below,
+)
 from tunescale_core.stats.power import enough, enough_for_shares
+from tunescale_core.stats.resampling import members_of
 from tunescale_core.tasks import Metric
 from tunescale_core.tasks.task import Direction, Law
 
@@ -23,6 +32,7 @@ TESTS: dict[Law, str] = {
     "error": "Wilcoxon on log1p",
     "composite": "paired bootstrap",
 }
+BY_GROUP = "sign flips of groups"
 
 
 @dataclass(frozen=True)
@@ -71,6 +81,11 @@ class Pair:
         """How many examples or groups are drawn independently of each other."""
         return len({name for name in self.group if name}) + self.group.count("")
 
+    @cached_property
+    def differing(self) -> int:
+        """How many of them contribute otherwise on one side than on the other."""
+        return len(set(itertools.compress(members_of(self.group), self._unlike)))
+
     @property
     def independent(self) -> bool:
         """Tell whether every example stands for itself."""
@@ -80,6 +95,11 @@ class Pair:
     def law(self) -> Law:
         """Which test suits: the metric's own; the bootstrap's where seeds or groups make examples dependent."""
         return self.metric.law if self.independent else "composite"
+
+    @property
+    def test(self) -> str:
+        """The test that p is of."""
+        return TESTS[self.law] if self._sums is None else BY_GROUP
 
     @cached_property
     def interval(self) -> Interval:
@@ -91,7 +111,7 @@ class Pair:
         if self.independent and self.law == "composite":
             found = bca_interval(self.difference, self.replicates, self._jackknife())
         else:
-            found = percentile_interval(self.difference, self.replicates)
+            found = percentile_interval(self.difference, self.replicates, self.units if self.single else None)
         return found if found.high > found.low else self._without_exception()
 
     def _without_exception(self) -> Interval:
@@ -106,9 +126,11 @@ class Pair:
     @property
     def p(self) -> float:
         """How often chance alone would show as large a difference, two-sided."""
+        if self._sums is not None:
+            return at_least_chance(sign_flip(self._sums), self.differing)
         replicates = self.replicates if self.law == "composite" else None
         p = paired_p(self.law, self.new, self.old, replicates)
-        return at_least_chance(p, self.units) if self.law == "composite" else p
+        return at_least_chance(p, self.differing) if self.law == "composite" else p
 
     def worse_p(self, better: Direction, margin: float = 0.0) -> float:
         """Return how often chance alone would show as much, were the new side worse by no more than a margin.
@@ -124,11 +146,18 @@ class Pair:
         upward = 1.0 if better == "higher" else -1.0
         if upward * self.difference >= -touching(margin):
             return 1.0
-        composite = (
-            bootstrap_below_p(upward * self.replicates, self.units, margin) if margin or self._composite else 0.0
-        )
-        own = 0.0 if self._composite else below_p(self.law, *(self._sides if upward > 0 else self._sides[::-1]))
-        return max(own, composite)
+        own = self._own_below(upward)
+        if own is not None and not margin:
+            return own
+        return max(own or 0.0, bootstrap_below_p(upward * self.replicates, self.differing, margin))
+
+    def _own_below(self, upward: float) -> float | None:
+        """Return the one-sided p of the test that needs no resamples; None where there is none."""
+        if self._sums is not None:
+            return max(sign_flip_below(upward * self._sums), 2.0**-self.differing)
+        if self._composite:
+            return None
+        return below_p(self.law, *(self._sides if upward > 0 else self._sides[::-1]))
 
     def enough(self, excess: float | None = None, level: float = ALPHA / 2) -> int | None:
         """Return the n at which a difference as seen would be told from another, with power.
@@ -138,8 +167,10 @@ class Pair:
             level: One-sided.
 
         Returns:
-            None where there is no excess.
+            None where there is no excess, and of several seeds: what they differ by no number of examples mends.
         """
+        if not self.single:
+            return None
         if self.law == "binary" and excess is None:
             return enough_for_shares(*self._shares, level)
         return enough(self.difference if excess is None else excess, self.replicates, self.n, level)
@@ -147,6 +178,28 @@ class Pair:
     @property
     def _composite(self) -> bool:
         return self.law == "composite"
+
+    @cached_property
+    def _sums(self) -> Figures | None:
+        """What the groups' examples differ by in sum, shape `(units,)`; None where they are not what is tested.
+
+        Examples of one group are not independent, and groups are: exchanging both sides of whole groups is a test of
+        any number of them, where resampling a few groups calls too much (Cameron, Gelbach and Miller, 2008). So it is
+        of a mean; a figure that is none, and one of several seeds, is left to the bootstrap.
+        """
+        if self.independent or not self.single or self.metric.law == "composite":
+            return None
+        import numpy as np
+
+        gains = np.where(self._unlike, self.new - self.old, 0.0)
+        sums: Figures = np.bincount(members_of(self.group), gains).astype(float)
+        return sums
+
+    @cached_property
+    def _unlike(self) -> Flags:
+        """Whether each example counts, and contributes otherwise on one side than on the other, shape `(n,)`."""
+        unlike: Flags = self.counted & (self.new != self.old)
+        return unlike
 
     @cached_property
     def _sides(self) -> tuple[Figures, Figures]:

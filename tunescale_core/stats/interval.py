@@ -30,8 +30,14 @@ class Interval:
         return self.low > 0 or self.high < 0
 
 
-def percentile_interval(value: float, replicates: Figures) -> Interval:
+def percentile_interval(value: float, replicates: Figures, units: int | None = None) -> Interval:
     """Return the percentile bootstrap interval (Efron and Tibshirani, 1993, ch. 13) around `value`.
+
+    Args:
+        value: The estimate.
+        replicates: The estimate in each resample, shape `(B,)`.
+        units: How many examples or groups were drawn independently. Of few the interval is expanded, as Student's t
+            and the variance of a sample are beside a normal figure's (Hesterberg, 2015, sec. 4.2).
 
     Raises:
         MetricError: No replicate is defined.
@@ -41,8 +47,19 @@ def percentile_interval(value: float, replicates: Figures) -> Interval:
     defined = replicates[~np.isnan(replicates)]
     if not len(defined):
         raise MetricError("no resample defines the figure, so it has no interval: give more examples")
-    low, high = np.quantile(defined, [ALPHA / 2, 1 - ALPHA / 2])
+    tail = ALPHA / 2 if units is None else _expanded(units)
+    low, high = np.quantile(defined, [tail, 1 - tail])
     return Interval(float(value), float(low), float(high))
+
+
+def _expanded(units: int) -> float:
+    """Return the share of resamples that lies beyond either end of an expanded percentile interval."""
+    from scipy.special import ndtr
+    from scipy.stats import t
+
+    if units < 2:
+        return 0.0
+    return float(ndtr(math.sqrt(units / (units - 1)) * t.ppf(ALPHA / 2, units - 1)))
 
 
 def wider_interval(value: float, replicates: Figures) -> Interval:

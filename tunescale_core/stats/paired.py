@@ -87,8 +87,8 @@ def bootstrap_below_p(replicates: Figures, units: int, margin: float = 0.0) -> f
 
     Args:
         replicates: The difference in each resample, shape `(B,)`; NaN where it is undefined.
-        units: How many examples or groups are drawn independently; p is no less than 2^-units, which is what flipping
-            the signs of so many differences could show at best.
+        units: How many examples or groups differ; p is no less than 2^-units, which is what flipping the signs of so
+            many differences could show at best.
         margin: At least 0.
     """
     import numpy as np
@@ -162,7 +162,7 @@ def spread_p(new: Figures, old: Figures, group: Sequence[str], drift: Drift | No
 
 
 def at_least_chance(p: float, units: int) -> float:
-    """Return a bootstrap's p, but no smaller than chance allows with so few independent units: 2 · 2^-units.
+    """Return a bootstrap's p, but no smaller than chance allows where so few units differ: 2 · 2^-units.
 
     Resampling one example can only draw it again, which proves nothing; flipping the signs of so many differences can
     do no better than this.
