@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import pytest
@@ -41,7 +42,7 @@ def test_requests_are_cost_over_seconds_saved() -> None:
 
 
 @settings(max_examples=25)
-@given(st.lists(st.tuples(st.floats(0.1, 1), st.floats(0.1, 5)), min_size=1, max_size=8))
+@given(st.lists(st.tuples(st.floats(0.1, 1), st.floats(0.1, 5)), min_size=2, max_size=8))
 def test_what_is_saved_pays_exactly_the_training(pairs: list[tuple[float, float]]) -> None:
     """Requests times seconds saved is the training's cost, and the interval lies around the requests."""
     found = paid([mine for mine, _ in pairs], [mine + more for mine, more in pairs])
@@ -71,13 +72,30 @@ def test_unknown_cost_is_said() -> None:
     assert found.text == "m-full-on-arc saves 1.5 s a request on large-base; its training cost is unknown"
 
 
-def test_no_interval_where_some_resample_saves_nothing() -> None:
-    """Where the tuned model is slower in some resamples, break-even has no upper end and no interval is given."""
+def test_no_upper_end_where_it_may_save_nothing() -> None:
+    """Where the tuned model may as well be slower, break-even has no upper end, and the sentence says never."""
     found = paid([0.5, 0.5, 1.4], [1.0, 1.0, 0.5])
     assert found is not None
     assert found.requests is not None
-    assert found.interval is None
-    assert "[" not in found.text
+    assert found.interval is not None
+    assert found.interval.high == math.inf
+    assert found.open
+    assert found.text.endswith(f"[{found.interval.low:,.0f}, never] requests")
+
+
+def test_what_may_be_as_fast_is_not_said_never_to_pay() -> None:
+    """A tuned model that was slower by chance may be faster: whether its training is paid back is not known."""
+    found = paid([1.0, 1.0, 0.5], [0.5, 0.5, 1.4])
+    assert found is not None
+    assert (found.requests, found.interval, found.open) == (None, None, True)
+    assert found.text == "m-full-on-arc may be as fast as large-base: whether its training is paid back is not known"
+
+
+def test_one_call_has_no_interval() -> None:
+    """Of a single call on either side nothing says how much others would take."""
+    found = paid([0.5], [1.5])
+    assert found is not None
+    assert (found.requests, found.interval) == (pytest.approx(COST.seconds), None)
 
 
 def test_a_missing_latency_has_no_break_even() -> None:

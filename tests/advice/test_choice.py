@@ -336,3 +336,18 @@ def test_a_rival_that_may_break_the_bar_is_said_to() -> None:
     assert (advice.decision, names(advice)) == ("tie", ["sure-base", "open-base"])
     assert "keeps to the constraints in " in advice.next_step
     assert advice.next_step.endswith("take the fastest of those that surely keep to the constraints, or ask more")
+
+
+def test_one_call_says_nothing_of_others() -> None:
+    """With a single timed call no mean is known, and the next step says how many it takes."""
+    one, two = (advised([asked("m", some(9, 9), timed=timed)], max_latency=1.0) for timed in (1, 2))
+    assert (one.decision, one.standings[0].latency) == ("nothing is feasible", None)
+    assert "a mean needs 2 timed examples" in one.next_step
+    assert (two.decision, two.standings[0].latency) == ("choose", pytest.approx(0.5))
+
+
+def test_variants_that_were_trained_once_are_told() -> None:
+    """Whether what another training would give is in the figures is known of tuned candidates alone."""
+    tuned = [asked("m", some(9), method="full", trained_on="arc", seed=seed) for seed in (0, 1)]
+    base = asked("m", some(9))
+    assert [advised(records).lone for records in ([base], [base, tuned[0]], [base, *tuned])] == [False, True, False]

@@ -156,8 +156,10 @@ def test_a_percentile_is_told_as_it_was_measured() -> None:
         drawn, steady = (found.latency(BASE, steady=steady) for steady in (False, True))
         assert drawn is not None
         assert steady is not None
-        assert drawn.std() > 0.1
-        assert found.told_latency(BASE) == steady.max() == steady.min() == 0.5
+        known = np.isfinite(steady)  # a p95 of sixty may lie beyond all of them
+        assert known.mean() > 0.95
+        assert drawn[known].std() > 0.1
+        assert found.told_latency(BASE) == steady[known].max() == steady[known].min() == 0.5
 
 
 def test_memory_is_the_peak_over_the_cells_served() -> None:

@@ -225,3 +225,10 @@ def test_a_drift_that_nothing_shows_is_told() -> None:
 def test_no_drift_is_told_without_intervals_of_times(found: list[Finding]) -> None:
     """Of qualities and of a published table's times there is nothing to say."""
     assert not drift_told(found)
+
+
+def test_one_seed_is_told() -> None:
+    """Where a side was trained once, the last line says what no interval holds; elsewhere it does not."""
+    once = Finding("Q1.x", "", value=1.0, merit=1.0, lone=True)
+    assert "trained once (one seed)" in as_text([once]).splitlines()[-1]
+    assert "seed" not in as_text([replace(once, lone=False)])

@@ -91,7 +91,7 @@ def test_a_difference_that_touches_the_margin_is_within_it() -> None:
 @pytest.mark.parametrize("of", [ACCURACY, F1, metric("arc", "macro_f1")], ids=lambda one: one.name)
 @pytest.mark.parametrize("groups", [0, 100])
 def test_few_lost_answers_prove_no_more_than_their_coins(of: Metric, lost: int, groups: int) -> None:
-    """Whatever the figure and the number of questions, k answers that are all lost have one chance in 2^k, drawn or exact."""
+    """Whatever the figure and the number of questions, k answers that are all lost have one chance in 2^k."""
     old = np.array([6.0, 0.0] * 100) if of.name == "macro_f1" else np.full(200, 1.0)
     new = np.where(np.arange(200) < lost, 1.0 if of.name == "macro_f1" else 0.0, old)
     found = pair(of, new, old, groups)

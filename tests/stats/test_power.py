@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tunescale_core.stats.power import enough, enough_for_shares
+from tunescale_core.stats.power import enough, enough_for_shares, for_one_of
 
 
 @pytest.mark.parametrize(("points", "n"), [(5, 626), (3, 1742), (1, 15696)])
@@ -29,3 +29,9 @@ def test_enough_falls_with_the_square_of_the_effect() -> None:
 def test_enough_is_silent_on_what_overflows() -> None:
     """A difference beside which the replicates overflow has no number of examples, rather than a crash."""
     assert enough(1.0, np.array([1e200, -1e200, 1e300]), 10) is None
+
+
+def test_one_of_many_tests_needs_more() -> None:
+    """At a level divided by ten the quantile is 2.81 and not 1.96, with 0.84 for power; of one test nothing changes."""
+    assert for_one_of(500, 1) == for_one_of(500, 0.5) == 500
+    assert for_one_of(500, 10) == pytest.approx(500 * ((2.807 + 0.8416) / (1.96 + 0.8416)) ** 2, rel=0.002)

@@ -8,7 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tunescale_core.errors import MetricError
-from tunescale_core.stats.resampling import counts, over_seeds, replicated, weighted_percentile, weights
+from tunescale_core.stats.resampling import (
+    counts,
+    over_seeds,
+    percentiles,
+    replicated,
+    weighted_percentile,
+    weights,
+    widened,
+)
 
 
 @given(st.lists(st.sampled_from(["", "a", "b", "c"]), min_size=1, max_size=20), st.integers(0, 5))
@@ -83,3 +91,45 @@ def test_seeds_that_agree_leave_nothing_open() -> None:
     one = weights([""] * 50, 500) @ np.arange(50) / 50
     found = over_seeds(np.stack([one, one, one], axis=1), np.random.default_rng(0))
     np.testing.assert_allclose(found, one)
+
+
+@pytest.mark.parametrize(("rank", "n"), [(50, 9), (95, 59), (95, 200), (99, 299)])
+def test_a_percentile_lies_above_its_bound_no_more_often_than_declared(rank: float, n: int) -> None:
+    """What 95 % of the draws lie below is below the true percentile in one sample of twenty, or fewer."""
+    rng = np.random.default_rng(4)
+    missed = 0
+    for _ in range(400):
+        drawn = percentiles(rng.random(n), rank, 400)
+        missed += float(np.quantile(drawn, 0.95, method="higher")) < rank / 100
+    assert missed <= 0.05 * 400 + 3 * (400 * 0.05 * 0.95) ** 0.5
+
+
+def test_what_may_lie_beyond_the_largest_has_no_end() -> None:
+    """Of 59 measurements one in twenty-one has all below the 95th percentile: so many draws are infinite."""
+    drawn = percentiles(np.arange(59.0), 95, 2000)
+    assert np.isinf(drawn).mean() == pytest.approx(0.95**59, abs=0.001)
+    assert set(drawn[np.isfinite(drawn)]) <= set(np.arange(59.0))
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 20])
+def test_means_of_few_are_as_far_from_the_truth_as_students_t(n: int) -> None:
+    """The bound of a mean of few is below the truth in one sample of twenty, where resamples alone miss it oftener."""
+    rng, trials = np.random.default_rng(5), 600
+    missed, bare = 0, 0
+    for _ in range(trials):
+        values = rng.normal(1.0, 0.2, n)
+        means = weights([""] * n, 500, int(rng.integers(1 << 30))) @ values / n
+        bare += float(np.quantile(means, 0.95)) < 1.0
+        missed += float(np.quantile(widened(means, n, 1), 0.95)) < 1.0
+    assert missed <= 0.075 * trials
+    assert bare > missed
+
+
+def test_an_unbounded_seed_leaves_the_mean_unbounded() -> None:
+    """Where one seed's percentile may lie beyond all, so may the mean; the other resamples are as they would be."""
+    each = np.random.default_rng(0).normal(1.0, 0.1, (50, 3))
+    each[:5, 1] = np.inf
+    found = over_seeds(each, np.random.default_rng(1))
+    assert np.isinf(found[:5]).all()
+    assert np.isfinite(found[5:]).all()
+    assert np.isinf(over_seeds(np.full((4, 2), np.inf), np.random.default_rng(1))).all()

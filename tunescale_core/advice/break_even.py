@@ -21,10 +21,15 @@ class BreakEven:
     requests: float | None
     """Training seconds over seconds saved; None where nothing is saved, or the cost of training is not known."""
     interval: Interval | None = None
+    """Of the requests, without an upper end where what is saved may be nothing; None where it is not known."""
+    open: bool = False
+    """Whether more may be saved than nothing, and less: nobody knows then whether it is ever paid back."""
 
     @property
     def text(self) -> str:
         """The break-even in words."""
+        if self.saved <= 0 and self.open:
+            return f"{self.tuned.id} may be as fast as {self.larger.id}: whether its training is paid back is not known"
         if self.saved <= 0:
             return f"{self.tuned.id} is not faster than {self.larger.id}: its training is never paid back in time"
         if self.requests is None:
@@ -32,8 +37,9 @@ class BreakEven:
                 f"{self.tuned.id} saves {self.saved:.3g} s a request on {self.larger.id}; its training cost is unknown"
             )
         span = ""
-        if self.interval is not None and self.interval.low > 0 and math.isfinite(self.interval.high):
-            span = f" [{self.interval.low:,.0f}, {self.interval.high:,.0f}]"
+        if self.interval is not None:
+            latest = f"{self.interval.high:,.0f}" if math.isfinite(self.interval.high) else "never"
+            span = f" [{self.interval.low:,.0f}, {latest}]"
         pays = f"{self.tuned.id} pays back its training after {self.requests:,.0f}{span} requests"
         return f"Against {self.larger.id}, {pays}"
 
@@ -49,11 +55,14 @@ def break_even(draws: Draws, tuned: Candidate, larger: Candidate) -> BreakEven |
     if mine is None or theirs is None:
         return None
     saved, cost = (theirs - mine) / draws.together, draws.cost(tuned)
-    if cost is None or saved <= 0:
-        return BreakEven(tuned, larger, saved, None)
     sides = [draws.resampler.latency(one, task) for one in (tuned, larger)]
-    if sides[0] is None or sides[1] is None:
+    gained = None
+    if sides[0] is not None and sides[1] is not None:
+        gained = percentile_interval(saved, (sides[1] - sides[0]) / draws.together)
+    unsure = gained is not None and gained.low <= 0 < gained.high
+    if cost is None or saved <= 0:
+        return BreakEven(tuned, larger, saved, None, open=unsure)
+    if gained is None or gained.high <= 0:
         return BreakEven(tuned, larger, saved, cost / saved)
-    gained = percentile_interval(saved, (sides[1] - sides[0]) / draws.together)
-    interval = Interval(cost / saved, cost / gained.high, cost / gained.low) if gained.low > 0 else None
-    return BreakEven(tuned, larger, saved, cost / saved, interval)
+    latest = cost / gained.low if gained.low > 0 else math.inf
+    return BreakEven(tuned, larger, saved, cost / saved, Interval(cost / saved, cost / gained.high, latest), unsure)

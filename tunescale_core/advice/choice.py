@@ -56,6 +56,8 @@ class Advice:
     """Whose answers the token limit cut off, in a sentence; none where it cut few."""
     shared: bool = False
     """Whether memory is a process's and not the model's alone, as on a CPU."""
+    lone: bool = False
+    """Whether a tuned candidate is one training, so that no figure holds what another would give."""
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -116,8 +118,10 @@ class Chooser:
         beside, flags = tuple(self._beside(standings)), self.results.flags
         cut = tuple(cut_short(self._cells()))
         shared = any(on_cpu(cell) for cell in self._cells())
+        task = self.constraints.objective.task
+        lone = any(one.tuned and len(self.results.at(one, task)) == 1 for one in self.candidates)
         return Advice(
-            decision, chosen, standings, step, left_out, resampled, flags, same, self.own, beside, cut, shared
+            decision, chosen, standings, step, left_out, resampled, flags, same, self.own, beside, cut, shared, lone
         )
 
     def _cells(self) -> list[Result]:

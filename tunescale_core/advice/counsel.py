@@ -70,7 +70,7 @@ def counsel(results: Results, constraints: Constraints) -> Counsel:
     ways = dict.fromkeys([EAGER, *sorted(cell.serving for cell in results.served)])
     left = [way for way in ways if constraints.serving not in {way, ANY}]
     others = tuple(_otherwise(results, constraints, way) for way in left)
-    floor = floor_of(chooser.results, constraints.objective, advice)
+    floor = floor_of(chooser.draws, advice)
     idle = idle_bars(chooser.results, constraints)
     return Counsel(constraints, advice, chooser.by_rule(), paid, others, floor, idle)
 
@@ -81,4 +81,4 @@ def _otherwise(results: Results, constraints: Constraints, way: str) -> Otherwis
     except ResultsError:
         return Otherwise(way, None)
     advice = chooser.advice()
-    return Otherwise(way, advice, floor_of(chooser.results, constraints.objective, advice))
+    return Otherwise(way, advice, floor_of(chooser.draws, advice))

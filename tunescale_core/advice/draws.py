@@ -10,6 +10,7 @@ from tunescale_core.errors import ResultsError
 from tunescale_core.results.candidate import Candidate
 from tunescale_core.results.resampler import resampler_of
 from tunescale_core.results.results import Results
+from tunescale_core.results.trivial import trivial_figures
 from tunescale_core.stats.interval import SMALLEST
 from tunescale_core.stats.resampling import members_of, weighted_percentile
 
@@ -74,6 +75,14 @@ class Draws:
         if bar.metric.better == "lower":
             return found
         return found * (1 - self._unseen(candidate, bar.task)) if np.nanmin(found) >= 0 else found
+
+    def trivial(self, bar: Bar) -> Figures | None:
+        """Return what not looking scores in each resample, shape `(B,)`; None where the source has no examples."""
+        each = trivial_figures(self.results, bar.task, bar.metric)
+        rows = next((cell.rows for cell in self.results.cells if cell.task == bar.task and cell.rows), None)
+        if each is None or rows is None or not self.resampled:
+            return None
+        return bar.metric.combine(each, self.resampler.weights(bar.task, rows.example, rows.group))
 
     def _unseen(self, candidate: Candidate, task: str) -> Figures:
         """Draw the share of questions of a kind that was not asked, the same for all who were asked as many, `(B,)`.

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 
 from tunescale_core.advice.choice import Advice
 from tunescale_core.advice.constraints import Bar, Constraints
+from tunescale_core.advice.draws import Draws
+from tunescale_core.advice.standing import Standing
 from tunescale_core.results.candidate import Candidate
 from tunescale_core.results.results import Results
 from tunescale_core.results.trivial import trivial_quality, trivial_rule
+from tunescale_core.stats.interval import ALPHA
 
 
 @dataclass(frozen=True)
@@ -32,14 +35,33 @@ class Floor:
         return f"Not surely better for {self.objective.task} than {without}: {', '.join(named)}." if named else None
 
 
-def floor_of(results: Results, objective: Bar, advice: Advice) -> Floor | None:
+def floor_of(draws: Draws, advice: Advice) -> Floor | None:
     """Return the floor of what is maximised; None where the source has no examples to answer."""
+    results, objective = draws.results, draws.constraints.objective
     value = trivial_quality(results, objective.task, objective.metric)
     if value is None:
         return None
-    below = tuple(one.candidate for one in advice.standings if not objective.metric.improves(one.bound, value))
+    below = tuple(one.candidate for one in advice.standings if not _above(draws, one, value))
     rule = trivial_rule(results, objective.task)
     return Floor(objective, value, rule, below, all_below=len(below) == len(advice.standings))
+
+
+def _above(draws: Draws, one: Standing, value: float) -> bool:
+    """Tell whether a candidate is surely better than not looking, where both are asked the same questions.
+
+    Its bound must be, and what it is better by in the resamples: where one gets right what the other gets wrong, the
+    difference varies more than either.
+    """
+    import numpy as np
+
+    objective = draws.constraints.objective
+    if not objective.metric.improves(one.bound, value):
+        return False
+    trivial = draws.trivial(objective)
+    if trivial is None:
+        return True
+    gain = objective.metric.sign * (draws.quality(one.candidate, objective) - trivial)
+    return float(np.nanquantile(gain, ALPHA)) > 0
 
 
 def idle_bars(results: Results, constraints: Constraints) -> tuple[str, ...]:

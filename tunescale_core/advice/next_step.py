@@ -10,6 +10,9 @@ from tunescale_core.results.candidate import Candidate
 from tunescale_core.stats.interval import ALPHA, SMALLEST
 from tunescale_core.stats.power import enough
 
+FEWEST = 2
+"""Timed calls below which nothing says how far others would be from them."""
+
 
 def to_settle(draws: Draws, likeliest: Standing) -> str:
     """Return what settles whether the likeliest of those in question keeps to the constraints."""
@@ -49,7 +52,8 @@ def nearest(draws: Draws, standings: Sequence[Standing], fewest: Standing) -> st
     if not unknown or not all(any("not known" in text for text in one.broken) for one in standings):
         return f"nearest is {fewest.candidate.id}, which breaks: {', '.join(fewest.broken)}"
     stat = draws.constraints.stat
-    least = SMALLEST.get(int(stat[1:])) if stat in {"p95", "p99"} else None
+    least = SMALLEST.get(int(stat[1:])) if stat in {"p95", "p99"} else FEWEST if draws.resampled else None
+    least = least if any(text.startswith(f"{stat} latency") for text in unknown) else None
     wanted = f"; a {stat} needs {least} timed examples (timed_examples)" if least else ""
     names = ", ".join(sorted(text.removesuffix(" (not known)") for text in unknown))
     published = "; a published table has mean latencies alone" if wanted else ""

@@ -46,7 +46,7 @@ def as_text(counsel: Counsel) -> str:
     table = tabulate(lines, heads, "simple", disable_numparse=True, colalign=("left", *["right"] * 8, "left"))
     basis = (
         "bound: what the quality does not fall short of with 95 % confidence; feasible, on front and best are shares "
-        "of the resamples of examples, seeds and latency"
+        f"of the resamples of {_resampled_over(advice)}"
         if advice.resampled
         else "the source has no examples: these are point values, and nothing is known of how sure they are"
     )
@@ -71,6 +71,12 @@ def as_text(counsel: Counsel) -> str:
     )
 
 
+def _resampled_over(advice: Advice) -> str:
+    if not advice.lone:
+        return "examples, seeds and latency"
+    return "examples and latency (variants were trained once, on one seed: how far another would differ is in none)"
+
+
 def as_object(counsel: Counsel) -> dict[str, Any]:
     """Return advice as a JSON object."""
     advice, constraints, rule = counsel.advice, counsel.constraints, counsel.rule
@@ -86,6 +92,7 @@ def as_object(counsel: Counsel) -> dict[str, Any]:
         "beside": list(advice.beside),
         "cut": list(advice.cut),
         "memory_is_the_process": advice.shared,
+        "trained_once": advice.lone,
         "flags": {one.id: list(flags) for one, flags in advice.flags.items()},
         "serving": constraints.serving,
         "equal_to_eager": _same(advice),

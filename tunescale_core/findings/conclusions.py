@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from tunescale_core.findings.evidence import Evidence, Pair
 from tunescale_core.findings.finding import Finding, compared
-from tunescale_core.findings.questions import FIGURES, lora_and_full
+from tunescale_core.findings.questions import FIGURES, chosen_from, lora_and_full
 from tunescale_core.results.candidate import Candidate
 from tunescale_core.results.ranks import ranks_of_one
 from tunescale_core.results.result import on_cpu
@@ -21,7 +21,7 @@ def full_beats_lora(evidence: Evidence) -> Iterator[Finding]:
     """C1: full tuning beats LoRA on accuracy and on speed, on every task both were tuned on."""
     for task, lora, full in lora_and_full(evidence):
         for figure in FIGURES:
-            one = Pair(full, lora, task, figure, best_of=len(evidence.loras(lora.model, task)))
+            one = Pair(full, lora, task, figure, best_of=chosen_from(evidence, lora.model, task))
             yield from evidence.better("C1", one)
 
 
@@ -94,9 +94,10 @@ def tuned_small_reaches_larger(evidence: Evidence) -> Iterator[Finding]:
             full = evidence.full(small, task)
             tuned = [*([full] if full is not None else []), *evidence.loras(small, task)]
             best = _better_of(evidence, tuned, task)
+            rivals = evidence.fulls(small, task) + len(evidence.loras(small, task))
             if best is not None:
                 base, several = Candidate(large, "base"), len(evidence.results.larger) > 1
-                one = Pair(best, base, task, "quality", named=several, best_of=len(tuned))
+                one = Pair(best, base, task, "quality", named=several, best_of=rivals)
                 yield from evidence.better("C4", one)
 
 

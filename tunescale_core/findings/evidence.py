@@ -9,8 +9,9 @@ from typing import Literal
 from tunescale_core.findings.finding import Finding, Show, compared
 from tunescale_core.results.candidate import Candidate
 from tunescale_core.results.comparison import comparisons_of
-from tunescale_core.results.ranks import Ties, best_lora, full_on, loras_on
+from tunescale_core.results.ranks import Ties, best_lora, full_on, fulls_on, loras_on
 from tunescale_core.results.results import Results
+from tunescale_core.stats.power import for_one_of
 
 Figure = Literal["quality", "latency"]
 
@@ -55,6 +56,10 @@ class Evidence:
         """Return the candidate of all weights tuned on a task."""
         return full_on(self.results, model, task)
 
+    def fulls(self, model: str, task: str) -> int:
+        """Return among how many candidates of all weights tuned on a task `full` chooses the best."""
+        return len(fulls_on(self.results, model, task))
+
     def lora(self, model: str, task: str) -> Candidate | None:
         """Return the best LoRA candidate tuned on a task."""
         return best_lora(self.results, model, task, self.ties)
@@ -86,7 +91,8 @@ class Evidence:
             return
         if quality and found.p is not None:
             # The best of several is better than it is by chance too: each could have been the one (Bonferroni).
-            found = replace(found, p=min(1.0, pair.best_of * found.p))
+            more = None if found.enough is None else for_one_of(found.enough, pair.best_of)
+            found = replace(found, p=min(1.0, pair.best_of * found.p), enough=more)
         default: Show = "improvement" if quality else "change"
         slower = pair.old if found.difference < 0 else pair.new
         named = named if quality else replace(named, doubt=self.doubt([slower], pair.task))

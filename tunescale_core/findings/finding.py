@@ -11,6 +11,7 @@ from tunescale_core.results.comparison import Comparison
 from tunescale_core.stats.corrected import adjusted
 from tunescale_core.stats.drift import Drift
 from tunescale_core.stats.interval import ALPHA, Interval
+from tunescale_core.stats.power import for_one_of
 from tunescale_core.tasks.task import Direction
 
 Verdict = Literal["supported", "refuted", "not enough evidence"]
@@ -43,6 +44,8 @@ class Finding:
     """How many of them would settle it, if what is seen is what there is."""
     drift: Drift | None = None
     """Of the machine, which interval and p of a latency hold; None where nothing shows it."""
+    lone: bool = False
+    """Whether a side is one training: interval and p do not hold what another would give."""
     verdict: Verdict = "not enough evidence"
     basis: Basis = "nothing"
     aligned: bool = False
@@ -96,6 +99,7 @@ def compared(named: Finding, found: Comparison, better: Direction, show: Show) -
         n=found.n,
         enough=found.enough,
         drift=found.drift,
+        lone=found.lone,
     )
 
 
@@ -136,7 +140,8 @@ def _judged(one: Finding) -> Finding:
     if more is not None and one.n is not None and verdict == "not enough evidence":
         # So many were not enough, for one of many tests; and fewer than that no test of signs can tell from chance.
         many = (one.p_adjusted or 1.0) / one.p if one.p else 1.0
-        more = max(more, one.n + 1, math.floor(2 + math.log2(max(1.0, many) / ALPHA)))
+        fewest = math.floor(2 + math.log2(max(1.0, many) / ALPHA))
+        more = max(for_one_of(more, many), one.n + 1, fewest)
     return replace(one, verdict=verdict, basis=basis, enough=more)
 
 

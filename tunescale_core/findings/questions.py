@@ -27,8 +27,9 @@ def worth_tuning(evidence: Evidence) -> Iterator[Finding]:
             if full is None:
                 continue
             for task in evidence.results.tasks:
+                best_of = evidence.fulls(model, trained) if task == trained else 1
                 for figure in FIGURES:
-                    yield from evidence.better("Q1", Pair(full, full.base, task, figure))
+                    yield from evidence.better("Q1", Pair(full, full.base, task, figure, best_of=best_of))
 
 
 def larger_base(evidence: Evidence) -> Iterator[Finding]:
@@ -44,14 +45,15 @@ def larger_base(evidence: Evidence) -> Iterator[Finding]:
             full = evidence.full(small, task)
             if full is not None:
                 for figure in FIGURES:
-                    yield from evidence.better("Q2", Pair(base, full, task, figure, named=True))
+                    pair = Pair(base, full, task, figure, named=True, best_of=evidence.fulls(small, task))
+                    yield from evidence.better("Q2", pair)
 
 
 def lora_with_memory_to_spare(evidence: Evidence) -> Iterator[Finding]:
     """Q3: is the best LoRA better than full tuning, on the task that both were tuned on?"""
     for task, lora, full in lora_and_full(evidence):
         for figure in FIGURES:
-            pair = Pair(lora, full, task, figure, best_of=len(evidence.loras(lora.model, task)))
+            pair = Pair(lora, full, task, figure, best_of=chosen_from(evidence, lora.model, task))
             yield from evidence.better("Q3", pair, note=_best_note(evidence, lora, task))
 
 
@@ -72,7 +74,7 @@ def partial_or_full(evidence: Evidence) -> Iterator[Finding]:
     """Q5: by how much does full tuning differ from the best LoRA, on the task that both were tuned on?"""
     for task, lora, full in lora_and_full(evidence):
         for figure in FIGURES:
-            pair = Pair(full, lora, task, figure, best_of=len(evidence.loras(lora.model, task)))
+            pair = Pair(full, lora, task, figure, best_of=chosen_from(evidence, lora.model, task))
             yield from evidence.better("Q5", pair, "difference", _best_note(evidence, lora, task))
 
 
@@ -116,6 +118,11 @@ def lora_and_full(evidence: Evidence) -> Iterator[tuple[str, Candidate, Candidat
             lora, full = evidence.lora(model, task), evidence.full(model, task)
             if lora is not None and full is not None:
                 yield task, lora, full
+
+
+def chosen_from(evidence: Evidence, model: str, task: str) -> int:
+    """Return among how many pairs the best LoRA and the best full tuning are one."""
+    return len(evidence.loras(model, task)) * evidence.fulls(model, task)
 
 
 def _best_note(evidence: Evidence, lora: Candidate, task: str) -> str:

@@ -33,7 +33,7 @@ def as_text(findings: Sequence[Finding], reference: Sequence[Finding] = ()) -> s
         f"Intervals are {level}, of the gain (more is better); p is corrected (Benjamini and Hochberg).\n"
         "An asterisk marks a candidate asked the task it was tuned on."
     )
-    return "\n\n".join([*blocks, "\n".join(filter(None, (legend, drift_told(findings))))])
+    return "\n\n".join([*blocks, "\n".join(filter(None, (legend, drift_told(findings), seeds_told(findings))))])
 
 
 def as_summary(findings: Iterable[Finding]) -> str:
@@ -55,6 +55,13 @@ def drift_told(findings: Sequence[Finding]) -> str:
     return f"Intervals of latencies hold the machine's drift: {drift}."
 
 
+def seeds_told(findings: Sequence[Finding]) -> str:
+    """Say that variants were trained once, where findings have intervals; empty where none has, or all were twice."""
+    if not any(one.lone for one in findings):
+        return ""
+    return "Variants were trained once (one seed): how far another training would differ is in no interval."
+
+
 def _object(one: Finding) -> dict[str, Any]:
     drift = {"drift": one.drift.figures if one.drift else None}
     return {"question": one.question, "summary": one.is_summary} | asdict(one) | drift
@@ -69,7 +76,8 @@ def _beside(one: Finding, others: dict[str, Finding]) -> dict[str, Any]:
 
 def _block(group: Sequence[Finding], others: dict[str, Finding]) -> str:
     whole, parts = group[0], group[1:]
-    bare = " (no interval)" if parts and all(part.interval is None for part in parts if part.merit) else ""
+    telling = [part for part in parts if part.merit] or parts
+    bare = " (no interval)" if telling and all(part.interval is None for part in telling) else ""
     title = f"{whole.question}. {whole.claim}: {whole.verdict.upper()}{bare}"
     if whole.key in others:
         title += f"; reference: {others[whole.key].verdict}"

@@ -13,7 +13,8 @@ from tunescale_core.results.ranks import loras_on
 from tunescale_core.results.resampler import Resampler
 from tunescale_core.results.results import Results
 from tunescale_core.results.trivial import trivial_quality, trivial_rule
-from tunescale_core.stats.interval import Interval, percentile_interval
+from tunescale_core.stats.interval import ALPHA, Interval, percentile_interval
+from tunescale_core.stats.resampling import members_of
 from tunescale_core.tables.latency_table import reference_of
 
 COLOURS = {"base": "#5b6770", "full": "#c2410c", "lora": "#1d6fa5"}
@@ -245,7 +246,16 @@ def _limit_lines(figure: Any, results: Results, limits: Limits, task: str, colum
 
 def _quality_interval(resampler: Resampler, candidate: Candidate, task: str, value: float) -> Interval | None:
     found = resampler.quality(candidate, task)
-    return None if found is None else percentile_interval(value, found)
+    if found is None:
+        return None
+    reach = percentile_interval(value, found)
+    if reach.high > reach.low:
+        return reach
+    # All answers are alike, and resamples with them: as for a share of n right of n (Clopper and Pearson, 1934).
+    rows = [cell.rows for cell in resampler.results.at(candidate, task) if cell.rows]
+    left = (ALPHA / 2) ** (1 / min(max(members_of(one.group)) + 1 for one in rows))
+    worst = {"fraction": 1.0, "%": 100.0}.get(resampler.results.metric(task).unit)
+    return Interval(value, value * left, value if worst is None else worst - (worst - value) * left)
 
 
 def _latency_interval(resampler: Resampler, candidate: Candidate, task: str, value: float) -> Interval | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from tunescale_core.arrays import Figures
@@ -18,7 +18,7 @@ from tunescale_core.results.result import Result, Rows
 from tunescale_core.results.results import Results, mean_if_known
 from tunescale_core.stats.drift import Drift
 from tunescale_core.stats.interval import Interval, percentile_interval, wider_interval
-from tunescale_core.stats.paired import at_least_chance, log_ratio_p, paired_p, spread_p
+from tunescale_core.stats.paired import at_least_chance, log_ratio_p, paired_p, spread_p, wider_p
 from tunescale_core.stats.power import enough
 from tunescale_core.stats.resampling import members_of
 from tunescale_core.tasks import Metric
@@ -42,6 +42,8 @@ class Comparison:
     """Of the machine; None where nothing shows it, or no time is compared."""
     unlike: bool = False
     """Whether both sides have examples, and not the same ones: the difference then says nothing."""
+    lone: bool = False
+    """Whether a side is one training, so that the interval does not hold what another would give."""
 
     @property
     def difference(self) -> float:
@@ -67,7 +69,7 @@ class Comparisons:
         metric = metric or self.results.metric(task)
         key = (new, old, task, metric.name)
         if key not in self._found:
-            self._found[key] = self._quality(new, old, task, metric)
+            self._found[key] = self._marked(self._quality(new, old, task, metric), new, old, task)
         return self._found[key]
 
     def _quality(self, new: Candidate, old: Candidate, task: str, metric: Metric) -> Comparison | None:
@@ -88,7 +90,7 @@ class Comparisons:
         """
         key = (new, old, task, "latency")
         if key not in self._found:
-            self._found[key] = self._latency(new, old, task)
+            self._found[key] = self._marked(self._latency(new, old, task), new, old, task)
         return self._found[key]
 
     def _latency(self, new: Candidate, old: Candidate, task: str) -> Comparison | None:
@@ -117,21 +119,31 @@ class Comparisons:
             return Comparison(ours, theirs, unlike=True)
         p, drift = None, self.resampler.drift
         if len(pair[0]) == len(pair[1]) == 1:
-            p = spread_p(*_timed(pair), drift)
+            units = max(members_of(_timed(pair)[2])) + 1
+            # Its own test takes seconds for normal, which they are not.
+            p = max(spread_p(*_timed(pair), drift), at_least_chance(wider_p(ours - theirs, mine - other), units))
         interval = wider_interval(ours - theirs, mine - other)
         return Comparison(ours, theirs, interval, p, int(pair[0][0].timed.sum()), drift=drift)
 
     def _enough(self, new: Candidate, old: Candidate, task: str, n: int) -> int | None:
-        """Return how many timed questions would show a difference in latency; None where drift alone hides it."""
+        """Return how many timed questions would show a difference in latency.
+
+        None where drift alone hides it, and of several seeds, as of any figure.
+        """
         ours, theirs = (self.results.latency(side, task) for side in (new, old))
         mine, other = (self.resampler.latency(side, task, steady=True) for side in (new, old))
         if not ours or not theirs or mine is None or other is None:
             return None
         drift, hidden = self.resampler.drift, 0.0
-        single = sum(len(self.results.at(side, task)) == 1 for side in (new, old))
-        if drift is not None and single:  # several seeds bring the drift between them along
-            hidden = drift.hides(math.log(ours / theirs), single)
+        if any(len(self.results.at(side, task)) > 1 for side in (new, old)):
+            return None  # what seeds differ by no number of questions mends
+        if drift is not None:
+            hidden = drift.hides(math.log(ours / theirs), 2)
         return enough(ours - theirs, mine - other, n, hidden=hidden)
+
+    def _marked(self, found: Comparison | None, new: Candidate, old: Candidate, task: str) -> Comparison | None:
+        lone = any(side.tuned and len(self.results.at(side, task)) == 1 for side in (new, old))
+        return None if found is None else replace(found, lone=lone and found.interval is not None)
 
     def _latency_p(self, pair: tuple[list[Rows], list[Rows]], replicates: Figures) -> float:
         """Test the questions' log-ratios; several seeds, or a call of no time, leave it to the bootstrap."""

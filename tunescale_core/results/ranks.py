@@ -47,8 +47,12 @@ def checked_ties(name: str) -> Ties:
 
 def full_on(results: Results, model: str, task: str) -> Candidate | None:
     """Return the candidate of all weights tuned on a task, the best where a study has several ways to."""
-    found = [one for one in results.candidates if one.model == model and one.trained_on == task and one.is_full]
-    return _best(results, found, task, "latency")
+    return _best(results, fulls_on(results, model, task), task, "latency")
+
+
+def fulls_on(results: Results, model: str, task: str) -> tuple[Candidate, ...]:
+    """Return a model's candidates of all weights tuned on a task: one for each way that a study has to."""
+    return tuple(one for one in results.candidates if one.model == model and one.trained_on == task and one.is_full)
 
 
 def loras_on(results: Results, model: str, task: str) -> tuple[Candidate, ...]:

@@ -17,7 +17,7 @@ from tunescale_core.results.drift import drift_of
 from tunescale_core.results.result import Result, Rows
 from tunescale_core.results.results import Results
 from tunescale_core.stats.drift import Drift
-from tunescale_core.stats.resampling import RESAMPLES, over_seeds, weighted_percentile, weights
+from tunescale_core.stats.resampling import RESAMPLES, members_of, over_seeds, percentiles, weights, widened
 from tunescale_core.tasks import Metric
 
 
@@ -46,7 +46,8 @@ class Resampler:
     ) -> Figures | None:
         """Return the replicates of the mean latency, or of a percentile, over the timed examples, shape `(B,)`.
 
-        They hold the machine's drift, unless they are to be as if it were steady. None where none was timed.
+        They hold the machine's drift, unless they are to be as if it were steady. None where too few were timed for
+        any: of one call, or of questions on one passage alone, nothing says how much others would take.
         """
         figure = f"{'steady ' if steady else ''}latency" + ("" if rank is None else f" p{rank:g}")
         return self._replicates(candidate, task, figure, lambda rows: self._timed(rows, task, rank), timed=not steady)
@@ -100,11 +101,12 @@ class Resampler:
     def _timed(self, rows: Rows, task: str, rank: float | None) -> Figures | None:
         if not rows.timed.any():
             return None
-        drawn, seconds = self._drawn(rows, task), rows.seconds[rows.timed]
+        seconds = rows.seconds[rows.timed]
+        alike = [self.seed, zlib.crc32(task.encode()), len(seconds)]
         if rank is not None:
-            return weighted_percentile(seconds, drawn, rank)
-        means: Figures = drawn @ seconds / drawn.sum(axis=1)
-        return means
+            return percentiles(seconds, rank, self.resamples, alike)
+        drawn, units = self._drawn(rows, task), self._timed_units(rows)
+        return widened(drawn @ seconds / drawn.sum(axis=1), units, alike) if units > 1 else None
 
     def _deviation(self, rows: Rows, task: str) -> Figures | None:
         import numpy as np
@@ -117,6 +119,10 @@ class Resampler:
         variance = np.maximum(shares @ seconds**2 - (shares @ seconds) ** 2, 0.0)
         deviations: Figures = np.sqrt(variance * len(seconds) / (len(seconds) - 1))
         return deviations
+
+    def _timed_units(self, rows: Rows) -> int:
+        """Return how many of the timed examples, or of their groups, are independent."""
+        return max(members_of([name for name, timed in zip(rows.group, rows.timed, strict=True) if timed])) + 1
 
     def _drawn(self, rows: Rows, task: str) -> Figures:
         """Return the resamples of the timed examples, shape `(B, m)`."""

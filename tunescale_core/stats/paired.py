@@ -48,9 +48,7 @@ def paired_p(law: Law, new: Figures, old: Figures, replicates: Figures | None = 
         return float(min(1.0, 2 * ranked.pvalue))
     if replicates is None:
         raise ValueError("a composite figure is tested by its replicates: give them")
-    defined = replicates[~np.isnan(replicates)]
-    above, below = ((defined >= 0).sum() + 1, (defined <= 0).sum() + 1)
-    return float(min(1.0, 2 * min(above, below) / (len(defined) + 1)))
+    return _tails(replicates[~np.isnan(replicates)])
 
 
 def below_p(law: Law, new: Figures, old: Figures) -> float:
@@ -99,6 +97,19 @@ def bootstrap_below_p(replicates: Figures, units: int, margin: float = 0.0) -> f
     if not within and len(defined) and (spread := float(defined.std())):
         share = min(share, beyond_all(float(defined.mean() + margin) / spread))
     return float(max(share, 2.0**-units))
+
+
+def wider_p(value: float, replicates: Figures) -> float:
+    """Return the two-sided p of "no difference" by percentile and basic bootstrap, the larger: of `wider_interval`.
+
+    Args:
+        value: The difference.
+        replicates: It in each resample, shape `(B,)`.
+    """
+    import numpy as np
+
+    defined = replicates[~np.isnan(replicates)]
+    return max(_tails(defined), _tails(2 * value - defined))
 
 
 def log_ratio_p(new: Figures, old: Figures, group: Sequence[str], drift: Drift | None = None) -> float:
@@ -206,6 +217,11 @@ def beyond_all(deviations: float) -> float:
 def sign_flip(gains: Figures, seed: int = 0) -> float:
     """Return the two-sided p that gains are as likely losses, by flipping their signs `PERMUTATIONS` times."""
     return _two_sided(gains, _flipped(gains, seed))
+
+
+def _tails(replicates: Figures) -> float:
+    above, below = ((replicates >= 0).sum() + 1, (replicates <= 0).sum() + 1)
+    return float(min(1.0, 2 * min(above, below) / (len(replicates) + 1)))
 
 
 def _two_sided(gains: Figures, flipped: Figures) -> float:

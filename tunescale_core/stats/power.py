@@ -28,6 +28,17 @@ def enough_for_shares(new: Flags, old: Flags, level: float = ALPHA / 2) -> int |
     return math.ceil(root**2 / difference**2)
 
 
+def for_one_of(n: int, tests: float) -> int:
+    """Return the n at which a test is enough as one of so many, of the n at which it is enough alone.
+
+    A z-test's n goes with the square of its quantiles' sum, and its level is divided by the number of tests.
+    """
+    from scipy.special import ndtri
+
+    alone, among = (float(ndtri(1 - ALPHA / 2 / many) + ndtri(POWER)) for many in (1.0, max(1.0, tests)))
+    return math.ceil(n * (among / alone) ** 2)
+
+
 def enough(value: float, replicates: Figures, n: int, level: float = ALPHA / 2, hidden: float = 0.0) -> int | None:
     """Return the n at which a difference of `value` would be seen, its error shrinking with the root of n.
 

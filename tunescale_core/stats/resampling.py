@@ -107,6 +107,47 @@ def weighted_percentile(values: Figures, drawn: Figures, rank: float) -> Figures
     return found
 
 
+def percentiles(values: Figures, rank: float, resamples: int, seed: int | Sequence[int] = 0) -> Figures:
+    """Draw where a percentile of what there is to be measured may lie, shape `(B,)`, from few measurements.
+
+    Of n the number that lie below it is binomial, so it lies under the next one: of those draws as many lie below the
+    true percentile as the order statistics' bound says (David and Nagaraja, 2003, sec. 7.1). Infinite where it may lie
+    beyond the largest.
+
+    Args:
+        values: What was measured, shape `(n,)`.
+        rank: In percent.
+        resamples: How many, B.
+        seed: Of the draw: those of as many values are drawn alike.
+    """
+    import numpy as np
+    from scipy.stats import binom
+
+    # Evenly spread over its probability, and not drawn: a bound should not hang on which draws came.
+    places = (np.random.default_rng(seed).permutation(resamples) + 0.5) / resamples
+    below = binom.ppf(places, len(values), rank / 100).astype(int)
+    drawn: Figures = np.append(np.sort(values), np.inf)[below]
+    return drawn
+
+
+def widened(means: Figures, units: int, seed: int | Sequence[int] = 0) -> Figures:
+    """Return resampled means as far apart as those of few units are from the truth, shape `(B,)`.
+
+    A resample's variance is (n - 1) / n of a sample's, which itself is known from n units alone: their deviations are
+    taken as Student's t has them (the bootstrap's of Hesterberg, 2015, sec. 4.2).
+
+    Args:
+        means: In each resample, shape `(B,)`.
+        units: Examples or groups that were drawn independently, at least 2.
+        seed: Of the draw: means of as many units are widened alike, so that their differences stay paired.
+    """
+    import numpy as np
+
+    scale = np.sqrt(units / np.random.default_rng(seed).chisquare(units - 1, len(means)))
+    centre = means.mean()
+    return np.asarray(centre + (means - centre) * scale, dtype=float)
+
+
 def over_seeds(each: Figures, rng: Generator) -> Figures:
     """Return replicates of a figure's mean over all seeds there could be, from those of the few there are.
 
@@ -124,6 +165,12 @@ def over_seeds(each: Figures, rng: Generator) -> Figures:
     """
     import numpy as np
 
+    bounded = ~np.isinf(each).any(axis=1)  # a percentile may lie beyond all that was measured
+    if not bounded.all():
+        whole = np.full(len(each), np.inf)
+        if bounded.any():
+            whole[bounded] = over_seeds(each[bounded], rng)
+        return whole
     resamples, k = each.shape
     mean: Figures = each.mean(axis=1)
     within = float(np.nanvar(each - mean[:, None], axis=0).mean()) * k / (k - 1)
