@@ -21,6 +21,7 @@ from tunescale_core.tables.wrapped import wrapped
 FLAGGED = "{0} comes out best, and is flagged."
 NO_BETTER = "{0} comes out best of what was measured."
 """Where one is chosen and something makes it doubtful, or it is no better than not looking."""
+ONCE = "variants were trained once, on one seed: how far another training would differ is in no figure"
 PROCESS = (
     "GiB on a CPU is the peak of the whole process, with its libraries and what cells before left: what is measured "
     "later in a run has more"
@@ -46,7 +47,7 @@ def as_text(counsel: Counsel) -> str:
     table = tabulate(lines, heads, "simple", disable_numparse=True, colalign=("left", *["right"] * 8, "left"))
     basis = (
         "bound: what the quality does not fall short of with 95 % confidence; feasible, on front and best are shares "
-        f"of the resamples of {_resampled_over(advice)}"
+        f"of the resamples of examples{'' if advice.lone else ', seeds'} and latency"
         if advice.resampled
         else "the source has no examples: these are point values, and nothing is known of how sure they are"
     )
@@ -55,6 +56,7 @@ def as_text(counsel: Counsel) -> str:
     notes = [
         f"({constraints.text})",
         f"({basis})",
+        *([f"({ONCE})"] if advice.lone and advice.resampled else []),
         *([f"Left out, since not measured on every task served: {out}."] if out else []),
     ]
     if advice.same:
@@ -69,12 +71,6 @@ def as_text(counsel: Counsel) -> str:
         + [one.text + "." for one in counsel.paid]
         + [wrapped(_told_otherwise(one, constraints)) for one in counsel.others]
     )
-
-
-def _resampled_over(advice: Advice) -> str:
-    if not advice.lone:
-        return "examples, seeds and latency"
-    return "examples and latency (variants were trained once, on one seed: how far another would differ is in none)"
 
 
 def as_object(counsel: Counsel) -> dict[str, Any]:
