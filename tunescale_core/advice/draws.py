@@ -150,10 +150,11 @@ class Draws:
 
     def told_latency(self, candidate: Candidate) -> float | None:
         """Return the latency statistic as it was measured, seconds, on the slowest task; None where it is not known."""
-        if self.latency(candidate) is None:
+        if self.constraints.stat != "mean" and self.latency(candidate) is None:
             return None
         found = [self._told_on(candidate, task) for task in self.constraints.tasks]
-        return max(one for one in found if one is not None)
+        known = [one for one in found if one is not None]
+        return max(known) if len(known) == len(found) else None
 
     def _told_on(self, candidate: Candidate, task: str) -> float | None:
         import numpy as np
