@@ -111,7 +111,7 @@ def test_a_model_without_such_a_cache_is_one_line(tmp_path: Path) -> None:
 def test_without_a_compiler_it_says_so(opened: Opened, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Where a step cannot be compiled one line names the compiler, and how it is found."""
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(torch._inductor.config.cpp, "cxx", (str(tmp_path / "none"),))
     decoder = StaticDecoder(opened, PROTOCOL.model_copy(update={"max_new_tokens": 3}))
-    with pytest.raises(ModelError, match=r"cannot be compiled \(.+\): mode static needs a C\+\+ compiler .*CXX"):
+    none = torch._inductor.config.patch({"cpp.cxx": (str(tmp_path / "none"),)})
+    with none, pytest.raises(ModelError, match=r"cannot be compiled \(.+\): mode static needs a C\+\+ compiler .*CXX"):
         asked(decoder, 4)

@@ -7,7 +7,16 @@ import pytest
 
 from tests.families import TEMPLATES, tokenizer_with
 from tunescale_core.errors import ModelError
-from tunescale_core.models.chat import BOS, FOLDING, MINIMAL_TEMPLATE, PARTING, is_ours, rendered, tokenizer_of
+from tunescale_core.models.chat import (
+    BOS,
+    DATED,
+    FOLDING,
+    MINIMAL_TEMPLATE,
+    PARTING,
+    is_ours,
+    rendered,
+    tokenizer_of,
+)
 
 TOLD, ASKED = {"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}
 PLAIN = "{% for message in messages %}<{{ message.role }}>{{ message.content }}{% endfor %}"
@@ -67,6 +76,18 @@ def test_a_template_of_ones_own_stays_as_it_is(tmp_path: Path) -> None:
     assert template == PLAIN
     assert not is_ours(PLAIN)
     assert all(map(is_ours, (FOLDING + PLAIN, PARTING + PLAIN, MINIMAL_TEMPLATE, BOS + MINIMAL_TEMPLATE)))
+
+
+@pytest.mark.parametrize(("form", "told"), [("%d %b %Y", "01 Jan 2025"), ("%Y-%m-%d", "2025-01-01")])
+def test_todays_date_is_no_part_of_a_question(form: str, told: str, tmp_path: Path) -> None:
+    """A template that tells the date, as Llama 3.2's and gpt-oss's do, tells the same one every day; saved, once."""
+    template = "{% if strftime_now is defined %}Today: {{ strftime_now('" + form + "') }}\n{% endif %}" + PLAIN
+    tokenizer = tokenizer_of(saved(tmp_path / "base", template))
+    assert rendered(tokenizer, [ASKED]).startswith(f"Today: {told}\n")
+    assert tokenizer.chat_template == DATED + template
+    assert is_ours(str(tokenizer.chat_template))
+    tokenizer.save_pretrained(tmp_path / "tuned")
+    assert tokenizer_of(tmp_path / "tuned").chat_template == DATED + template
 
 
 def test_a_tuned_model_keeps_what_was_put_before_its_template(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -51,3 +53,14 @@ def test_the_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -
         ModelError, match=r'^quantize = "8bit" needs bitsandbytes: pip install "tunescale\[quantized\]"$'
     ):
         open_model(FOLDER, PROTOCOL, "8bit")
+
+
+@pytest.mark.parametrize("said", [{"quant_method": "fp8"}, {"quant_method": "bitsandbytes", "load_in_8bit": True}])
+def test_weights_that_are_stored_in_few_bits_are_refused(said: dict[str, object], tmp_path: Path) -> None:
+    """Codes that nobody unpacks would be taken for weights: one line says so, and what to name instead."""
+    folder = tmp_path / "model"
+    shutil.copytree(FOLDER, folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"quantization_config": said}))
+    with pytest.raises(ModelError, match=rf"stored quantised \({said['quant_method']}\); name the model"):
+        open_model(folder, PROTOCOL)

@@ -49,6 +49,11 @@ def test_all_linear_layers_and_those_of_the_attention_fit(name: str, folder: Pat
             {"target_modules": ATTENTION},
             "has no k_proj, o_proj, q_proj, v_proj to put it on; name .* c_",
         ),
+        (
+            "gemma3-vision",
+            {"target_modules": ("embed_tokens",)},
+            "embed_tokens is the model's head too, .* modules_to_save",
+        ),
         ("llama", {"target_modules": ("lm_head",)}, "has no lm_head to put it on; name .* q_proj"),
         (
             "llama",

@@ -112,3 +112,14 @@ def test_plans_learn_the_literal_loops_curve(name: str, base: Path, tmp_path: Pa
     cut = planned if name in DRAWING else next(plans(settings, ROOMY, 17))
     assert cut.padding == ("none" if name in DRAWING else "sorted")
     assert curve(taught, cut, tmp_path) == pytest.approx(literal, abs=1e-4), cut
+
+
+@pytest.mark.parametrize("family", ["llama", "gemma3-vision"])
+def test_answers_of_unlike_lengths_weigh_the_same_by_every_plan(family: str, tmp_path: Path) -> None:
+    """A step's loss is over its tokens, and no mean of its micro-batches' means, whatever a class says of its loss."""
+    base = make(FAMILIES[family], tmp_path / "base")
+    long = load_examples(load("mini"), "openmath", "train").rows[:8]
+    settings = FULL.model_copy(update={"loss": "completion"})
+    taught = Lesson(lesson(base, settings).variant, base, (*long, *ROWS[:8]))
+    literal = curve(taught, Plan.literal(settings), tmp_path)
+    assert curve(taught, next(plans(settings, ROOMY, 17)), tmp_path) == pytest.approx(literal, abs=1e-4)

@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -125,3 +126,19 @@ def test_an_untuned_variant_cannot_be_trained(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="mini-small-base is untuned"):
         tune(Lesson(base, tmp_path / "none", [EXAMPLE]), tmp_path, Progress(), "planned")
     assert list(tmp_path.iterdir()) == []
+
+
+def adapter(**fields: object) -> Any:
+    settings = Method.model_validate(fields)
+    return adapter_config(Variant("m", "method", "arc", 0, None, settings, "m-method-on-arc"))
+
+
+def test_adapters_of_other_kinds_are_put_where_they_belong() -> None:
+    """A layer norm's are on no attention unless a study says so; scales of the attention are no feed-forward's."""
+    assert adapter(peft={"type": "LN_TUNING"}).target_modules is None
+    named = adapter(peft={"type": "LN_TUNING"}, target_modules=("input_layernorm",))
+    assert set(named.target_modules) == {"input_layernorm"}
+    scales = adapter(peft={"type": "IA3"})
+    assert (scales.target_modules, scales.feedforward_modules) == ({"q_proj", "k_proj", "v_proj", "o_proj"}, set())
+    own = adapter(peft={"type": "IA3", "feedforward_modules": ["down_proj"]}, target_modules=("k_proj", "down_proj"))
+    assert set(own.feedforward_modules) == {"down_proj"}

@@ -35,6 +35,11 @@ PARTING = (
     "{%- endfor -%}{%- set messages = parted.messages -%}"
 )
 """Put before a template that takes content in parts alone, images among them: a text is its only part."""
+CLOCK = "strftime_now"
+DATED = (
+    "{%- macro " + CLOCK + "(format) -%}{{ '01 Jan 2025' if format == '%d %b %Y' else '2025-01-01' }}{%- endmacro %}"
+)
+"""Put before a template that tells today's date (Llama 3.2's): the same question would be another tomorrow."""
 PROCESSORS = "chat_template.json"
 """Where models that see had their chat template before tokenizers did."""
 TOLD = {"role": "system", "content": "sentinel-system"}
@@ -101,7 +106,7 @@ def rendered(
 
 def is_ours(template: str) -> bool:
     """Whether a chat template is not, or not wholly, the model's own."""
-    return template.startswith((FOLDING, PARTING)) or template.endswith(MINIMAL_TEMPLATE)
+    return template.startswith((DATED, FOLDING, PARTING)) or template.endswith(MINIMAL_TEMPLATE)
 
 
 def _own_template(tokenizer: PreTrainedTokenizerBase, folder: Path) -> str | None:
@@ -122,6 +127,8 @@ def _template_for(tokenizer: PreTrainedTokenizerBase, own: str | None) -> str:
     if not own:
         begins = tokenizer.bos_token_id is not None and tokenizer("").input_ids[:1] == [tokenizer.bos_token_id]
         return (BOS if begins else "") + MINIMAL_TEMPLATE
+    if CLOCK in own and not own.startswith(DATED):
+        own = DATED + own
     tries = [prefix + own for prefix in ("", FOLDING, PARTING, FOLDING + PARTING)]
     # With the answer too: some pass on a system message only where the user speaks last, so in no row that is learnt.
     for said in ([TOLD, ASKED, ANSWERED], [ASKED, ANSWERED], [ASKED]):

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunescale_core.errors import ModelError, first_line
-from tunescale_core.exhausted import telling
+from tunescale_core.exhausted import exhausted, telling
 from tunescale_core.models.architecture import class_for, config_of
 from tunescale_core.models.chat import tokenizer_of
 from tunescale_core.models.device import device, dtype_of
-from tunescale_core.models.quantised import quantisation
+from tunescale_core.models.quantised import check_full, quantisation
 from tunescale_core.models.trusted import is_trusted, reason
 from tunescale_core.study.method import Bits
 from tunescale_core.study.protocol import Protocol
@@ -45,7 +45,6 @@ def open_model(folder: Path, protocol: Protocol, bits: Bits | None = None) -> Op
         ResourceError: It does not fit into memory, or too many files are open.
     """
     import torch
-    from safetensors import SafetensorError
 
     if protocol.threads:
         torch.set_num_threads(protocol.threads)
@@ -54,7 +53,7 @@ def open_model(folder: Path, protocol: Protocol, bits: Bits | None = None) -> Op
             model = load_weights(folder, dtype_of(protocol), quantisation(bits, dtype_of(protocol)))
             model = model.eval() if bits else model.to(device()).eval()  # in few bits it is where it is to run
             tokenizer = tokenizer_of(folder)
-    except (OSError, ValueError, RuntimeError, SafetensorError, ImportError) as error:
+    except (OSError, ValueError, RuntimeError, ImportError) as error:
         raise ModelError(f"model folder {folder} cannot be opened: {reason(error)}") from error
     return Opened(model, tokenizer, device())
 
@@ -88,19 +87,26 @@ def load_weights(folder: Path, dtype: torch.dtype, quantisation: BitsAndBytesCon
     """Load the language model of a folder; weights from safetensors alone, its own code only where trusted.
 
     Raises:
-        ModelError: Its files lack weights, which would be random ones.
+        ModelError: Its files cannot be read, are quantised, or lack weights, which would be random ones.
     """
+    from safetensors import SafetensorError
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    model, loaded = class_for(config_of(folder)).from_pretrained(
-        folder,
-        dtype=dtype,
-        use_safetensors=True,
-        trust_remote_code=is_trusted(folder),
-        quantization_config=quantisation,
-        output_loading_info=True,
-    )
+    check_full(folder)
+    try:
+        model, loaded = class_for(config_of(folder)).from_pretrained(
+            folder,
+            dtype=dtype,
+            use_safetensors=True,
+            trust_remote_code=is_trusted(folder),
+            quantization_config=quantisation,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, RuntimeError, SafetensorError, ImportError) as error:
+        if exhausted(error, str(folder), folder):
+            raise  # whoever wants it says what ran out, and for what
+        raise ModelError(f"model folder {folder} cannot be opened: {reason(error)}") from error
     if missing := sorted(loaded["missing_keys"]):
         others = f" and {len(missing) - 1} more" if missing[1:] else ""
         raise ModelError(

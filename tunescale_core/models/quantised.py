@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tunescale_core.errors import ModelError
+from tunescale_core.reading import json_of
 from tunescale_core.study.method import Bits
 
 if TYPE_CHECKING:
@@ -14,6 +16,25 @@ if TYPE_CHECKING:
     from transformers import BitsAndBytesConfig
 
 PACKAGE = "bitsandbytes"
+
+
+def check_full(folder: Path) -> None:
+    """Make sure that a checkpoint holds its weights in full: what lies in few bits is no number until it is unpacked.
+
+    Raises:
+        ModelError: Its configuration says that it was quantised.
+    """
+    try:
+        said = json_of((folder / "config.json").read_text(encoding="utf-8"))
+        how = said.get("quantization_config") or (said.get("text_config") or {}).get("quantization_config")
+    except (OSError, ValueError, AttributeError):
+        return  # whoever opens it says so
+    if how:
+        kind = how.get("quant_method", "few bits") if isinstance(how, dict) else "few bits"
+        raise ModelError(
+            f"model folder {folder} cannot be opened: its weights are stored quantised ({kind}); name the model that "
+            "it was made of, and round that by quantize, or ask a server that holds this one"
+        )
 
 
 def quantisation(bits: Bits | None, compute: torch.dtype) -> BitsAndBytesConfig | None:

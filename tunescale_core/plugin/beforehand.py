@@ -75,6 +75,7 @@ def _check_models(study: Study, selected: list[Cell]) -> dict[str, Path]:
     code of their own, which is not here yet.
     """
     from tunescale_core.models.base import EMBEDDED, check_weights, folder_here, without_weights
+    from tunescale_core.models.quantised import check_full
 
     wanted = {name: study.models[name] for name in dict.fromkeys(cell.variant.model for cell in selected)}
     for model in wanted.values():  # what is asked of this machine alone comes first
@@ -87,6 +88,8 @@ def _check_models(study: Study, selected: list[Cell]) -> dict[str, Path]:
         if name in opened:
             check_weights(model, study.folder)
         folder = without_weights(model, study.folder)
+        if name in opened:
+            check_full(folder)
         if not model.trust_remote_code:
             found[name] = folder
     return found

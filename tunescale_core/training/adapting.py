@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,7 +46,25 @@ def adapter_for(variant: Variant, model: Any) -> PeftConfig | None:
                 f"{variant.id} cannot be adapted as declared: the model has no {', '.join(missing)} to put it on; "
                 f'name target_modules among {", ".join(linear_names(model))}, or "all-linear"'
             )
+        check_untied(variant, model, wanted)
     return config
+
+
+def check_untied(variant: Variant, model: Any, wanted: Iterable[str]) -> None:
+    """Refuse an adapter on embeddings that are the head too: merged it would change both, beside the base but one.
+
+    Raises:
+        TrainingError: The adapter is put on them.
+    """
+    embedding, head = model.get_input_embeddings(), model.get_output_embeddings()
+    if head is None or embedding.weight is not head.weight:
+        return
+    name = next(name for name, one in model.named_modules() if one is embedding)
+    if any(f".{name}".endswith(f".{one}") for one in wanted):
+        raise TrainingError(
+            f"{variant.id} cannot be adapted as declared: {name} is the model's head too, and an adapter on it would "
+            "be merged into both; leave it out of target_modules, or name it in modules_to_save"
+        )
 
 
 def linear_names(model: Any) -> list[str]:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from peft import PeftConfig
     from trl import SFTConfig
 
+LORA, SCALES, NORMS = "LORA", "IA3", "LN_TUNING"
+"""PEFT's names of adapters that take settings of their own."""
 LOGS = 20
 """Points on a loss curve, at most."""
 
@@ -96,14 +98,14 @@ def adapter_config(variant: Variant) -> PeftConfig | None:
     settings = variant.settings
     if settings is None or settings.adapter is None:
         return None
-    from peft import PEFT_TYPE_TO_CONFIG_MAPPING, PeftType
+    from peft import PEFT_TYPE_TO_CONFIG_MAPPING
 
     kinds = {kind.value: config for kind, config in PEFT_TYPE_TO_CONFIG_MAPPING.items()}
     kind = settings.adapter.upper()
     if kind not in kinds:
         raise StudyError(f"method {variant.method}: PEFT has no adapter {kind!r}; it has {', '.join(sorted(kinds))}")
     known = {field.name for field in dataclasses.fields(kinds[kind]) if field.init}
-    values = _adapter_values(variant, lora=kind == PeftType.LORA.value)
+    values = _adapter_values(variant, kind)
     unknown = [name for name in values if name not in known]
     if unknown:
         raise StudyError(f"method {variant.method}: PEFT's {kind} has no setting {unknown[0]!r}")
@@ -113,16 +115,17 @@ def adapter_config(variant: Variant) -> PeftConfig | None:
         raise StudyError(f"method {variant.method}: PEFT's {kind} refuses: {first_line(error)}") from error
 
 
-def _adapter_values(variant: Variant, *, lora: bool) -> dict[str, Any]:
+def _adapter_values(variant: Variant, kind: str) -> dict[str, Any]:
     settings = variant.settings or Method()
     modules = settings.target_modules
-    values: dict[str, Any] = {
-        "target_modules": modules if isinstance(modules, str) else list(modules),
-        "task_type": "CAUSAL_LM",
-    }
+    values: dict[str, Any] = {"task_type": "CAUSAL_LM"}
+    if kind != NORMS or "target_modules" in settings.model_fields_set:  # attention is no layer norm
+        values["target_modules"] = modules if isinstance(modules, str) else list(modules)
+    if kind == SCALES:
+        values["feedforward_modules"] = []  # PEFT's own are among no others' targets
     if variant.rank is not None:
         values["r"] = variant.rank
-    if lora:
+    if kind == LORA:
         values |= {"lora_alpha": settings.alpha, "lora_dropout": settings.dropout}
     return values | {name: value for name, value in settings.peft.items() if name != "type"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -102,6 +103,7 @@ def trainer_for(lesson: Lesson, plan: Plan, scratch: Path) -> tuple[Trainer, Row
     model = load_weights(lesson.base, torch.float32, quantisation(settings.quantize, compute))
     freeze_towers(model)
     model.generation_config = ends_alone(model.generation_config)
+    takes_count = any(one.kind == one.VAR_KEYWORD for one in inspect.signature(model.forward).parameters.values())
     adapter = adapter_for(variant, model)
     datasets.disable_progress_bars()
     with fitting(variant, model):
@@ -117,6 +119,10 @@ def trainer_for(lesson: Lesson, plan: Plan, scratch: Path) -> tuple[Trainer, Row
     for parameter in trainer.model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()  # TRL makes a 4-bit base's adapter bfloat16
+    if takes_count:
+        # Some classes say that their loss knows no number of tokens in the step, and pass it on all the same. Without
+        # it the step is a mean of its micro-batches' means, and another step by another plan.
+        trainer.model_accepts_loss_kwargs = True
     trainer.sorted_within = settings.batch * settings.accumulation if plan.padding == "sorted" else None
     return trainer, by_row(trainer.model)
 
