@@ -22,6 +22,7 @@ from tunescale_core.stats.paired import (
     sign_flip,
     sign_flip_below,
     spread_p,
+    wider_p,
 )
 from tunescale_core.stats.resampling import weights
 from tunescale_core.tasks.task import Law
@@ -107,6 +108,13 @@ def test_a_small_sum_of_large_gains_reaches_itself() -> None:
     exact_down = (signs <= gains.sum() + 1e-12).mean()
     assert sign_flip_below(gains) == pytest.approx(exact_down, abs=0.02)
     assert sign_flip(gains) == pytest.approx((np.abs(signs) >= abs(gains.sum()) - 1e-12).mean(), abs=0.02)
+
+
+def test_of_two_bootstraps_the_less_sure_counts() -> None:
+    """Where resamples lie to one side of the difference, what they leave out and what they mirror are both asked."""
+    skewed = np.random.default_rng(7).exponential(1.0, 4000) + 0.01
+    assert wider_p(1.0, skewed) > 0.1 > wider_p(1.0, np.random.default_rng(7).normal(1.0, 0.1, 4000))
+    assert paired_p("composite", np.ones(9), np.zeros(9), skewed) < 0.01
 
 
 @pytest.mark.parametrize("law", ["binary", "mean", "error"])

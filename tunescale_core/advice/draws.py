@@ -42,6 +42,12 @@ class Draws:
         """Tell whether every candidate has examples; without, there are point values alone."""
         return all(self._replicates(one, self.constraints.objective) is not None for one in self.candidates)
 
+    @property
+    def single(self) -> bool:
+        """Whether no candidate has several seeds."""
+        task = self.constraints.objective.task
+        return all(len(self.results.at(one, task)) == 1 for one in self.candidates)
+
     def _measured(self, candidate: Candidate, task: str) -> bool:
         return self.results.quality(candidate, task) is not None
 

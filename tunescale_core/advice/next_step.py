@@ -66,9 +66,12 @@ def to_tell_apart(draws: Draws, first: Standing, rivals: Sequence[Standing]) -> 
     needs = []
     for rival in rivals:
         gains = draws.quality(first.candidate, objective) - draws.quality(rival.candidate, objective)
-        needed = enough(first.quality - rival.quality, gains, n) if n else None
+        sides = (first.candidate, rival.candidate)
+        # What several seeds differ by no number of examples mends.
+        single = all(len(draws.results.at(one, objective.task)) == 1 for one in sides)
+        needed = enough(first.quality - rival.quality, gains, n) if n and single else None
         doubt = "" if rival.feasible >= SURE else f", and keeps to the constraints in {rival.feasible:.0%} alone"
         needs.append(rival.candidate.id + (f" (n = {needed:,} would tell{doubt})" if needed else doubt))
     kept = " of those that surely keep to the constraints" if any(one.feasible < SURE for one in rivals) else ""
     told = f"{first.candidate.id} cannot be told from {', '.join(needs)} at n = {n}"
-    return f"{told}; take the fastest{kept}, or ask more"
+    return f"{told}; take the fastest{kept}, or ask more{'' if draws.single else ', or train on more seeds'}"
