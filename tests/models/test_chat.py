@@ -90,6 +90,15 @@ def test_todays_date_is_no_part_of_a_question(form: str, told: str, tmp_path: Pa
     assert tokenizer_of(tmp_path / "tuned").chat_template == DATED + template
 
 
+def test_a_date_is_settled_once(tmp_path: Path) -> None:
+    """A template that also knows no system messages is the same when it is saved and opened again."""
+    template = "{{ strftime_now('%Y') }}" + STRICT
+    first = tokenizer_of(saved(tmp_path / "base", template))
+    assert first.chat_template == FOLDING + DATED + template
+    first.save_pretrained(tmp_path / "tuned")
+    assert tokenizer_of(tmp_path / "tuned").chat_template == first.chat_template
+
+
 def test_a_tuned_model_keeps_what_was_put_before_its_template(tmp_path: Path) -> None:
     """A tokenizer that is saved and opened again is talked to as before."""
     first = tokenizer_of(saved(tmp_path / "base", STRICT))

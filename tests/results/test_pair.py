@@ -99,6 +99,17 @@ def test_few_lost_answers_prove_no_more_than_their_coins(of: Metric, lost: int, 
     assert found.p >= 0.95 * min(1.0, 2.0 ** (1 - lost))
 
 
+def test_a_grouped_median_is_left_to_the_bootstrap() -> None:
+    """Sums of errors say nothing of a median: one that falls beside an outlier that grows is seen to fall."""
+    rng = np.random.default_rng(8)
+    old = rng.exponential(80.0, 200)
+    new = old / 2
+    new[0] = 4.57e6
+    found = pair(metric("openmath", "median_diff"), new, old, 40)
+    assert found.p < 0.01
+    assert found.interval.high < 0
+
+
 @pytest.mark.parametrize("groups", [6, 10, 20])
 def test_few_passages_are_not_called_too_often(groups: int) -> None:
     """Of sides that are equally good passage by passage, about one in twenty is called different, however few."""

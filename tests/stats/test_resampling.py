@@ -104,6 +104,14 @@ def test_a_percentile_lies_above_its_bound_no_more_often_than_declared(rank: flo
     assert missed <= 0.05 * 400 + 3 * (400 * 0.05 * 0.95) ** 0.5
 
 
+def test_a_percentile_of_groups_is_no_surer_than_of_as_many_values() -> None:
+    """Twelve passages of five questions that take as long are twelve values, of which none shows a p95."""
+    values = np.repeat(np.arange(12.0), 5)
+    grouped, alone = percentiles(values, 95, 2000, 1, 12), percentiles(np.arange(12.0), 95, 2000, 1)
+    assert (grouped == alone).all()
+    assert np.isinf(grouped).mean() == pytest.approx(0.95**12, abs=0.001)
+
+
 def test_what_may_lie_beyond_the_largest_has_no_end() -> None:
     """Of 59 measurements one in twenty-one has all below the 95th percentile: so many draws are infinite."""
     drawn = percentiles(np.arange(59.0), 95, 2000)

@@ -8,7 +8,8 @@ from tunescale_core.advice.constraints import Bar, Constraints
 from tunescale_core.arrays import Figures
 from tunescale_core.errors import ResultsError
 from tunescale_core.results.candidate import Candidate
-from tunescale_core.results.resampler import resampler_of
+from tunescale_core.results.resampler import resampler_of, timed_units
+from tunescale_core.results.result import Rows
 from tunescale_core.results.results import Results
 from tunescale_core.results.trivial import trivial_figures
 from tunescale_core.stats.interval import SMALLEST
@@ -135,10 +136,13 @@ class Draws:
         if not self.resampled:
             mean = self.results.latency(candidate, task)
             return np.full(1, mean) if mean is not None and stat == "mean" else None
-        timed = [int(cell.rows.timed.sum()) for cell in self.results.at(candidate, task) if cell.rows]
+        timed = [timed_units(rows) if rows.timed.any() else 0 for rows in self._rows(candidate, task)]
         if stat in {"p95", "p99"} and (not timed or min(timed) < SMALLEST[int(stat[1:])]):
             return None
         return self.resampler.latency(candidate, task, RANKS.get(stat), steady=steady)
+
+    def _rows(self, candidate: Candidate, task: str) -> list[Rows]:
+        return [cell.rows for cell in self.results.at(candidate, task) if cell.rows]
 
     def memory(self, candidate: Candidate) -> int | None:
         """Return the peak bytes of the cells served; None where one did not measure it."""

@@ -54,7 +54,7 @@ def nearest(draws: Draws, standings: Sequence[Standing], fewest: Standing) -> st
     stat = draws.constraints.stat
     least = SMALLEST.get(int(stat[1:])) if stat in {"p95", "p99"} else FEWEST if draws.resampled else None
     least = least if any(text.startswith(f"{stat} latency") for text in unknown) else None
-    wanted = f"; a {stat} needs {least} timed examples (timed_examples)" if least else ""
+    wanted = f"; a {stat} needs {least} timed examples (timed_examples), on as many passages if on any" if least else ""
     names = ", ".join(sorted(text.removesuffix(" (not known)") for text in unknown))
     published = "; a published table has mean latencies alone" if wanted else ""
     return f"nothing is known of: {names}{wanted if draws.resampled else published}"

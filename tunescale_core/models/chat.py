@@ -127,7 +127,7 @@ def _template_for(tokenizer: PreTrainedTokenizerBase, own: str | None) -> str:
     if not own:
         begins = tokenizer.bos_token_id is not None and tokenizer("").input_ids[:1] == [tokenizer.bos_token_id]
         return (BOS if begins else "") + MINIMAL_TEMPLATE
-    if CLOCK in own and not own.startswith(DATED):
+    if CLOCK in own and DATED not in own:
         own = DATED + own
     tries = [prefix + own for prefix in ("", FOLDING, PARTING, FOLDING + PARTING)]
     # With the answer too: some pass on a system message only where the user speaks last, so in no row that is learnt.

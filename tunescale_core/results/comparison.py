@@ -123,7 +123,8 @@ class Comparisons:
             # Its own test takes seconds for normal, which they are not.
             p = max(spread_p(*_timed(pair), drift), at_least_chance(wider_p(ours - theirs, mine - other), units))
         interval = wider_interval(ours - theirs, mine - other)
-        return Comparison(ours, theirs, interval, p, int(pair[0][0].timed.sum()), drift=drift)
+        found = Comparison(ours, theirs, interval, p, int(pair[0][0].timed.sum()), drift=drift)
+        return self._marked(found, new, old, task)
 
     def _enough(self, new: Candidate, old: Candidate, task: str, n: int) -> int | None:
         """Return how many timed questions would show a difference in latency.

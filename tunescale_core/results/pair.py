@@ -187,7 +187,7 @@ class Pair:
         any number of them, where resampling a few groups calls too much (Cameron, Gelbach and Miller, 2008). So it is
         of a mean; a figure that is none, and one of several seeds, is left to the bootstrap.
         """
-        if self.independent or not self.single or self.metric.law == "composite":
+        if self.independent or not self.single or self.metric.law == "composite" or self.metric.over is not None:
             return None
         import numpy as np
 

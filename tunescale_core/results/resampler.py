@@ -50,13 +50,15 @@ class Resampler:
         any: of one call, or of questions on one passage alone, nothing says how much others would take.
         """
         figure = f"{'steady ' if steady else ''}latency" + ("" if rank is None else f" p{rank:g}")
-        return self._replicates(candidate, task, figure, lambda rows: self._timed(rows, task, rank), timed=not steady)
+        return self._replicates(
+            candidate, task, figure, lambda rows: self._timed(rows, task, rank), timed=not steady, mean=rank is None
+        )
 
     def spread(self, candidate: Candidate, task: str) -> Figures | None:
         """Return the replicates of the standard deviation of a call's seconds, shape `(B,)`; None of fewer than two."""
         return self._replicates(candidate, task, "spread", lambda rows: self._deviation(rows, task), timed=True)
 
-    def _replicates(
+    def _replicates(  # noqa: PLR0913  a figure, and what is added to it
         self,
         candidate: Candidate,
         task: str,
@@ -64,11 +66,15 @@ class Resampler:
         of: Callable[[Rows], Figures | None],
         *,
         timed: bool = False,
+        mean: bool = False,
     ) -> Figures | None:
+        """Return replicates of a figure, cached: of a time with the drift, of a mean as far apart as few calls are."""
         key = (candidate, task, figure)
         if key not in self._found:
             cells = self.results.at(candidate, task)
             each = [None if cell.rows is None else of(cell.rows) for cell in cells]
+            if mean and len(cells) == 1:  # before the drift, which is no matter of how many calls there are
+                each = [self._widened(one, cells, task) for one in each]
             # Several seeds differ by the drift too, and what they differ by is drawn below: not twice.
             if timed and self.drift is not None and len(cells) == 1:
                 each = [
@@ -77,8 +83,13 @@ class Resampler:
                 ]
             known = [one for one in each if one is not None]
             whole = len(known) == len(cells) and bool(cells)
-            self._found[key] = self._over_seeds(candidate, task, known) if whole else None
+            found = self._over_seeds(candidate, task, known) if whole else None
+            self._found[key] = self._widened(found, cells, task) if mean and len(cells) > 1 else found
         return self._found[key]
+
+    def _widened(self, means: Figures | None, cells: Sequence[Result], task: str) -> Figures | None:
+        rows = [cell.rows for cell in cells if cell.rows is not None]
+        return None if means is None else widened(means, min(map(timed_units, rows)), self._alike(rows[0], task))
 
     def _slowed(self, drift: Drift, cell: Result) -> Figures:
         """Return how much slower than usual the machine may have been at a cell, shape `(B,)`."""
@@ -102,11 +113,12 @@ class Resampler:
         if not rows.timed.any():
             return None
         seconds = rows.seconds[rows.timed]
-        alike = [self.seed, zlib.crc32(task.encode()), len(seconds)]
+        units = timed_units(rows)
         if rank is not None:
-            return percentiles(seconds, rank, self.resamples, alike)
-        drawn, units = self._drawn(rows, task), self._timed_units(rows)
-        return widened(drawn @ seconds / drawn.sum(axis=1), units, alike) if units > 1 else None
+            return percentiles(seconds, rank, self.resamples, self._alike(rows, task), units)
+        drawn = self._drawn(rows, task)
+        means: Figures = drawn @ seconds / drawn.sum(axis=1)
+        return means if units > 1 else None
 
     def _deviation(self, rows: Rows, task: str) -> Figures | None:
         import numpy as np
@@ -120,9 +132,9 @@ class Resampler:
         deviations: Figures = np.sqrt(variance * len(seconds) / (len(seconds) - 1))
         return deviations
 
-    def _timed_units(self, rows: Rows) -> int:
-        """Return how many of the timed examples, or of their groups, are independent."""
-        return max(members_of([name for name, timed in zip(rows.group, rows.timed, strict=True) if timed])) + 1
+    def _alike(self, rows: Rows, task: str) -> list[int]:
+        """Return the seed of draws that all who were timed on as many of a task's examples share."""
+        return [self.seed, zlib.crc32(task.encode()), int(rows.timed.sum())]
 
     def _drawn(self, rows: Rows, task: str) -> Figures:
         """Return the resamples of the timed examples, shape `(B, m)`."""
@@ -138,6 +150,11 @@ class Resampler:
         if key not in self._weights:
             self._weights[key] = weights(group, self.resamples, self.seed)
         return self._weights[key]
+
+
+def timed_units(rows: Rows) -> int:
+    """Return how many of the timed examples, or of their groups, are independent."""
+    return max(members_of([name for name, timed in zip(rows.group, rows.timed, strict=True) if timed])) + 1
 
 
 @lru_cache(maxsize=4)

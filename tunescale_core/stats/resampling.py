@@ -107,7 +107,9 @@ def weighted_percentile(values: Figures, drawn: Figures, rank: float) -> Figures
     return found
 
 
-def percentiles(values: Figures, rank: float, resamples: int, seed: int | Sequence[int] = 0) -> Figures:
+def percentiles(
+    values: Figures, rank: float, resamples: int, seed: int | Sequence[int] = 0, units: int | None = None
+) -> Figures:
     """Draw where a percentile of what there is to be measured may lie, shape `(B,)`, from few measurements.
 
     Of n the number that lie below it is binomial, so it lies under the next one: of those draws as many lie below the
@@ -119,14 +121,17 @@ def percentiles(values: Figures, rank: float, resamples: int, seed: int | Sequen
         rank: In percent.
         resamples: How many, B.
         seed: Of the draw: those of as many values are drawn alike.
+        units: How many of them are independent, all unless given: values of one group are taken to be one value.
     """
     import numpy as np
     from scipy.stats import binom
 
+    units = units or len(values)
+
     # Evenly spread over its probability, and not drawn: a bound should not hang on which draws came.
     places = (np.random.default_rng(seed).permutation(resamples) + 0.5) / resamples
-    below = binom.ppf(places, len(values), rank / 100).astype(int)
-    drawn: Figures = np.append(np.sort(values), np.inf)[below]
+    below = binom.ppf(places, units, rank / 100).astype(int)
+    drawn: Figures = np.append(np.sort(values), np.inf)[below * len(values) // units]
     return drawn
 
 
