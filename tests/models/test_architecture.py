@@ -2,7 +2,9 @@
 
 import re
 
+import pytest
 import torch
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
 
 from tests.families import FAMILIES, configured
 from tunescale_core.models.architecture import class_for, freeze_towers, tower_pattern, towers
@@ -40,3 +42,18 @@ def test_frozen_towers_are_not_trained() -> None:
     freeze_towers(model)
     trained = {key.split(".")[1] for key, weight in model.named_parameters() if weight.requires_grad}
     assert trained == {"language_model"}
+
+
+@pytest.mark.parametrize("kind", ["bert", "roberta", "xlm-roberta", "electra"])
+def test_an_encoder_is_no_language_model(kind: str) -> None:
+    """What sees the words after each is refused, unless its configuration makes it a decoder."""
+    with pytest.raises(ValueError, match=f"^{kind} is an encoder; only decoders"):
+        class_for(AutoConfig.for_model(kind))
+    assert class_for(AutoConfig.for_model(kind, is_decoder=True)) is AutoModelForCausalLM
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_family_has_a_class(name: str) -> None:
+    """None of the families that are tried is taken for an encoder."""
+    found = class_for(configured(FAMILIES[name], {"vocab_size": 64}))
+    assert found in {AutoModelForCausalLM, AutoModelForImageTextToText}

@@ -77,14 +77,21 @@ def class_for(config: PretrainedConfig) -> Any:
     What reads images too is, by some of its makers, no causal language model to transformers, though it answers text.
 
     Raises:
-        ValueError: It reads with an encoder: its prompts and answers are no one text, and so not what is learnt here.
+        ValueError: It reads with an encoder: its prompts and answers are no one text, or each word sees those after it.
     """
     from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
-    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
+    from transformers.models.auto.modeling_auto import (
+        MODEL_FOR_CAUSAL_LM_MAPPING,
+        MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
+        MODEL_FOR_MASKED_LM_MAPPING,
+    )
 
     kind = type(config)
     if config.is_encoder_decoder:
         raise ValueError(f"{config.model_type} is an encoder-decoder; only decoders (causal language models) are run")
+    if kind in MODEL_FOR_MASKED_LM_MAPPING and not config.is_decoder:
+        # Opened as a language model it would see, in training, the words that it is to say.
+        raise ValueError(f"{config.model_type} is an encoder; only decoders (causal language models) are run")
     if kind in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING and kind not in MODEL_FOR_CAUSAL_LM_MAPPING:
         return AutoModelForImageTextToText
     return AutoModelForCausalLM
