@@ -119,7 +119,7 @@ class Chooser:
         cut = tuple(cut_short(self._cells()))
         shared = any(on_cpu(cell) for cell in self._cells())
         task = self.constraints.objective.task
-        lone = any(one.tuned and len(self.results.at(one, task)) == 1 for one in self.candidates)
+        lone = any(one.tuned and self.results.seeds(one, task) == 1 for one in self.candidates)
         return Advice(
             decision, chosen, standings, step, left_out, resampled, flags, same, self.own, beside, cut, shared, lone
         )

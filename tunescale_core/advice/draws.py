@@ -13,7 +13,7 @@ from tunescale_core.results.result import Rows
 from tunescale_core.results.results import Results
 from tunescale_core.results.trivial import trivial_figures
 from tunescale_core.stats.interval import SMALLEST
-from tunescale_core.stats.resampling import members_of, weighted_percentile
+from tunescale_core.stats.resampling import units_of, weighted_percentile
 
 RANKS = {"median": 50.0, "p95": 95.0, "p99": 99.0}
 
@@ -47,7 +47,7 @@ class Draws:
     def single(self) -> bool:
         """Whether no candidate has several seeds."""
         task = self.constraints.objective.task
-        return all(len(self.results.at(one, task)) == 1 for one in self.candidates)
+        return all(self.results.seeds(one, task) == 1 for one in self.candidates)
 
     def _measured(self, candidate: Candidate, task: str) -> bool:
         return self.results.quality(candidate, task) is not None
@@ -99,8 +99,8 @@ class Draws:
         """
         import numpy as np
 
-        rows = [cell.rows for cell in self.results.at(candidate, task) if cell.rows]
-        units = min(max(members_of(one.group)) + 1 for one in rows)
+        rows = self._rows(candidate, task)
+        units = min(units_of(one.group) for one in rows)
         return np.random.default_rng([self.resampler.seed, units]).beta(1, units, self.number)
 
     @property

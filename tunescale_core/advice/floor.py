@@ -8,6 +8,7 @@ from tunescale_core.advice.choice import Advice
 from tunescale_core.advice.constraints import Bar, Constraints
 from tunescale_core.advice.draws import Draws
 from tunescale_core.advice.standing import Standing
+from tunescale_core.arrays import Figures
 from tunescale_core.results.candidate import Candidate
 from tunescale_core.results.results import Results
 from tunescale_core.results.trivial import trivial_quality, trivial_rule
@@ -41,12 +42,13 @@ def floor_of(draws: Draws, advice: Advice) -> Floor | None:
     value = trivial_quality(results, objective.task, objective.metric)
     if value is None:
         return None
-    below = tuple(one.candidate for one in advice.standings if not _above(draws, one, value))
+    trivial = draws.trivial(objective)
+    below = tuple(one.candidate for one in advice.standings if not _above(draws, one, value, trivial))
     rule = trivial_rule(results, objective.task)
     return Floor(objective, value, rule, below, all_below=len(below) == len(advice.standings))
 
 
-def _above(draws: Draws, one: Standing, value: float) -> bool:
+def _above(draws: Draws, one: Standing, value: float, trivial: Figures | None) -> bool:
     """Tell whether a candidate is surely better than not looking, where both are asked the same questions.
 
     Its bound must be, and what it is better by in the resamples: where one gets right what the other gets wrong, the
@@ -57,7 +59,6 @@ def _above(draws: Draws, one: Standing, value: float) -> bool:
     objective = draws.constraints.objective
     if not objective.metric.improves(one.bound, value):
         return False
-    trivial = draws.trivial(objective)
     if trivial is None:
         return True
     gain = objective.metric.sign * (draws.quality(one.candidate, objective) - trivial)

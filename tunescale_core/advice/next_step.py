@@ -68,7 +68,7 @@ def to_tell_apart(draws: Draws, first: Standing, rivals: Sequence[Standing]) -> 
         gains = draws.quality(first.candidate, objective) - draws.quality(rival.candidate, objective)
         sides = (first.candidate, rival.candidate)
         # What several seeds differ by no number of examples mends.
-        single = all(len(draws.results.at(one, objective.task)) == 1 for one in sides)
+        single = all(draws.results.seeds(one, objective.task) == 1 for one in sides)
         needed = enough(first.quality - rival.quality, gains, n) if n and single else None
         doubt = "" if rival.feasible >= SURE else f", and keeps to the constraints in {rival.feasible:.0%} alone"
         needs.append(rival.candidate.id + (f" (n = {needed:,} would tell{doubt})" if needed else doubt))

@@ -14,7 +14,7 @@ from tunescale_core.results.resampler import Resampler
 from tunescale_core.results.results import Results
 from tunescale_core.results.trivial import trivial_quality, trivial_rule
 from tunescale_core.stats.interval import ALPHA, Interval, percentile_interval
-from tunescale_core.stats.resampling import members_of
+from tunescale_core.stats.resampling import units_of
 from tunescale_core.tables.latency_table import reference_of
 
 COLOURS = {"base": "#5b6770", "full": "#c2410c", "lora": "#1d6fa5"}
@@ -253,7 +253,7 @@ def _quality_interval(resampler: Resampler, candidate: Candidate, task: str, val
         return reach
     # All answers are alike, and resamples with them: as for a share of n right of n (Clopper and Pearson, 1934).
     rows = [cell.rows for cell in resampler.results.at(candidate, task) if cell.rows]
-    left = (ALPHA / 2) ** (1 / min(max(members_of(one.group)) + 1 for one in rows))
+    left = (ALPHA / 2) ** (1 / min(units_of(one.group) for one in rows))
     worst = {"fraction": 1.0, "%": 100.0}.get(resampler.results.metric(task).unit)
     return Interval(value, value * left, value if worst is None else worst - (worst - value) * left)
 

@@ -20,7 +20,7 @@ from tunescale_core.stats.drift import Drift
 from tunescale_core.stats.interval import Interval, percentile_interval, wider_interval
 from tunescale_core.stats.paired import at_least_chance, log_ratio_p, paired_p, spread_p, wider_p
 from tunescale_core.stats.power import enough
-from tunescale_core.stats.resampling import members_of
+from tunescale_core.stats.resampling import units_of
 from tunescale_core.tasks import Metric
 
 
@@ -119,7 +119,7 @@ class Comparisons:
             return Comparison(ours, theirs, unlike=True)
         p, drift = None, self.resampler.drift
         if len(pair[0]) == len(pair[1]) == 1:
-            units = max(members_of(_timed(pair)[2])) + 1
+            units = units_of(_timed(pair)[2])
             # Its own test takes seconds for normal, which they are not.
             p = max(spread_p(*_timed(pair), drift), at_least_chance(wider_p(ours - theirs, mine - other), units))
         interval = wider_interval(ours - theirs, mine - other)
@@ -136,14 +136,14 @@ class Comparisons:
         if not ours or not theirs or mine is None or other is None:
             return None
         drift, hidden = self.resampler.drift, 0.0
-        if any(len(self.results.at(side, task)) > 1 for side in (new, old)):
+        if any(self.results.seeds(side, task) > 1 for side in (new, old)):
             return None  # what seeds differ by no number of questions mends
         if drift is not None:
             hidden = drift.hides(math.log(ours / theirs), 2)
         return enough(ours - theirs, mine - other, n, hidden=hidden)
 
     def _marked(self, found: Comparison | None, new: Candidate, old: Candidate, task: str) -> Comparison | None:
-        lone = any(side.tuned and len(self.results.at(side, task)) == 1 for side in (new, old))
+        lone = any(side.tuned and self.results.seeds(side, task) == 1 for side in (new, old))
         return None if found is None else replace(found, lone=lone and found.interval is not None)
 
     def _latency_p(self, pair: tuple[list[Rows], list[Rows]], replicates: Figures) -> float:
@@ -151,7 +151,7 @@ class Comparisons:
         new, old, group = _timed(pair)
         if len(pair[0]) == len(pair[1]) == 1 and (new > 0).all() and (old > 0).all():
             return log_ratio_p(new, old, group, self.resampler.drift)
-        return at_least_chance(paired_p("composite", new, old, replicates), max(members_of(group)) + 1)
+        return at_least_chance(paired_p("composite", new, old, replicates), units_of(group))
 
     def _pair(
         self, new: Candidate, old: Candidate, task: str, *, timed: bool = False

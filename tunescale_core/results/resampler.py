@@ -17,7 +17,7 @@ from tunescale_core.results.drift import drift_of
 from tunescale_core.results.result import Result, Rows
 from tunescale_core.results.results import Results
 from tunescale_core.stats.drift import Drift
-from tunescale_core.stats.resampling import RESAMPLES, members_of, over_seeds, percentiles, weights, widened
+from tunescale_core.stats.resampling import RESAMPLES, over_seeds, percentiles, units_of, weights, widened
 from tunescale_core.tasks import Metric
 
 
@@ -154,7 +154,7 @@ class Resampler:
 
 def timed_units(rows: Rows) -> int:
     """Return how many of the timed examples, or of their groups, are independent."""
-    return max(members_of([name for name, timed in zip(rows.group, rows.timed, strict=True) if timed])) + 1
+    return units_of([name for name, timed in zip(rows.group, rows.timed, strict=True) if timed])
 
 
 @lru_cache(maxsize=4)

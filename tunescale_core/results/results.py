@@ -119,6 +119,10 @@ class Results:
             found.setdefault(cell.candidate, {})[f"{seed}{flag}"] = None
         return {one: tuple(flags) for one, flags in found.items()}
 
+    def seeds(self, candidate: Candidate, task: str) -> int:
+        """Return of how many trainings a candidate's cells on a task are."""
+        return len(self.at(candidate, task))
+
     def metric(self, task: str) -> Metric:
         """Return a task's primary metric."""
         return next(cell.metric for cell in self.cells if cell.task == task)

@@ -57,6 +57,15 @@ def members_of(groups: Sequence[str]) -> list[int]:
     return [numbers[name] for name in named]
 
 
+def units_of(groups: Sequence[str]) -> int:
+    """Return how many examples, or groups of them, are independent of each other.
+
+    Raises:
+        MetricError: There is no example.
+    """
+    return max(members_of(groups)) + 1
+
+
 def counts(groups: Sequence[str], resamples: int, seed: int = 0) -> Figures:
     """Draw resamples as `weights` does, in an eighth of the memory: for many resamples of many examples.
 
